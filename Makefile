@@ -1,0 +1,65 @@
+# From a bare checkout to calls, tests and figures. Each target first sets up what is missing; again, that is quick.
+.PHONY: help setup demo run test check format bench
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+BIN := .venv/bin
+PYTHON ?= python3
+# uv makes the Python environment; where there is none on PATH, a private one is put beside it.
+UV := $(or $(shell command -v uv 2>/dev/null),.venv-tools/bin/uv)
+UV_VERSION := 0.13.8
+
+help:
+	@echo "make demo    real calls through Ringback, told as they happen"
+	@echo "make run     the same system, left running for your own phone and browser"
+	@echo "make test    all tests"
+	@echo "make check   format, lint, types, layers, tests"
+	@echo "make bench   measured against the raw floor"
+	@echo "make setup   prepare everything, start nothing"
+
+setup: .venv/.synced
+	@$(BIN)/ringback setup
+
+demo: setup
+	@$(BIN)/ringback demo
+
+run: setup
+	@$(BIN)/ringback up
+
+test: setup
+	@$(BIN)/pytest
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest
+
+format: .venv/.synced
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup
+	@$(BIN)/python -m bench
+
+.venv/.synced: pyproject.toml uv.lock | $(UV)
+	@echo "setting up the Python environment (.venv)"
+	@$(UV) sync --frozen --quiet --no-python-downloads --python $(PYTHON)
+	@touch $@
+
+.venv-tools/bin/uv:
+	@command -v $(PYTHON) >/dev/null && $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || $(MAKE) -s python
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed: install one and run make PYTHON=/path/to/it" >&2; exit 2; }
+	@echo "installing uv (.venv-tools)"
+	@$(PYTHON) -m venv .venv-tools
+	@.venv-tools/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+# Debian's own python3 comes without venv.
+.PHONY: python
+python:
+	@test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
+	  || { echo "python3 with venv is needed: run apt-get install python3 python3-venv as root" >&2; exit 2; }
+	@echo "installing python3-venv (apt-get)"
+	@apt-get update -q >/dev/null
+	@DEBIAN_FRONTEND=noninteractive apt-get install -q --yes --no-install-recommends python3 python3-venv >/dev/null

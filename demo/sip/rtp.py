@@ -1,0 +1,147 @@
+"""The audio of one call: sends a tone, silence or digits every 20 ms; hands what comes in to its ear."""
+
+from __future__ import annotations
+
+import random
+import struct
+from collections import deque
+from collections.abc import Iterable
+from pathlib import Path
+
+from demo.sip import dtmf, g711, sdp, tones
+from demo.sip.capture import Capture
+from demo.sip.ear import Ear
+from demo.sip.errors import MediaEnded
+from demo.sip.pacer import TICK, pacer
+from demo.sip.udp import Peer, UdpSocket
+from demo.sip.waiting import Changes
+
+_HEADER = struct.Struct("!BBHII")
+_VERSION_2 = 0x80
+_MARKER = 0x80
+
+
+class RtpStream:
+    """Bound to a free port at once; sends from `connect` until `close`."""
+
+    def __init__(self, host: str) -> None:
+        self._socket = UdpSocket(host, 0, self._received)
+        self.host, self.port = host, self._socket.port
+        self.ear = Ear()
+        self.changes = Changes()
+        self.digits = ""
+        """All digits received so far."""
+        self._remote: Peer | None = None
+        self._codec, self._dtmf_type = sdp.PCMU, sdp.DTMF
+        self._frames: tuple[bytes, ...] = tones.SILENCE
+        self._events: deque[tuple[bytes, ...]] = deque()
+        self._event_start: int | None = None
+        self._sequence = random.getrandbits(15)
+        self._ssrc, self._offset = random.getrandbits(32), random.getrandbits(31)
+        self._marker = _MARKER
+        self._last_event = -1
+        self._capture: Capture | None = None
+
+    def connect(self, remote: sdp.Sdp) -> None:
+        """Send there from now on; again after every new offer or answer."""
+        self._codec = sdp.PCMU if remote.codec is None else remote.codec
+        self._dtmf_type = remote.dtmf if remote.dtmf is not None else sdp.DTMF
+        if self._remote is None:
+            self.ear.reset_gaps()
+        self._remote = (remote.host, remote.port)
+        pacer().add(self)
+
+    def play(self, frequency: int | None) -> None:
+        """A tone in Hz from the next packet on; None is silence (packets go on)."""
+        self._frames = tones.SILENCE if frequency is None else tones.frames(frequency)
+
+    async def dial(self, digits: str, duration: float, gap: float) -> None:
+        """Send digits one after the other; done when the last one's end was sent and `gap` has passed."""
+        for digit in digits:
+            self._events.extend(dtmf.packets(digit, _ticks(duration)))
+            self._events.extend([()] * _ticks(gap))
+        await self.changes.until(lambda: self._unless_closed(not self._events))
+
+    async def receive(self, digits: str) -> None:
+        """Until all that was received ends with these."""
+        await self.changes.until(lambda: self._unless_closed(self.digits.endswith(digits)))
+
+    def capture(self, path: Path) -> None:
+        """From now on keep what is received; the file is written by `close`."""
+        self._capture = Capture(path)
+
+    def close(self) -> None:
+        if not self._socket.closed:
+            pacer().remove(self)
+            self._socket.close()
+            self.ear.close()
+            self.changes.notify()
+            if self._capture is not None:
+                self._capture.close()
+
+    def tick(self, number: int) -> None:
+        timestamp = self._offset + number * g711.FRAME
+        event = self._events.popleft() if self._events else ()
+        if event:
+            self._send_event(event, timestamp)
+        else:
+            self._event_start = None
+            frame = self._frames[number % len(self._frames)]
+            audio = frame if self._codec == sdp.PCMU else frame.translate(g711.ULAW_TO_ALAW)
+            self._send(self._codec, timestamp, audio)
+            if not self._events:
+                self.changes.notify()
+
+    def _send_event(self, payloads: Iterable[bytes], timestamp: int) -> None:
+        """All packets of one digit carry the time stamp of its beginning."""
+        if self._event_start is None:
+            self._event_start, self._marker = timestamp, _MARKER
+        for payload in payloads:
+            self._send(self._dtmf_type, self._event_start, payload)
+
+    def _send(self, payload_type: int, timestamp: int, payload: bytes) -> None:
+        assert self._remote is not None
+        self._sequence = (self._sequence + 1) & 0xFFFF
+        header = _HEADER.pack(
+            _VERSION_2, self._marker | payload_type, self._sequence, timestamp & 0xFFFFFFFF, self._ssrc
+        )
+        self._marker = 0
+        self._socket.send(header + payload, self._remote)
+
+    def _received(self, data: bytes, peer: Peer, at: float) -> None:
+        """RTCP, which may come to this port from a neighbour's pair, has none of these payload types."""
+        if len(data) <= _HEADER.size:
+            return
+        flags, kind, _, timestamp, _ = _HEADER.unpack_from(data)
+        payload = data[_HEADER.size + 4 * (flags & 0x0F) :]
+        match kind & 0x7F:
+            case sdp.PCMU:
+                self._heard(payload, timestamp, at)
+            case sdp.PCMA:
+                self._heard(payload.translate(g711.ALAW_TO_ULAW), timestamp, at)
+            case self._dtmf_type:
+                self.ear.packet(at)
+                self._pressed(payload, timestamp)
+            case _:
+                pass
+
+    def _unless_closed(self, done: bool) -> bool | None:
+        if not done and self._socket.closed:
+            raise MediaEnded
+        return done or None
+
+    def _heard(self, ulaw: bytes, timestamp: int, at: float) -> None:
+        self.ear.receive(ulaw, at)
+        if self._capture is not None:
+            self._capture.add(ulaw, timestamp)
+
+    def _pressed(self, payload: bytes, timestamp: int) -> None:
+        event = dtmf.parse(payload)
+        if event is not None and timestamp != self._last_event:
+            self._last_event = timestamp
+            self.digits += event.digit
+            self.changes.notify()
+
+
+def _ticks(seconds: float) -> int:
+    return max(1, round(seconds / TICK))

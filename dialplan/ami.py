@@ -1,0 +1,163 @@
+"""Watches Asterisk over AMI: which phones are reachable, whether Asterisk is up, its version.
+
+Call control is ARI's: nothing here originates, redirects or hangs up. AMI has the phones because ARI's
+device-state subscriptions can deadlock (asterisk issue 2170). Needs a manager user with read=system,call
+and write=system,reporting, and the module res_manager_devicestate.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable
+from enum import StrEnum
+from typing import ParamSpec
+
+import structlog
+
+from dialplan.ami_session import AmiLost, AmiRefused, AmiSession, Fields
+
+log = structlog.get_logger(__name__)
+PING_EVERY = 2.0
+RETRY_LOST = 1.0
+RETRY_REFUSED = 30.0
+TECHNOLOGY = "PJSIP/"
+# Only these are sent to us: a call makes some twenty other events, which Python would parse for nothing.
+EVENTS = ("DeviceStateChange", "FullyBooted", "Shutdown")
+
+
+class PhoneState(StrEnum):
+    """What an agent's phone can do now; `busy` is any ringing, talking or held call on it."""
+
+    REACHABLE = "reachable"
+    UNREACHABLE = "unreachable"
+    BUSY = "busy"
+
+
+class AsteriskState(StrEnum):
+    """`refused`: Asterisk is there but does not let us in; somebody must change a configuration."""
+
+    BOOTED = "booted"
+    SHUTTING_DOWN = "shutting_down"
+    LOST = "lost"
+    REFUSED = "refused"
+
+
+Told = ParamSpec("Told")
+OnPhone = Callable[[str, PhoneState], None]
+OnAsterisk = Callable[[AsteriskState, str], None]
+
+
+class AmiWatch:
+    """Let one task await `run`. What it knows stands in `state`, `version`, `phones`, `last_pong`."""
+
+    def __init__(self, host: str, port: int, username: str, secret: str) -> None:
+        self.state = AsteriskState.LOST
+        self.detail = "not connected yet"
+        self.version: str | None = None
+        self.phones: dict[str, PhoneState] = {}
+        self.last_pong: float | None = None
+        self._address = (host, port)
+        self._login = (username, secret)
+        self._listed: set[str] = set()
+        self._on_phone: OnPhone = lambda _agent, _state: None
+        self._on_asterisk: OnAsterisk = lambda _state, _detail: None
+
+    async def run(self, on_phone: OnPhone, on_asterisk: OnAsterisk) -> None:
+        """For ever, by cancellation only.
+
+        `on_phone(endpoint, state)` on each change, for every PJSIP endpoint (the trunk, too): one never
+        heard of is unreachable. `on_asterisk(state, detail)`: detail is the version when booted, otherwise
+        the reason. `booted` comes after each connect, before the phones; while it is lost or refused the
+        phones keep their last state.
+        """
+        self._on_phone, self._on_asterisk = on_phone, on_asterisk
+        while True:
+            try:
+                await self._one_session()
+            except AmiRefused as error:
+                self._tell(AsteriskState.REFUSED, str(error))
+                await asyncio.sleep(RETRY_REFUSED)
+            except AmiLost as error:
+                self._tell(AsteriskState.LOST, str(error))
+                await asyncio.sleep(random.uniform(RETRY_LOST / 2, RETRY_LOST))  # noqa: S311  # jitter
+
+    async def _one_session(self) -> None:
+        session = AmiSession(*self._address)
+        booted = asyncio.Event()
+        session.on("FullyBooted", lambda _: booted.set())
+        session.on("Shutdown", self._shutdown)
+        session.on("DeviceStateChange", self._device)
+        session.on("DeviceStateListComplete", lambda _: self._forget_unlisted())
+        try:
+            await session.open(*self._login)
+            await self._only_our_events(session)
+            while not booted.is_set():
+                await self._pause_and_ping(session)
+            await self._read_state(session)
+            while True:
+                await self._pause_and_ping(session)
+        finally:
+            await session.close()
+
+    async def _only_our_events(self, session: AmiSession) -> None:
+        for event in EVENTS:
+            await session.ask("Filter", Operation="Add", MatchCriteria=f"action(include),name({event})")
+
+    async def _read_state(self, session: AmiSession) -> None:
+        settings = await session.ask("CoreSettings")
+        self.version = settings["AsteriskVersion"]
+        self._tell(AsteriskState.BOOTED, self.version)
+        self._listed.clear()
+        await session.ask("DeviceStateList")  # each entry comes as a DeviceStateChange
+
+    async def _pause_and_ping(self, session: AmiSession) -> None:
+        if await session.wait_ended(PING_EVERY):
+            raise AmiLost("connection ended")
+        await session.ask("Ping")
+        self.last_pong = asyncio.get_running_loop().time()
+
+    def _device(self, event: Fields) -> None:
+        # ContactStatus says the same at the same instant (measured), but nothing about calls.
+        device = event["Device"]
+        if device.startswith(TECHNOLOGY):
+            endpoint = device.removeprefix(TECHNOLOGY)
+            self._listed.add(endpoint)
+            self._phone(endpoint, phone_state(event["State"]))
+
+    def _forget_unlisted(self) -> None:
+        """Asterisk started anew: phones it has not heard of are unreachable."""
+        for endpoint in self.phones.keys() - self._listed:
+            self._phone(endpoint, PhoneState.UNREACHABLE)
+
+    def _phone(self, endpoint: str, state: PhoneState) -> None:
+        if self.phones.get(endpoint) != state:
+            self.phones[endpoint] = state
+            log.info("phone", endpoint=endpoint, state=state)
+            _contained(self._on_phone, endpoint, state)
+
+    def _shutdown(self, _event: Fields) -> None:
+        self._tell(AsteriskState.SHUTTING_DOWN, "Asterisk is shutting down")
+
+    def _tell(self, state: AsteriskState, detail: str) -> None:
+        if (state, detail) == (self.state, self.detail):
+            return
+        self.state, self.detail = state, detail
+        log.info("asterisk", state=state, detail=detail)
+        _contained(self._on_asterisk, state, detail)
+
+
+def _contained(callback: Callable[Told, None], *args: Told.args, **named: Told.kwargs) -> None:
+    try:
+        callback(*args, **named)
+    except Exception:
+        log.exception("ami listener failed")
+
+
+def phone_state(device_state: str) -> PhoneState:
+    """From the words of AMI's DeviceStateChange; what is unknown must not have a customer dialled for it."""
+    match device_state:
+        case "NOT_INUSE":
+            return PhoneState.REACHABLE
+        case "INUSE" | "BUSY" | "RINGING" | "RINGINUSE" | "ONHOLD":
+            return PhoneState.BUSY
+        case _:
+            return PhoneState.UNREACHABLE

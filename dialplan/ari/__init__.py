@@ -1,0 +1,19 @@
+"""Asterisk's REST interface: typed requests, events with reconnect. Knows nothing of callbacks and queues.
+
+The ten traps of ARI (measured on Asterisk 22.10.1) and where each is met:
+
+ 1 stale 409                        `client.AriClient.create_or_adopt`
+ 2 ids fence, but match by prefix   `client.AriClient.create_or_adopt` compares; callers use 32 hex digits
+ 3 StasisStart before the answer    the caller registers the id before it sends (nothing here waits for both)
+ 4 create, then dial at once: 409   the caller dials after StasisStart
+ 5 no ChannelDestroyed for callers  `applications.subscribe(app, event_source="channel:ID")`, again on connect
+ 6 originate without a listener     ask `connection.AriConnection.connected` first
+ 7 slow reader loses events         the reader of `connection` only decodes and queues
+ 8 one app, two owners              `errors.AppReplaced` ends `connection.AriConnection.run`
+ 9 playback ends `done` or `failed` the caller chooses playback ids and gives each a deadline of its own
+10 device-state deadlock            never subscribed to (asterisk issue 2170): `dialplan.ami` has the states
+
+Two more. A second dial of the same PJSIP channel is answered 409 or, when it comes within some milliseconds,
+204 like the first; the far end got one INVITE in 300 of 300 tries, but the channel may end: never dial twice
+on purpose. A second dial of a Local channel made Asterisk crash.
+"""

@@ -1,0 +1,203 @@
+"""Keeps one ARI application connected and says what happens, in order; the consumer is `dialplan.listen`.
+
+On every connect: open the websocket, hold its events back, list what is alive, hand that over, then the
+events held back, then live. So nothing is missed between the list and the events, but a fact may be told
+twice: the first `Connected.overlap` events after a `Connected` may be in its snapshot already.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import aiohttp
+import structlog
+
+from dialplan.ari.client import AriClient
+from dialplan.ari.errors import AppReplaced, AriError
+from dialplan.ari.events import Event, EventDecoder
+from dialplan.ari.models import Application, ApplicationReplaced, Bridge, Channel
+from dialplan.ari.transport import Socket
+
+log = structlog.get_logger(__name__)
+STABLE_AFTER = 1.0  # a connection that lived shorter does not earn an immediate reconnect
+LONGEST_WAIT = 1.0
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All channels and bridges Asterisk holds, ours or not; `application` names ours."""
+
+    channels: list[Channel]
+    bridges: list[Bridge]
+    application: Application
+
+
+@dataclass(frozen=True)
+class Connected:
+    """Events flow again. What was missed shows only in the snapshot."""
+
+    snapshot: Snapshot
+    overlap: int
+
+
+@dataclass(frozen=True)
+class Disconnected:
+    """No events until the next `Connected`; requests may still work."""
+
+    reason: str
+
+
+Item = Connected | Disconnected | Event
+
+
+@dataclass
+class Health:
+    """For readyz and metrics; times are the loop's monotonic seconds."""
+
+    connects: int = 0
+    events: int = 0
+    last_heard: float | None = None
+    last_error: str | None = None
+
+
+@dataclass
+class _Backlog:
+    """What one websocket waits with until its snapshot is there."""
+
+    events: list[Event] | None = field(default_factory=list)  # None once they were handed over
+    error: Exception | None = None  # why there will be no snapshot
+
+
+class AriConnection:
+    """Let one task await `run()` and one other iterate: `async for item in connection`."""
+
+    def __init__(self, client: AriClient, app: str) -> None:
+        self.app = app
+        self.connected = False
+        self.health = Health()
+        self._client = client
+        self._decoder = EventDecoder()
+        self._items: asyncio.Queue[Item | None] = asyncio.Queue()
+
+    @property
+    def queue_depth(self) -> int:
+        """Items the consumer has not taken yet."""
+        return self._items.qsize()
+
+    @property
+    def odd_events(self) -> int:
+        """Events passed on as a dict, or dropped as no JSON."""
+        return self._decoder.odd
+
+    def __aiter__(self) -> AsyncIterator[Item]:
+        return self
+
+    async def __anext__(self) -> Item:
+        item = await self._items.get()
+        if item is None:
+            raise StopAsyncIteration
+        return item
+
+    async def run(self) -> None:
+        """Connects for ever. Ends by cancellation, or with `AppReplaced`: then we own nothing any more."""
+        failures = 0
+        try:
+            while True:
+                started = asyncio.get_running_loop().time()
+                await self._one_connection()
+                await self._client.renew()
+                lived = asyncio.get_running_loop().time() - started
+                failures = 0 if lived > STABLE_AFTER else failures + 1
+                await asyncio.sleep(pause(failures))
+        finally:
+            self._items.put_nowait(None)
+
+    async def _one_connection(self) -> None:
+        reason = "cancelled"
+        try:
+            async with self._client.listen(self.app) as socket:
+                reason = await self._serve(socket)
+        except AppReplaced:
+            reason = "replaced"
+            raise
+        except AriError as error:
+            reason = str(error)
+        finally:
+            self._lost(reason)
+
+    def _lost(self, reason: str) -> None:
+        log.warning("ari disconnected", app=self.app, reason=reason)
+        self.health.last_error = reason
+        if self.connected:
+            self.connected = False
+            self._items.put_nowait(Disconnected(reason))
+
+    async def _serve(self, socket: Socket) -> str:
+        """Why the websocket ended."""
+        backlog = _Backlog()
+        announce = asyncio.create_task(self._announce(socket, backlog), name="ari-snapshot")
+        try:
+            reason = await self._read(socket, backlog)
+        finally:
+            announce.cancel()
+            await asyncio.gather(announce, return_exceptions=True)
+        if backlog.error:
+            raise backlog.error
+        return reason
+
+    async def _announce(self, socket: Socket, backlog: _Backlog) -> None:
+        try:
+            snapshot = await self._snapshot()
+        except Exception as error:
+            backlog.error = error
+            await socket.close()  # ends the reader: without a list the events are of no use
+            return
+        events, backlog.events = backlog.events or [], None
+        self._items.put_nowait(Connected(snapshot, len(events)))
+        for event in events:
+            self._items.put_nowait(event)
+        self.connected = True
+        self.health.connects += 1
+        log.info("ari connected", app=self.app, channels=len(snapshot.channels))
+
+    async def _snapshot(self) -> Snapshot:
+        channels, bridges, application = await asyncio.gather(
+            self._client.channels.list(), self._client.bridges.list(), self._client.applications.get(self.app)
+        )
+        return Snapshot(channels, bridges, application)
+
+    async def _read(self, socket: Socket, backlog: _Backlog) -> str:
+        """Only decodes and queues: a slow reader makes Asterisk drop events."""
+        while True:
+            message = await socket.receive()
+            self.health.last_heard = asyncio.get_running_loop().time()
+            match message.type:
+                case aiohttp.WSMsgType.TEXT:
+                    self._take(message.data, backlog)
+                case aiohttp.WSMsgType.PING:
+                    await socket.pong(message.data)
+                case aiohttp.WSMsgType.PONG:
+                    pass
+                case _:
+                    return f"websocket {message.type.name.lower()}: {message.data or socket.close_code}"
+
+    def _take(self, data: bytes, backlog: _Backlog) -> None:
+        event = self._decoder.decode(data)
+        if event is None:
+            return
+        if isinstance(event, ApplicationReplaced):
+            raise AppReplaced(event.application)
+        self.health.events += 1
+        if backlog.events is None:
+            self._items.put_nowait(event)
+        else:
+            backlog.events.append(event)
+
+
+def pause(failures: int) -> float:
+    """Seconds before the next try: none at first, then longer, never all at the same moment."""
+    if failures == 0:
+        return 0.0
+    longest = min(0.1 * 2.0 ** min(failures, 10), LONGEST_WAIT)
+    return random.uniform(longest / 2, longest)  # noqa: S311  # jitter, no secret

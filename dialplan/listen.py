@@ -1,0 +1,157 @@
+"""Turns what Asterisk says into `routing.events`. Counterpart: `dialplan.phones`, which tells Asterisk what to do."""
+
+import asyncio
+import re
+from collections.abc import Callable
+from typing import Protocol
+
+import structlog
+
+from dialplan import words
+from dialplan.ari import models
+from dialplan.ari.connection import AriConnection, Connected, Disconnected, Item, Snapshot
+from routing.engine.phones import Alive, ChannelState
+from routing.errors import Unavailable
+from routing.events import (
+    CallerArrived,
+    CallerReturned,
+    DigitPressed,
+    LegAnswered,
+    LegGone,
+    LegRinging,
+    NetworkEvent,
+    SayFinished,
+)
+
+log = structlog.get_logger()
+
+_OURS = re.compile(r"[0-9a-f]{32}")
+
+
+def made_by_us(channel_id: str) -> bool:
+    """Whether it is a leg we created: only we choose such ids."""
+    return _OURS.fullmatch(channel_id) is not None
+
+
+class Hears(Protocol):
+    """The engine, as far as it is told news."""
+
+    def hear(self, leg: str, event: NetworkEvent) -> None: ...
+    def arrive(self, event: CallerArrived) -> None: ...
+    def knows(self, leg: str) -> bool: ...
+    async def reconcile(self, alive: Alive) -> None: ...
+
+
+class Listener:
+    """`on_contact` is called after each reconciliation, `on_started` for each channel of ours that is set up."""
+
+    def __init__(
+        self,
+        connection: AriConnection,
+        engine: Hears,
+        on_started: Callable[[str], None],
+        on_contact: Callable[[], None],
+    ) -> None:
+        self._connection = connection
+        self._engine = engine
+        self._on_started = on_started
+        self._on_contact = on_contact
+        self.ready = False
+
+    async def run(self) -> None:
+        """Until the connection ends for good."""
+        async for item in self._connection:
+            await self._take(item)
+
+    async def _take(self, item: Item) -> None:
+        match item:
+            case Connected(snapshot):
+                await self._reconcile(alive(snapshot))
+            case Disconnected():
+                self.ready = False
+            case models.StasisStart(args=args, channel=channel):
+                self._entered(args, channel)
+            case _:
+                if news := event(item):
+                    self._engine.hear(news[0], news[1])
+
+    async def _reconcile(self, alive: Alive) -> None:
+        """Before any event that came since; again and again while Postgres is away."""
+        while True:
+            try:
+                await self._engine.reconcile(alive)
+                break
+            except Unavailable:
+                log.warning("not reconciled yet: Postgres does not answer")
+                await asyncio.sleep(0.2)
+        self.ready = True
+        self._on_contact()
+
+    def _entered(self, args: list[str], channel: models.Channel) -> None:
+        if made_by_us(channel.id):
+            self._on_started(channel.id)
+        elif self._engine.knows(channel.id):
+            self._engine.hear(channel.id, CallerReturned(channel.id))
+        elif caller := arrival(args, channel):
+            self._engine.arrive(caller)
+
+
+def arrival(args: list[str], channel: models.Channel) -> CallerArrived | None:
+    """The call the dialplan handed over, None when it is nothing of ours."""
+    try:
+        told = words.parse_arrival(args)
+    except words.NotACall:
+        log.warning("a channel entered that is no call", channel=channel.id)
+        return None
+    return CallerArrived(channel.id, told.dialled, told.caller, channel.caller.name)
+
+
+def event(item: Item) -> tuple[str, NetworkEvent] | None:
+    """The leg it is about and the event it is, for all that concerns us."""
+    match item:
+        case models.ChannelDtmfReceived(channel=channel, digit=digit):
+            return channel.id, DigitPressed(channel.id, digit)
+        case models.PlaybackFinished(playback=playback):
+            leg = playback.target_uri.removeprefix("channel:")
+            return leg, SayFinished(leg, playback.id)
+        case models.ChannelStateChange(channel=channel):
+            return _state(channel.id, channel.state)
+        case models.Dial(peer=peer, dialstatus=status):
+            # A 183 is told by PROGRESS alone (facts); both mean that the far phone is being alerted.
+            return (peer.id, LegRinging(peer.id)) if status in ("RINGING", "PROGRESS") else None
+        case models.ChannelDestroyed(channel=channel, tech_cause=cause):
+            return channel.id, LegGone(channel.id, cause or None)
+        case models.StasisEnd(channel=channel) if not made_by_us(channel.id):
+            # Channels that came from the dialplan are not ours to see destroyed (facts, trap 5).
+            return channel.id, LegGone(channel.id)
+        case _:
+            return None
+
+
+def _state(channel: str, state: str) -> tuple[str, NetworkEvent] | None:
+    match state:
+        case "Ringing":
+            return channel, LegRinging(channel)
+        case "Up":
+            return channel, LegAnswered(channel)
+        case _:
+            return None
+
+
+def alive(snapshot: Snapshot) -> Alive:
+    """What Asterisk holds: every channel, the callers inside our application, and our bridges."""
+    inside = set(snapshot.application.channel_ids)
+    states = {"Up": ChannelState.UP, "Ringing": ChannelState.RINGING}
+    channels = {each.id: states.get(each.state, ChannelState.DOWN) for each in snapshot.channels}
+    callers = [
+        caller
+        for each in snapshot.channels
+        if each.id in inside and not made_by_us(each.id) and (caller := _caller(each))
+    ]
+    return Alive(channels, tuple(callers), tuple(bridge.id for bridge in snapshot.bridges))
+
+
+def _caller(channel: models.Channel) -> CallerArrived | None:
+    """A caller whose StasisStart we missed: the arguments stand in the channel's dialplan data."""
+    app, *args = channel.dialplan.app_data.split(",")
+    return arrival(args, channel) if app == words.APP else None

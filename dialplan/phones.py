@@ -1,0 +1,211 @@
+"""Carries out effects through ARI; implements `routing.engine.phones.Phones`. Events come back by `dialplan.listen`.
+
+404 and 409 are understood here, once: a leg that is gone needs no more of what was asked, and an id that exists
+already is ours, as nobody else chooses such ids.
+"""
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable, Coroutine
+
+import structlog
+
+from dialplan import words
+from dialplan.accounts import account_objects
+from dialplan.ari.client import AriClient
+from dialplan.ari.errors import AriConflict, AriError, AriNotFound, AriUnavailable
+from dialplan.ari.models import ConfigTuple
+from ivr import prompts
+from routing.effects import (
+    Answer,
+    DialCustomer,
+    Effect,
+    HangUp,
+    HoldMusic,
+    Join,
+    Part,
+    Refuse,
+    RingAgent,
+    RingTone,
+    Say,
+    SendBack,
+    StopSaying,
+)
+from routing.errors import Unavailable
+from routing.events import LegGone, NetworkEvent, SayFinished
+
+log = structlog.get_logger()
+
+STARTED_WITHIN = 2.0
+"""Seconds a channel we created has to enter our application: dialling it earlier is refused (facts, trap 4)."""
+
+Hear = Callable[[str, NetworkEvent], None]
+
+
+class AsteriskPhones:
+    """`hear` takes the events that stand for refusals."""
+
+    def __init__(self, ari: AriClient, hear: Hear, trunk: str = words.CARRIER) -> None:
+        self._ari = ari
+        self._hear = hear
+        self._trunk = trunk
+        self._starting: dict[str, asyncio.Future[None]] = {}
+        self._reserved: dict[str, asyncio.Task[bool]] = {}
+
+    def started(self, leg: str) -> None:
+        """A channel we created has entered our application."""
+        if (waiter := self._starting.get(leg)) and not waiter.done():
+            waiter.set_result(None)
+
+    async def perform(self, effect: Effect) -> None:
+        """Never raises for what the other side does; a refusal comes back as an event."""
+        try:
+            await self._perform(effect)
+        except AriNotFound:
+            log.debug("leg is gone already", effect=type(effect).__name__)
+        except AriError as error:
+            log.warning("not performed", effect=type(effect).__name__, error=str(error))
+
+    async def _perform(self, effect: Effect) -> None:
+        channels = self._ari.channels
+        match effect:
+            case Answer(leg, interaction):
+                await asyncio.gather(
+                    channels.answer(leg),
+                    channels.set_channel_var(leg, variable=words.INTERACTION_ID, value=interaction),
+                )
+            case Refuse(leg):
+                await channels.hangup(leg, reason_code=str(words.UNKNOWN_NUMBER))
+            case SendBack(leg):
+                await channels.continue_in_dialplan(leg)
+            case Say():
+                await self._say(effect)
+            case StopSaying(_, say):
+                await self._ari.playbacks.stop(say)
+            case HoldMusic(leg):
+                await channels.start_moh(leg)
+            case RingTone(leg):
+                await channels.ring(leg)
+            case RingAgent():
+                await self._ring_agent(effect)
+            case DialCustomer():
+                await self._dial_customer(effect)
+            case Join(bridge, legs):
+                await self._join(bridge, legs)
+            case Part(bridge):
+                await self._ari.bridges.destroy(bridge)
+            case HangUp(leg):
+                if reserved := self._reserved.pop(leg, None):
+                    await asyncio.wait([reserved])
+                await channels.hangup(leg, reason="normal")
+
+    async def _say(self, say: Say) -> None:
+        try:
+            media = prompts.media(say.words, say.language)
+            await self._ari.channels.play_with_id(say.leg, say.say, media=media)
+        except AriConflict:
+            log.debug("said already", say=say.say)
+        except (AriError, prompts.UnknownWord) as error:
+            log.warning("prompt not played", words=say.words, error=str(error))
+            self._hear(say.leg, SayFinished(say.leg, say.say))
+
+    async def _join(self, bridge: str, legs: tuple[str, str]) -> None:
+        """The first leg may hear music, the second a ringing tone: both stop before they meet."""
+        far, agent = legs
+        await asyncio.gather(
+            _anyway(self._ari.bridges.create_with_id(bridge, type="mixing")),
+            _anyway(self._ari.channels.stop_moh(far)),
+            _anyway(self._ari.channels.ring_stop(agent)),
+        )
+        await self._ari.bridges.add_channel(bridge, channel=[far, agent])
+
+    # Legs we make: created first, which reserves the id, and dialled once they are in our application
+
+    async def _ring_agent(self, ring: RingAgent) -> None:
+        variables = {
+            "CONNECTEDLINE(num)": ring.caller_id,
+            "CONNECTEDLINE(name)": "Ringback",
+            words.INTERACTION_ID: ring.interaction,
+        }
+        if ring.auto_answer:
+            variables["PJSIP_HEADER(add,Call-Info)"] = "<sip:ringback>;answer-after=0"
+        create = self._create(ring.leg, f"PJSIP/{ring.agent}", variables)
+        await self._call_out(ring.leg, create, ring.timeout)
+
+    async def reserve(self, call: DialCustomer) -> None:
+        """Create the customer's channel: no INVITE leaves before `perform` dials it."""
+        self._reserved[call.leg] = asyncio.create_task(self._create_customer(call), name="reserve")
+        await asyncio.wait([self._reserved[call.leg]])
+
+    async def _dial_customer(self, call: DialCustomer) -> None:
+        create = self._reserved.pop(call.leg, None) or self._create_customer(call)
+        await self._call_out(call.leg, create, call.timeout)
+
+    def _create_customer(self, call: DialCustomer) -> Coroutine[object, object, bool]:
+        variables = {
+            "CONNECTEDLINE(num)": call.caller_id,
+            "CONNECTEDLINE(name)": "",
+            words.INTERACTION_ID: call.interaction,
+        }
+        return self._create(call.leg, words.dial_string(call.number, self._trunk), variables)
+
+    async def _create(self, leg: str, endpoint: str, variables: dict[str, str]) -> bool:
+        """Whether the channel is new. It is in our application when this returns."""
+        waiter = self._starting.setdefault(leg, asyncio.get_running_loop().create_future())
+        try:
+            request = self._ari.channels.create(
+                endpoint=endpoint, app=words.APP, app_args=words.LEG, channel_id=leg, variables=variables
+            )
+            made = await self._ari.create_or_adopt(leg, request)
+            if made.created:
+                await asyncio.wait_for(waiter, STARTED_WITHIN)
+            return made.created
+        finally:
+            self._starting.pop(leg, None)
+
+    async def _call_out(self, leg: str, create: Awaitable[bool], seconds: float) -> None:
+        try:
+            await create
+            await self._ari.channels.dial(leg, timeout=math.ceil(seconds))
+        except AriConflict:
+            log.info("dialled already", leg=leg)
+        except AriUnavailable as error:
+            self._not_placed(leg, error, refused=not error.sent)
+        except (AriError, TimeoutError) as error:
+            self._not_placed(leg, error, refused=True)
+
+    def _not_placed(self, leg: str, error: Exception, *, refused: bool) -> None:
+        log.warning("call not placed", leg=leg, error=str(error))
+        self._hear(leg, LegGone(leg, refused=refused))
+
+    # Agents' accounts
+
+    async def provision(self, agent: str, ha1: str) -> None:
+        """Make the account live. Raises Unavailable."""
+        try:
+            for kind, name, fields in account_objects(agent, ha1):
+                await self._ari.asterisk.update_object("res_pjsip", kind, name, fields=_tuples(fields))
+        except AriError as error:
+            raise Unavailable("Asterisk does not take the SIP account.") from error
+
+    async def withdraw_account(self, agent: str) -> None:
+        """Remove the account; one that is not there is removed. Raises Unavailable."""
+        for kind, name, _ in reversed(account_objects(agent, "")):
+            try:
+                await self._ari.asterisk.delete_object("res_pjsip", kind, name)
+            except AriNotFound:
+                log.debug("account was not there", agent=agent, kind=kind)
+            except AriError as error:
+                raise Unavailable("Asterisk does not remove the SIP account.") from error
+
+
+def _tuples(fields: dict[str, str]) -> list[ConfigTuple]:
+    return [ConfigTuple(attribute=name, value=value) for name, value in fields.items()]
+
+
+async def _anyway(request: Awaitable[object]) -> None:
+    """What this asks for may be so already, or not be possible any more: both are fine."""
+    try:
+        await request
+    except AriError as error:
+        log.debug("not needed", error=str(error))

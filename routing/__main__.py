@@ -1,0 +1,5 @@
+"""`python -m routing` is `ringback`."""
+
+from routing.cli import main
+
+main()

@@ -1,0 +1,140 @@
+"""What clients are told, as contract.md spells it. Frozen shapes; `views.py` fills them in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, Literal, TypeVar
+from uuid import UUID
+
+from routing.agents import AgentState, PhoneState
+from routing.interaction import Outcome, Stage, Status, Subtype
+
+T = TypeVar("T")
+AttemptState = Literal["dialing", "ringing", "answered", "ended"]
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """`next_cursor` is null on the last page."""
+
+    items: list[T]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    id: str
+    n: int
+    state: AttemptState
+    outcome: Outcome | None
+    sip_cause: int | None
+    started_at: datetime
+    answered_at: datetime | None
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Interaction:
+    """`position` is the place in line while it waits, 1 is next. `number` is masked for who may not see it."""
+
+    id: UUID
+    status: Status
+    stage: Stage | None
+    communication_type: Literal["voice"]
+    subtype: Subtype
+    kind: Literal["queued"] | None
+    queue: str
+    number: str | None
+    contact_id: None
+    dialled_number: str
+    assigned_to: str | None
+    priority: int
+    entered_at: datetime
+    queued_at: datetime
+    due_at: datetime | None
+    promised_at: datetime | None
+    expires_at: datetime | None
+    attempts: list[Attempt]
+    outcome: str | None
+    disposition: str | None
+    case_data: Mapping[str, Any]
+    instructions: str | None
+    position: int | None
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class FeedLine:
+    seq: int
+    at: datetime
+    event: str
+    actor: str
+    status: Status
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """`deadline` ends it; `countdown` are the seconds after which it accepts itself, null when it does not."""
+
+    interaction: Interaction
+    deadline: datetime | None
+    accept_mode: Literal["manual", "auto"]
+    countdown: float | None
+    reject_allowed: bool
+    waited: int
+    contact: None
+    case: list[Any]
+    callback_info: list[Any]
+    in_progress: Mapping[str, int]
+    recent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Serves:
+    queue: str
+    penalty: int
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """`interaction` is what the agent is offered or works on; `since` is when the state began."""
+
+    id: str
+    name: str
+    queues: list[Serves]
+    skills: list[str]
+    accept_mode: str | None
+    auto_answer: bool
+    wrap_up: float | None
+    state: AgentState
+    reason: str | None
+    phone: PhoneState
+    since: datetime
+    interaction: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Me:
+    role: str
+    agent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedIn:
+    """The token is shown this once."""
+
+    token: str
+    role: str
+    agent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    status: Literal["ok"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    ready: bool
+    parts: Mapping[str, bool]

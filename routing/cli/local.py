@@ -1,0 +1,138 @@
+"""Commands that run Ringback on this machine: setup, up, down, demo, doctor."""
+
+import asyncio
+import ipaddress
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+_SIP_URI = re.compile(r"sips?:([^@\s;]+@)?[A-Za-z0-9._\[\]:-]+(;[^\s]*)?")
+
+
+def say(text: str) -> None:
+    """Progress, for the person at the terminal: standard output is for logs and results."""
+    click.echo(text, err=True)
+
+
+class _RtpRange(click.ParamType[tuple[int, int]]):
+    name = "first-last"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int]:
+        match = re.fullmatch(r"(\d{1,5})-(\d{1,5})", str(value))
+        first, last = (int(match[1]), int(match[2])) if match else (0, 0)
+        if not 1024 <= first < last <= 65535:
+            self.fail(f"{value!r} is not a range of ports such as 10000-20000", param, ctx)
+        return first, last
+
+
+def _address(_: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if value is None:
+        return None
+    try:
+        return str(ipaddress.ip_address(value))
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not an IP address", param=param) from None
+
+
+def _sip_uri(_: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not _SIP_URI.fullmatch(value):
+        raise click.BadParameter(f"{value!r} is not a SIP address such as sip:trunk.example.net:5060", param=param)
+    return value
+
+
+data_dir_option = click.option(
+    "--data-dir", type=_FOLDER, help="where everything lives [default: /var/lib/ringback as root, else in ~]"
+)
+
+
+def absolute(data_dir: Path | None) -> Path:
+    from routing.local.home import default_data_dir
+
+    return (data_dir or default_data_dir()).resolve()
+
+
+@click.command()
+def setup() -> None:
+    """Find or install what Ringback needs. Nothing is started."""
+    from routing.local.setup import set_up
+
+    set_up(say)
+
+
+@click.command()
+@data_dir_option
+@click.option("--port-base", type=click.IntRange(1, 64716), default=8080, show_default=True, metavar="N")
+@click.option("--rtp", type=_RtpRange(), metavar="FIRST-LAST", help="RTP ports [default: N+20 to N+819]")
+@click.option("--bind", callback=_address, default="127.0.0.1", show_default=True, metavar="ADDR")
+@click.option("--external-address", callback=_address, metavar="ADDR", help="ours as phones see it, behind NAT")
+@click.option("--seed", type=click.Choice(["demo", "none"]), default="demo", show_default=True)
+@click.option("--carrier", callback=_sip_uri, metavar="SIP_URI", help="the trunk [default: sip:127.0.0.1:N+11]")
+@click.option("--sounds", type=_FOLDER, hidden=True, help="a folder of prompts; tests use tones")
+def up(
+    data_dir: Path | None,
+    port_base: int,
+    rtp: tuple[int, int] | None,
+    bind: str,
+    external_address: str | None,
+    seed: str,
+    carrier: str | None,
+    sounds: Path | None,
+) -> None:
+    """Run Postgres, Asterisk and the service here, in the foreground. Ctrl-C ends calls and stops them."""
+    from routing import log
+    from routing.local.foreground import run
+    from routing.local.options import Options
+    from routing.local.ports import Ports
+    from routing.until_signal import run_until_signal
+
+    ports = Ports.from_base(port_base)
+    options = Options(
+        data_dir=absolute(data_dir),
+        ports=ports.with_rtp(*rtp) if rtp else ports,
+        bind=bind,
+        external_address=external_address,
+        demo_seed=seed == "demo",
+        carrier=carrier,
+        sounds=sounds.resolve() if sounds else None,
+    )
+    log.configure()
+    run_until_signal(run(options, say))
+
+
+@click.command()
+@data_dir_option
+def down(data_dir: Path | None) -> None:
+    """Stop whatever still runs on a data directory."""
+    from routing.local.down import stop_all
+
+    stopped = asyncio.run(stop_all(absolute(data_dir)))
+    say(f"stopped: {', '.join(stopped)}" if stopped else "nothing runs there")
+
+
+@click.command()
+def demo() -> None:
+    """Make real calls with simulated phones, tell the story, and check every step."""
+    from demo.story import main
+
+    sys.exit(main())
+
+
+@click.command()
+@data_dir_option
+@click.option("--port-base", type=click.IntRange(1, 64716), default=8080, show_default=True, metavar="N")
+def doctor(data_dir: Path | None, port_base: int) -> None:
+    """Check everything Ringback depends on and say how to mend it."""
+    from routing.local.doctor import examine
+
+    worst = 0
+    for finding in asyncio.run(examine(absolute(data_dir), port_base)):
+        click.echo(f"{finding.mark:>4}  {finding.what}: {finding.told}")
+        worst = max(worst, finding.failed)
+    sys.exit(worst)
+
+
+COMMANDS = (setup, up, down, demo, doctor)

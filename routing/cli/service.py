@@ -1,0 +1,105 @@
+"""Commands about the service alone: serve, migrate, token."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from routing.cli.local import absolute, data_dir_option
+
+if TYPE_CHECKING:
+    from routing.settings import Settings
+
+_config_option = click.option(
+    "--config", type=click.Path(path_type=Path), metavar="FILE", help="settings in TOML [default: $RINGBACK_CONFIG]"
+)
+
+
+@click.command()
+@_config_option
+@click.option("--data-dir", type=click.Path(path_type=Path), hidden=True, help="shows in ps whose service this is")
+@click.option("--parent", type=int, hidden=True, help="die with this process")
+@click.option("--standby", is_flag=True, hidden=True, help="be ready, but wait for a line on standard input")
+def serve(config: Path | None, data_dir: Path | None, parent: int | None, standby: bool) -> None:
+    """Run the service alone, with the configured Postgres and Asterisk. SIGTERM leaves calls alone."""
+    if parent is not None:
+        from routing.local.parent import die_with
+
+        die_with(parent)
+    settings = _settings(config)
+    from routing import log
+    from routing.main import serve as run
+    from routing.until_signal import run_until_signal
+
+    if standby and not sys.stdin.readline():
+        return
+    log.configure(settings.log_level)
+    run_until_signal(run(settings))
+
+
+@click.command()
+@_config_option
+@data_dir_option
+def migrate(config: Path | None, data_dir: Path | None) -> None:
+    """Bring the database's schema up to date."""
+    from routing.store.migrate import migrate as run
+
+    done = asyncio.run(run(_dsn(config, data_dir)))
+    click.echo(f"applied: {', '.join(done)}" if done else "the schema is up to date")
+
+
+@click.group()
+def token() -> None:
+    """Tokens for the HTTP API."""
+
+
+@token.command("create")
+@click.option("--role", type=click.Choice(["agent", "supervisor", "admin", "auditor"]), required=True)
+@click.option("--agent", metavar="ID", help="whose token it is; the role agent needs one")
+@_config_option
+@data_dir_option
+def token_create(role: str, agent: str | None, config: Path | None, data_dir: Path | None) -> None:
+    """Print a new API token. It is shown this once: only its hash is kept."""
+    if role == "agent" and not agent:
+        raise click.UsageError("--role agent needs --agent ID")
+    from routing.store.tokens import create_token
+
+    click.echo(asyncio.run(create_token(_dsn(config, data_dir), role, agent)))
+
+
+def _settings(config: Path | None) -> "Settings":
+    from routing.settings import SettingsError, load
+
+    try:
+        return load(config)
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _dsn(config: Path | None, data_dir: Path | None) -> str:
+    """The configured Postgres; without any configuration the one of `ringback up`."""
+    configured = config or any(f"RINGBACK_{name}" in os.environ for name in _POSTGRES_SETTINGS)
+    if configured and not data_dir:
+        return _configured_dsn(config)
+    from routing.local.home import Home
+    from routing.local.postgres import Postgres
+
+    return Postgres(Home(absolute(data_dir)).postgres, Path()).dsn
+
+
+_POSTGRES_SETTINGS = ("CONFIG", "DATABASE_URL", "DATABASE_URL_FILE")
+
+
+def _configured_dsn(config: Path | None) -> str:
+    from routing.settings import SettingsError, load_dsn
+
+    try:
+        return load_dsn(config)
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from None
+
+
+COMMANDS = (serve, migrate, token)

@@ -1,0 +1,438 @@
+"""The engine: takes events in, lets the core decide, stores the decision, then acts. Counterpart: `Phones`."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import structlog
+
+from ivr import prompts
+from routing import metrics
+from routing.agents import Availability, PhoneState
+from routing.effects import DialCustomer, Effect, HangUp, Refuse, RingAgent, Say, SendBack
+from routing.engine import recovery
+from routing.engine.clock import Clock
+from routing.engine.lease import Lease
+from routing.engine.mailbox import Letter, Mailbox
+from routing.engine.notices import AgentChanged, InteractionChanged, Notice, QueueChanged
+from routing.engine.phones import Alive, Phones
+from routing.engine.queues import Queues
+from routing.engine.router import Router
+from routing.engine.timers import HORIZON, Timers
+from routing.errors import (
+    AgentBusy,
+    Conflict,
+    DuplicateCallback,
+    NotFound,
+    PhoneUnreachable,
+    RingbackError,
+    Unavailable,
+)
+from routing.events import (
+    CallerArrived,
+    DuplicateFound,
+    Event,
+    LegGone,
+    NetworkEvent,
+    OfferWithdrawn,
+    PersonEvent,
+    PickedUp,
+    TimeReached,
+)
+from routing.interaction import Interaction, Role, Status
+from routing.lifecycle import Decision, arrive, decide
+from routing.store import agents, interactions
+from routing.store.database import Pool
+
+log = structlog.get_logger()
+
+MOST_CONFLICTS = 5
+
+
+class Engine:
+    """All living interactions of one shard. Background tasks: `run`, which lasts until it is cancelled or fenced."""
+
+    def __init__(self, pool: Pool, clock: Clock, phones: Phones, lease: Lease) -> None:
+        self.pool = pool
+        self.clock = clock
+        self.lease = lease
+        self.queues = Queues(pool)
+        self.router = Router(pool, clock, self.ask, self._reachable)
+        self._phones = phones
+        self._timers = Timers(clock, self._wake)
+        self._boxes: dict[UUID, Mailbox] = {}
+        self._legs: dict[str, UUID] = {}
+        self._states: dict[str, PhoneState] = {}
+        self._listeners: list[Callable[[Notice], None]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._parts: dict[str, Callable[[], bool]] = {"shard": lambda: self.lease.valid}
+
+    # Life
+
+    async def run(self) -> None:
+        """Keep the lease, match, wake what is due. Raises Fenced when another process took over."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.lease.keep(), name="lease")
+            group.create_task(self.router.run(), name="router")
+            group.create_task(self._watch_table(), name="due rows")
+
+    async def stop(self) -> None:
+        """Let what is being handled finish, then let go of the shard. Calls are left as they are."""
+        self._timers.cancel_all()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=3)
+        await self.lease.release()
+
+    def add_part(self, name: str, healthy: Callable[[], bool]) -> None:
+        """Another part whose health `health` reports."""
+        self._parts[name] = healthy
+
+    def health(self) -> dict[str, bool]:
+        return {name: healthy() for name, healthy in self._parts.items()}
+
+    # What comes in
+
+    async def ask(self, interaction_id: UUID, event: PersonEvent) -> Interaction:
+        """Let a person's event happen; the interaction it led to. Raises the RingbackError that refuses it."""
+        answer: asyncio.Future[Interaction] = asyncio.get_running_loop().create_future()
+        self._box(interaction_id).post(Letter(event, answer), self._spawn)
+        return await answer
+
+    def hear(self, leg: str, event: NetworkEvent) -> None:
+        """News from the telephones about a leg. Of legs we no longer have it is late, and counted."""
+        interaction_id = self._legs.get(leg)
+        if interaction_id is None:
+            metrics.EVENTS_IGNORED.labels(event=type(event).__name__).inc()
+            return
+        self.tell(interaction_id, event)
+
+    def tell(self, interaction_id: UUID, event: Event) -> None:
+        """Let an event happen without waiting for what becomes of it."""
+        self._box(interaction_id).post(Letter(event), self._spawn)
+
+    def arrive(self, event: CallerArrived) -> None:
+        """A new call. What it does before its row is there waits in its mailbox."""
+        if event.leg in self._legs:
+            return
+        interaction_id = uuid4()
+        self._legs[event.leg] = interaction_id
+        self._box(interaction_id).post(Letter(event), self._spawn)
+
+    def knows(self, leg: str) -> bool:
+        """Whether the leg belongs to a living interaction."""
+        return leg in self._legs
+
+    async def reconcile(self, alive: Alive) -> None:
+        """Contact with the telephones is (again) there: compare, and replay what was missed."""
+        await recovery.reconcile(self, alive)
+
+    # Agents
+
+    async def pick_up(self, agent_id: str, interaction_id: UUID) -> Interaction:
+        """An agent takes an interaction from the Home List. Checks in the contract's order."""
+        it = await interactions.load(self.pool, interaction_id)
+        desk, busy = await agents.desk(self.pool, agent_id)
+        event = PickedUp(agent_id, desk)
+        if it.status is not Status.OPEN:
+            return await self.ask(interaction_id, event)  # says why not
+        if busy:
+            raise AgentBusy
+        if not self._reachable(agent_id):
+            raise PhoneUnreachable
+        return await self.ask(interaction_id, event)
+
+    async def set_availability(self, agent_id: str, availability: Availability, reason: str | None) -> None:
+        """Store it; an offer that stands goes back to the line unless the agent is ready."""
+        await agents.set_availability(self.pool, agent_id, availability, reason)
+        if availability is not Availability.READY:
+            await self._withdraw_offer(agent_id, reason or availability)
+        self.agents_changed(agent_id)
+
+    def phone(self, agent_id: str) -> PhoneState:
+        return self._states.get(agent_id, PhoneState.UNREACHABLE)
+
+    async def phone_changed(self, agent_id: str, state: PhoneState) -> None:
+        """The phone registered, unregistered, went busy or idle."""
+        if self._states.get(agent_id) is state:
+            return
+        self._states[agent_id] = state
+        self.agents_changed(agent_id)
+        if state is PhoneState.UNREACHABLE:
+            await self._withdraw_offer(agent_id, "phone_unreachable")
+
+    def _reachable(self, agent_id: str) -> bool:
+        return self.phone(agent_id) is not PhoneState.UNREACHABLE
+
+    async def _withdraw_offer(self, agent_id: str, reason: str) -> None:
+        if offered := await agents.offered_interaction(self.pool, agent_id):
+            self.tell(offered, OfferWithdrawn(agent_id, reason))
+
+    async def provision(self, agent_id: str) -> None:
+        """Make the agent's SIP account live, if the agent has one. Raises Unavailable."""
+        if ha1 := await agents.sip_ha1(self.pool, agent_id):
+            await self._phones.provision(agent_id, ha1)
+
+    async def provision_all(self) -> None:
+        """After Asterisk started: it keeps the accounts in memory only."""
+        for agent_id, ha1 in await agents.sip_accounts(self.pool):
+            await self._phones.provision(agent_id, ha1)
+
+    async def withdraw_account(self, agent_id: str) -> None:
+        await self._phones.withdraw_account(agent_id)
+
+    # Notices
+
+    def subscribe(self, listener: Callable[[Notice], None]) -> Callable[[], None]:
+        """Call `listener` after every commit; the returned function ends it."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def agents_changed(self, agent_id: str) -> None:
+        self._notify(AgentChanged(agent_id))
+        self.router.stir()
+
+    def queues_changed(self, name: str = "") -> None:
+        self.queues.changed()
+        self._notify(QueueChanged(name))
+        self.router.stir()
+
+    def _notify(self, notice: Notice) -> None:
+        for listener in tuple(self._listeners):
+            try:
+                listener(notice)
+            except Exception:  # a listener's bug is not the caller's
+                log.exception("listener failed")
+
+    # Handling
+
+    def adopt(self, it: Interaction) -> None:
+        """Take a row that was read as the mailbox's own."""
+        box = self._box(it.id)
+        if box.idle:
+            box.interaction = it
+        self._legs.update({leg.id: it.id for leg in it.legs})
+        self._timers.set(it.id, it.wake_at)
+
+    def _box(self, interaction_id: UUID) -> Mailbox:
+        if (box := self._boxes.get(interaction_id)) is None:
+            box = self._boxes[interaction_id] = Mailbox(interaction_id, self._handle)
+        return box
+
+    def _spawn(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _wake(self, interaction_id: UUID) -> None:
+        self.tell(interaction_id, TimeReached())
+
+    async def _handle(self, box: Mailbox, letter: Letter) -> None:
+        """Whatever happens in here concerns this interaction only."""
+        with structlog.contextvars.bound_contextvars(interaction=box.id.hex):
+            try:
+                if isinstance(letter.event, CallerArrived):
+                    await self._let_in(box, letter.event)
+                else:
+                    await self._happen(box, letter, letter.event)
+            except (RingbackError, Conflict) as error:
+                self._refused(letter, error)
+            except Exception as error:
+                log.exception("event failed", event=type(letter.event).__name__)
+                letter.refuse(error)
+        self._forget_when_quiet(box)
+
+    def _refused(self, letter: Letter, error: Exception) -> None:
+        if isinstance(error, Conflict):
+            error = Unavailable("Somebody else is changing this interaction.")
+        letter.refuse(error)
+        log.info("refused", event=type(letter.event).__name__, error=str(error))
+
+    async def _happen(self, box: Mailbox, letter: Letter, event: Event) -> None:
+        before, decision, cursor = await self._decide_and_save(box, letter, event)
+        letter.reply(decision.interaction)
+        if decision.ignored:
+            metrics.EVENTS_IGNORED.labels(event=type(event).__name__).inc()
+            return
+        self._after_commit(before, decision, cursor, event, letter)
+        await self._perform_all(decision.effects, letter)
+
+    async def _decide_and_save(self, box: Mailbox, letter: Letter, event: Event) -> tuple[Interaction, Decision, int]:
+        """Decide and store, again on the fresh row when another writer was first; wait for Postgres if need be."""
+        conflicts, pause = 0, 0.05
+        while True:
+            try:
+                before = box.interaction or await interactions.load(self.pool, box.id)
+                queue = await self.queues.version(before.queue, before.queue_version)
+                now = self.clock.now()
+                decision = decide(before, queue, event, now)
+                if decision.ignored or (decision.interaction == before and not decision.effects):
+                    box.interaction = before
+                    return before, decision, 0
+                cursor = await self._save(box, before, decision)
+                return before, replace(decision, interaction=box.interaction or decision.interaction), cursor
+            except DuplicateCallback:
+                event = DuplicateFound("")
+            except Conflict:
+                box.interaction = None
+                conflicts += 1
+                if conflicts >= MOST_CONFLICTS:
+                    raise
+            except Unavailable:
+                box.interaction = None
+                if letter.answer:
+                    raise
+                await asyncio.sleep(pause)
+                pause = min(1.0, pause * 2)
+
+    async def _save(self, box: Mailbox, before: Interaction, decision: Decision) -> int:
+        """One statement; meanwhile the customer's leg is set up, though not dialled."""
+        reserving = self._reserve(decision)
+        try:
+            cursor = await interactions.save(self.pool, self.lease.ownership, before, decision, self.clock.now())
+        except BaseException:
+            if reserving:
+                await self._unreserve(decision, reserving)
+            raise
+        if reserving:
+            await reserving
+        box.interaction = replace(decision.interaction, version=decision.interaction.version + 1)
+        return cursor
+
+    def _reserve(self, decision: Decision) -> "asyncio.Task[None] | None":
+        for effect in decision.effects:
+            if isinstance(effect, DialCustomer) and self.lease.valid:
+                return asyncio.create_task(self._phones.reserve(effect))
+        return None
+
+    async def _unreserve(self, decision: Decision, reserving: "asyncio.Task[None]") -> None:
+        await asyncio.wait([reserving])
+        for effect in decision.effects:
+            if isinstance(effect, DialCustomer):
+                await self._phones.perform(HangUp(effect.leg))
+
+    def _after_commit(
+        self, before: Interaction | None, decision: Decision, cursor: int, event: object, letter: Letter
+    ) -> None:
+        it = decision.interaction
+        for leg in before.legs if before else ():
+            if it.leg_with(leg.id) is None:
+                self._legs.pop(leg.id, None)
+        self._legs.update({leg.id: it.id for leg in it.legs})
+        self._timers.set(it.id, it.wake_at)
+        self._log(before, decision, event, letter)
+        self._notify(InteractionChanged(before, it, decision.feed, cursor))
+        self._notify_agents(before, it)
+        if it.status is Status.OPEN or (before and before.assigned_to and not it.assigned_to) or it.closed_at:
+            self.router.stir()
+
+    def _notify_agents(self, before: Interaction | None, it: Interaction) -> None:
+        concerned = {each.assigned_to for each in (before, it) if each and each.assigned_to}
+        changed = before is None or (before.status, before.assigned_to) != (it.status, it.assigned_to)
+        for agent_id in concerned if changed else ():
+            self._notify(AgentChanged(agent_id))
+
+    def _log(self, before: Interaction | None, decision: Decision, event: object, letter: Letter) -> None:
+        """The one canonical line of a decision."""
+        log.info(
+            "decision",
+            cause=type(event).__name__,
+            before=_where(before),
+            after=_where(decision.interaction),
+            effects=[type(each).__name__ for each in decision.effects],
+            ms=round((time.monotonic() - letter.posted) * 1000, 2),
+        )
+        metrics.observe(before, decision)
+
+    # Acting
+
+    async def _perform_all(self, effects: tuple[Effect, ...], letter: Letter) -> None:
+        for effect in effects:
+            await self._perform(effect, letter)
+
+    async def perform(self, effect: Effect) -> None:
+        """Carry out an effect no decision stands behind: recovery clears away what nobody needs."""
+        await self._phones.perform(effect)
+
+    async def _perform(self, effect: Effect, letter: Letter) -> None:
+        match effect:
+            case RingAgent() | DialCustomer() if not self.lease.valid:
+                log.warning("no lease: call not started", leg=effect.leg)
+                self.hear(effect.leg, LegGone(effect.leg, refused=True))
+                return
+            case Say():
+                effect = await self._spoken(effect)
+            case _:
+                pass
+        await self._phones.perform(effect)
+        if isinstance(effect, DialCustomer):
+            metrics.ACCEPT_TO_DIAL.observe(time.monotonic() - letter.posted)
+
+    async def _spoken(self, say: Say) -> Say:
+        """With the place in line as it is when it is said. A waiting time nobody knows is not said."""
+        if not {"position", "wait"} & set(say.words):
+            return say
+        place = prompts.position(await interactions.position(self.pool, self._legs[say.leg]))
+        known = {"position": place, "wait": ()}
+        words = tuple(spoken for word in say.words for spoken in known.get(word, (word,)))
+        return replace(say, words=words)
+
+    # Arrivals
+
+    async def _let_in(self, box: Mailbox, event: CallerArrived) -> None:
+        """Row first, then the answer; a number nobody answers is turned away."""
+        try:
+            found = await self.queues.by_number(event.dialled)
+            if found is None:
+                self._legs.pop(event.leg, None)
+                await self._phones.perform(Refuse(event.leg))
+                return
+            queue, version = found
+            now = self.clock.now()
+            decision = arrive(box.id, queue, version, event, now)
+            cursor = await interactions.create(self.pool, self.lease.ownership, decision, now)
+        except (Unavailable, Conflict):
+            self._legs.pop(event.leg, None)
+            await self._phones.perform(SendBack(event.leg))
+            raise
+        box.interaction = replace(decision.interaction, version=1)
+        decision = replace(decision, interaction=box.interaction)
+        letter = Letter(event)
+        self._after_commit(None, decision, cursor, event, letter)
+        await self._perform_all(decision.effects, letter)
+
+    # Memory
+
+    def _forget_when_quiet(self, box: Mailbox) -> None:
+        """Keep in memory only what has channels or is due soon."""
+        it = box.interaction
+        if it and (it.legs or self._timers.has(it.id)):
+            return
+        asyncio.get_running_loop().call_soon(self._forget, box)
+
+    def _forget(self, box: Mailbox) -> None:
+        if box.idle and self._boxes.get(box.id) is box:
+            del self._boxes[box.id]
+
+    async def _watch_table(self) -> None:
+        """The slow look at the table that makes the timers a guarantee."""
+        while True:
+            try:
+                until = self.clock.now() + timedelta(seconds=HORIZON)
+                for interaction_id, at in await interactions.due_until(self.pool, self.lease.ownership.shard, until):
+                    if not self._timers.has(interaction_id):
+                        self._timers.set(interaction_id, at)
+            except Unavailable:
+                log.warning("due rows not read: Postgres does not answer")
+            await asyncio.sleep(HORIZON / 6)
+
+
+def _where(it: Interaction | None) -> str | None:
+    if it is None:
+        return None
+    return f"{it.status}/{it.stage}" if it.stage else str(it.status)
+
+
+__all__ = ["Engine", "NotFound", "Role"]

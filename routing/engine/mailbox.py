@@ -1,0 +1,57 @@
+"""A mailbox: the letters of one interaction, handled strictly one after another, effects included."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from routing.events import CallerArrived, Event
+from routing.interaction import Interaction
+
+
+@dataclass(slots=True)
+class Letter:
+    """An event and, when somebody waits for what became of it, the place for the answer."""
+
+    event: Event | CallerArrived
+    answer: "asyncio.Future[Interaction] | None" = None
+    posted: float = field(default_factory=time.monotonic)
+
+    def reply(self, it: Interaction) -> None:
+        if self.answer and not self.answer.done():
+            self.answer.set_result(it)
+
+    def refuse(self, error: Exception) -> None:
+        if self.answer and not self.answer.done():
+            self.answer.set_exception(error)
+
+
+class Mailbox:
+    """`interaction` is the row as we last stored it, None when it has to be read."""
+
+    def __init__(self, interaction_id: UUID, handle: "Callable[[Mailbox, Letter], Awaitable[None]]") -> None:
+        self.id = interaction_id
+        self.interaction: Interaction | None = None
+        self._handle = handle
+        self._letters: deque[Letter] = deque()
+        self._busy = False
+
+    @property
+    def idle(self) -> bool:
+        return not self._busy and not self._letters
+
+    def post(self, letter: Letter, spawn: Callable[[Awaitable[None]], object]) -> None:
+        """Put a letter in; `spawn` runs the handling when nobody is at it already."""
+        self._letters.append(letter)
+        if not self._busy:
+            self._busy = True
+            spawn(self._work())
+
+    async def _work(self) -> None:
+        try:
+            while self._letters:
+                await self._handle(self, self._letters.popleft())
+        finally:
+            self._busy = False

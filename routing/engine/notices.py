@@ -1,0 +1,29 @@
+"""What the engine tells whoever listens in this process, after the commit. Counterpart: `routing.api.stream`."""
+
+from dataclasses import dataclass
+
+from routing.interaction import Interaction
+from routing.lifecycle import FeedLine
+
+
+@dataclass(frozen=True, slots=True)
+class InteractionChanged:
+    """`cursor` is the place in the feed reached by this change."""
+
+    before: Interaction | None
+    interaction: Interaction
+    feed: tuple[FeedLine, ...]
+    cursor: int
+
+
+@dataclass(frozen=True, slots=True)
+class AgentChanged:
+    agent_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueueChanged:
+    name: str
+
+
+Notice = InteractionChanged | AgentChanged | QueueChanged

@@ -1,0 +1,39 @@
+"""What the engine wants of the telephones. Implemented by `dialplan.phones`; it alone knows Asterisk."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from routing.effects import DialCustomer, Effect
+from routing.events import CallerArrived
+
+
+class Phones(Protocol):
+    """Every call returns when the telephones took the request; what comes of it arrives as an event."""
+
+    async def perform(self, effect: Effect) -> None:
+        """Carry out one effect. What is refused comes back as the matching event, never as an exception."""
+
+    async def reserve(self, call: DialCustomer) -> None:
+        """Set up the customer's leg without placing the call, while the decision is still being stored."""
+
+    async def provision(self, agent: str, ha1: str) -> None:
+        """Make the agent's SIP account live. Raises Unavailable."""
+
+    async def withdraw_account(self, agent: str) -> None:
+        """Remove the agent's SIP account. Raises Unavailable."""
+
+
+class ChannelState(StrEnum):
+    DOWN = "down"
+    RINGING = "ringing"
+    UP = "up"
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """What the telephones hold at one moment: all channels, our application's callers, the bridges."""
+
+    channels: dict[str, ChannelState]
+    callers: tuple[CallerArrived, ...] = ()
+    bridges: tuple[str, ...] = ()

@@ -1,0 +1,31 @@
+"""Queue settings by name and version, remembered: a version never changes once written."""
+
+from routing.queues import Queue
+from routing.store import queues as stored
+from routing.store.database import Pool
+
+
+class Queues:
+    """Numbers are forgotten on every change; versions never have to be."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._versions: dict[tuple[str, int], Queue] = {}
+        self._numbers: dict[str, tuple[Queue, int] | None] = {}
+
+    async def version(self, name: str, version: int) -> Queue:
+        key = (name, version)
+        if key not in self._versions:
+            self._versions[key] = await stored.version(self._pool, name, version)
+        return self._versions[key]
+
+    async def by_number(self, dialled: str) -> tuple[Queue, int] | None:
+        """The queue that answers the dialled number, with its current version."""
+        if dialled not in self._numbers:
+            if len(self._numbers) > 10_000:  # anybody can dial anything
+                self._numbers.clear()
+            self._numbers[dialled] = await stored.by_number(self._pool, dialled)
+        return self._numbers[dialled]
+
+    def changed(self) -> None:
+        self._numbers.clear()

@@ -1,0 +1,66 @@
+"""Brings the line and the free agents together, as soon as either changes."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from uuid import UUID
+
+import structlog
+
+from routing.engine.clock import Clock
+from routing.errors import RingbackError
+from routing.events import Offered
+from routing.interaction import Interaction
+from routing.matching import match
+from routing.store import line
+from routing.store.database import Pool
+
+log = structlog.get_logger()
+
+POLL = 0.5
+"""Seconds after which it looks without being told: initial delays and exclusions end by themselves."""
+
+
+class Router:
+    """`ask` puts an offer to an interaction; `reachable` tells whether an agent's phone is."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        clock: Clock,
+        ask: Callable[[UUID, Offered], Awaitable[Interaction]],
+        reachable: Callable[[str], bool],
+    ) -> None:
+        self._pool = pool
+        self._clock = clock
+        self._ask = ask
+        self._reachable = reachable
+        self._stirred = asyncio.Event()
+
+    def stir(self) -> None:
+        """Something changed: look at once."""
+        self._stirred.set()
+
+    async def run(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(POLL):
+                    await self._stirred.wait()
+            except TimeoutError:
+                pass
+            self._stirred.clear()
+            try:
+                await self._match()
+            except RingbackError as error:
+                log.warning("router could not look", error=str(error))
+
+    async def _match(self) -> None:
+        free = [agent for agent in await line.free_agents(self._pool) if self._reachable(agent.agent)]
+        if not free:
+            return
+        queues = sorted({queue for agent in free for queue in agent.queues})
+        now = self._clock.now()
+        waiting = await line.in_line(self._pool, queues, now, len(free) + 100)
+        offers = [self._ask(each.id, Offered(agent.agent, agent.desk)) for each, agent in match(waiting, free, now)]
+        for result in await asyncio.gather(*offers, return_exceptions=True):
+            if isinstance(result, Exception):
+                log.info("offer not made", error=repr(result))

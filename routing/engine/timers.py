@@ -1,0 +1,43 @@
+"""Wakes interactions when time has something to tell; what is due later, the engine finds in the table."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from uuid import UUID
+
+from routing.engine.clock import Clock
+
+HORIZON = 60.0
+"""Seconds ahead for which timers are set in memory."""
+
+
+class Timers:
+    """One timer for each interaction that is due within the horizon."""
+
+    def __init__(self, clock: Clock, wake: Callable[[UUID], None]) -> None:
+        self._clock = clock
+        self._wake = wake
+        self._timers: dict[UUID, asyncio.TimerHandle] = {}
+
+    def set(self, interaction_id: UUID, at: datetime | None) -> None:
+        """Wake it then, and not at any time set before."""
+        if before := self._timers.pop(interaction_id, None):
+            before.cancel()
+        if at is None:
+            return
+        seconds = (at - self._clock.now()).total_seconds()
+        if seconds <= HORIZON:
+            loop = asyncio.get_running_loop()
+            self._timers[interaction_id] = loop.call_later(max(0.0, seconds), self._due, interaction_id)
+
+    def has(self, interaction_id: UUID) -> bool:
+        return interaction_id in self._timers
+
+    def cancel_all(self) -> None:
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+
+    def _due(self, interaction_id: UUID) -> None:
+        self._timers.pop(interaction_id, None)
+        self._wake(interaction_id)

@@ -1,0 +1,222 @@
+"""The interaction: one customer's matter with one queue, from the first ring to the last note.
+
+A frozen picture of one row of `interactions` with its live legs and its attempts. `routing.lifecycle` decides what
+becomes of it, `routing.store` keeps it. Times are aware datetimes (UTC), durations seconds.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID, uuid5
+
+
+BRIDGE = "bridge-"
+"""How the ids of our bridges begin."""
+
+
+class Status(StrEnum):
+    """Who engages the interaction (features.md section 3)."""
+
+    OPEN = "open"
+    BOT = "bot"
+    OFFERED = "offered"
+    CONNECTED = "connected"
+    WRAP_UP = "wrap_up"
+    SCHEDULED = "scheduled"
+    CLOSED = "closed"
+
+
+class Stage(StrEnum):
+    """What happens inside a status."""
+
+    ANNOUNCING = "announcing"  # open, offered: an announcement plays
+    MENU = "menu"  # bot, until APOLOGY
+    NUMBER_ENTRY = "number_entry"
+    CONFIRM = "confirm"
+    BOOKED = "booked"
+    LEAVING = "leaving"  # a last message, then the call ends
+    APOLOGY = "apology"  # the customer answered, no agent did
+    AGENT_RINGING = "agent_ringing"  # connected, until READY_TO_CALL
+    DIALING = "dialing"
+    RINGING = "ringing"
+    TALKING = "talking"
+    READY_TO_CALL = "ready_to_call"
+
+
+class Subtype(StrEnum):
+    INBOUND = "inbound"
+    CALLBACK = "callback"
+
+
+class Role(StrEnum):
+    """Whose leg it is."""
+
+    CALLER = "caller"
+    AGENT = "agent"
+    CUSTOMER = "customer"
+
+
+class LegState(StrEnum):
+    """A live leg's state; a leg that ended, or was told to, leaves the interaction."""
+
+    ASKED = "asked"
+    RINGING = "ringing"
+    UP = "up"
+
+
+class Outcome(StrEnum):
+    """How an attempt ended (M53)."""
+
+    ANSWERED = "answered"
+    BUSY = "busy"
+    NO_ANSWER = "no_answer"
+    REJECTED = "rejected"
+    CONGESTION = "congestion"
+    INVALID = "invalid"
+    MACHINE = "machine"
+    CUSTOMER_HUNG_UP = "customer_hung_up"
+    AGENT_LOST = "agent_lost"
+    NOT_DIALLED = "not_dialled"
+    UNKNOWN = "unknown"
+    ERROR = "error"
+
+
+class Deadline(StrEnum):
+    """What an interaction waits for; `wake_at` is the earliest of them."""
+
+    STEP = "step"  # the next workflow step
+    SAY = "say"  # a prompt that never reports its end
+    KEY = "key"  # a key from the caller
+    OFFER = "offer"  # the agent to accept
+    ALERT = "alert"  # the accepting agent's phone to ring
+    ANSWER = "answer"  # the accepting agent to lift
+    RING = "ring"  # the customer to answer
+    READY_TO_CALL = "ready_to_call"
+    WRAP_UP = "wrap_up"
+    DUE = "due"  # a scheduled callback
+    EXPIRES = "expires"  # a callback nobody could make
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One channel we care about. `id` is the channel id, `party` a number or an agent id."""
+
+    id: str
+    role: Role
+    party: str
+    state: LegState = LegState.ASKED
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One dial to the customer. `id` is the channel id: 32 lower-case hex."""
+
+    id: str
+    n: int
+    agent: str
+    started_at: datetime
+    answered_at: datetime | None = None
+    ended_at: datetime | None = None
+    outcome: Outcome | None = None
+    sip_cause: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The settings of the agent an interaction is with, as they were when it was given to them."""
+
+    auto_answer: bool = False
+    accept_mode: str | None = None
+    wrap_up: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Where a caller is in the workflow and in its dialogues.
+
+    `playing` is the id of the prompt being heard, `words` what was said last, so that it can be said again.
+    """
+
+    step: int = 0
+    tries: int = 0
+    digits: str = ""
+    playing: str | None = None
+    words: tuple[str, ...] = ()
+    said: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Interaction:
+    """See the module's docstring. `front` puts it before everyone else of its line; `excluded` maps agents to the
+    time until which they are not offered it again."""
+
+    id: UUID
+    queue: str
+    queue_version: int
+    entered_at: datetime
+    queued_at: datetime
+    status: Status = Status.OPEN
+    stage: Stage | None = None
+    subtype: Subtype = Subtype.INBOUND
+    number: str | None = None
+    dialled_number: str = ""
+    version: int = 0
+    assigned_to: str | None = None
+    desk: Desk = Desk()
+    priority: int = 0
+    front: bool = False
+    not_before: datetime | None = None
+    requested_at: datetime | None = None
+    promised_at: datetime | None = None
+    connected_at: datetime | None = None
+    closed_at: datetime | None = None
+    outcome: str | None = None
+    disposition: str | None = None
+    note: str | None = None
+    case_data: Mapping[str, Any] = field(default_factory=dict)
+    instructions: str | None = None
+    waiting: Waiting = Waiting()
+    deadlines: Mapping[Deadline, datetime] = field(default_factory=dict)
+    excluded: Mapping[str, datetime] = field(default_factory=dict)
+    legs_asked: int = 0
+    lines: int = 0  # of its feed
+    legs: tuple[Leg, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+
+    def leg(self, role: Role) -> Leg | None:
+        """The live leg of that role."""
+        return next((leg for leg in self.legs if leg.role is role), None)
+
+    def leg_with(self, leg_id: str) -> Leg | None:
+        return next((leg for leg in self.legs if leg.id == leg_id), None)
+
+    @property
+    def attempt(self) -> Attempt | None:
+        """The attempt under way."""
+        return next((each for each in self.attempts if each.ended_at is None), None)
+
+    @property
+    def last_answered(self) -> bool:
+        """Whether the last attempt reached the customer."""
+        return bool(self.attempts) and self.attempts[-1].outcome is Outcome.ANSWERED
+
+    @property
+    def wake_at(self) -> datetime | None:
+        """When time alone has something to tell. No step starts while an agent is offered the call (E6)."""
+        due = (at for kind, at in self.deadlines.items() if not self.holds(kind))
+        return min(due, default=None)
+
+    def holds(self, kind: Deadline) -> bool:
+        """Whether a deadline of this kind has to wait for the status to change."""
+        return kind is Deadline.STEP and self.status is not Status.OPEN
+
+    @property
+    def bridge(self) -> str:
+        """The id of the bridge its parties meet in."""
+        return f"{BRIDGE}{self.id.hex}"
+
+    def new_id(self, what: str, n: int) -> str:
+        """32 lower-case hex, the same for the same question, so that asking twice asks for the same thing."""
+        return uuid5(self.id, f"{what}:{n}").hex

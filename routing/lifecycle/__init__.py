@@ -1,0 +1,90 @@
+"""The life of an interaction, pure: `decide(interaction, queue, event, now)` tells what becomes of it.
+
+Every rule about status is in this package, one file for each part of a life, in the order it is lived:
+`waiting` (open, bot) → `offered` → `connected` → `ending` (wrap-up, scheduled, closed); `restart` is what
+happens when contact with the telephones was lost and regained. docs/lifecycle.md is drawn from it.
+"""
+
+from datetime import datetime
+
+from routing.events import (
+    CallEnded,
+    CallerReturned,
+    Event,
+    OfferAccepted,
+    Offered,
+    OfferRejected,
+    OfferWithdrawn,
+    PickedUp,
+    Redialled,
+    ServiceRestarted,
+    TimeReached,
+    WorkDone,
+)
+from routing.interaction import Deadline, Interaction, Status
+from routing.lifecycle import connected, ending, offered, restart, waiting
+from routing.lifecycle.change import Change, Decision, FeedLine, NotReady
+from routing.lifecycle.waiting import arrive
+from routing.queues import Queue
+
+__all__ = ["Change", "Decision", "FeedLine", "NotReady", "arrive", "decide"]
+
+_WHEN = {
+    Status.OPEN: waiting.when_open,
+    Status.BOT: waiting.when_bot,
+    Status.OFFERED: offered.when_offered,
+    Status.CONNECTED: connected.when_connected,
+    Status.WRAP_UP: ending.when_wrap_up,
+    Status.SCHEDULED: ending.when_scheduled,
+    Status.CLOSED: ending.when_closed,
+}
+
+_AT = {
+    Deadline.STEP: waiting.step_due,
+    Deadline.SAY: waiting.say_overdue,
+    Deadline.KEY: waiting.no_key,
+    Deadline.OFFER: offered.offer_over,
+    Deadline.ALERT: connected.no_alert,
+    Deadline.ANSWER: connected.no_answer_from_agent,
+    Deadline.RING: connected.no_answer_from_customer,
+    Deadline.READY_TO_CALL: connected.conclude,
+    Deadline.WRAP_UP: ending.wrap_up_over,
+    Deadline.DUE: ending.due,
+    Deadline.EXPIRES: ending.expired,
+}
+
+
+def decide(it: Interaction, queue: Queue, event: Event, now: datetime) -> Decision:
+    """What becomes of `it`. Raises a `routing.errors.RingbackError` when a person asks for the impossible."""
+    change = Change(it, queue, now, _actor(event))
+    match event:
+        case TimeReached():
+            _time_reached(change)
+        case ServiceRestarted() | CallerReturned():
+            restart.restarted(change)
+        case _:
+            _WHEN[it.status](change, event)
+    return change.decision()
+
+
+def _time_reached(change: Change) -> None:
+    """Let every deadline that has passed have its say, the oldest first; none of them twice."""
+    for _ in Deadline:
+        due = [
+            (at, kind) for kind, at in change.it.deadlines.items() if at <= change.now and not change.it.holds(kind)
+        ]
+        if not due:
+            return
+        _, kind = min(due)
+        change.clear(kind)
+        _AT[kind](change)
+
+
+def _actor(event: Event) -> str:
+    match event:
+        case OfferAccepted() | OfferRejected() | PickedUp() | CallEnded() | Redialled() | WorkDone() as by_person:
+            return f"agent:{by_person.agent}"
+        case Offered() | OfferWithdrawn():
+            return "system"
+        case _:
+            return "system"

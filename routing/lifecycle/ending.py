@@ -1,0 +1,87 @@
+"""Wrap-up, scheduled, closed: what follows a call (T24, T27, T30, T32, T35)."""
+
+from routing.errors import DispositionRequired, Invalid
+from routing.events import Event, WorkDone
+from routing.interaction import Deadline, Desk, Outcome, Role, Status
+from routing.lifecycle.change import Change
+from routing.lifecycle.refusals import refuse
+
+
+def wrap_up(c: Change) -> None:
+    """After-call work starts; the timer ends it (M83)."""
+    seconds = c.it.desk.wrap_up if c.it.desk.wrap_up is not None else c.queue.wrap_up.seconds
+    c.clear_all()
+    c.set(status=Status.WRAP_UP, stage=None)
+    c.tell("wrap_up", "system", seconds=seconds)
+    c.due_in(Deadline.WRAP_UP, seconds)
+
+
+def when_wrap_up(c: Change, event: Event) -> None:
+    match event:
+        case WorkDone(agent, disposition, note) if agent == c.it.assigned_to:
+            note_disposition(c, disposition, note)
+            if c.queue.wrap_up.required and not c.it.disposition:
+                raise DispositionRequired
+            close(c, "handled")
+        case _:
+            refuse(c, event)
+
+
+def note_disposition(c: Change, disposition: str | None, note: str | None) -> None:
+    """Keep the agent's code and note. Raises Invalid for a code the queue does not have."""
+    codes = c.queue.wrap_up.codes
+    if disposition and codes and disposition not in codes:
+        raise Invalid(f"not one of {', '.join(sorted(codes))}", "/disposition")
+    c.set(disposition=disposition or c.it.disposition, note=note or c.it.note)
+    if disposition or note:
+        c.tell("disposition", disposition=disposition, note=note)
+
+
+def wrap_up_over(c: Change) -> None:
+    if not c.it.disposition:
+        c.set(disposition="none")
+    close(c, "handled")
+
+
+def close(c: Change, outcome: str) -> None:
+    """Final (I9)."""
+    for role in Role:
+        c.drop(role)
+    c.clear(*c.it.deadlines)
+    c.said()
+    c.set(status=Status.CLOSED, stage=None, outcome=outcome, closed_at=c.now)
+    c.tell("closed", "system", outcome=outcome)
+
+
+def when_closed(c: Change, event: Event) -> None:
+    refuse(c, event)
+
+
+# Another try
+
+
+def schedule_retry(c: Change, delay: float) -> None:
+    """The customer is called again later, by whoever is free then."""
+    c.clear_all()
+    c.set(status=Status.SCHEDULED, stage=None, assigned_to=None, desk=Desk())
+    c.due_in(Deadline.DUE, delay)
+    c.tell("retry_scheduled", "system", delay=delay)
+
+
+def give_up(c: Change) -> None:
+    invalid = c.it.attempts and c.it.attempts[-1].outcome is Outcome.INVALID
+    close(c, "invalid_number" if invalid else "failed_max_attempts")
+
+
+def when_scheduled(c: Change, event: Event) -> None:
+    refuse(c, event)
+
+
+def due(c: Change) -> None:
+    """The retry's time has come: back in line at the place it had."""
+    c.set(status=Status.OPEN)
+    c.tell("due", "system")
+
+
+def expired(c: Change) -> None:
+    close(c, "expired")

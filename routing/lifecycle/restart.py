@@ -1,0 +1,59 @@
+"""Contact with the telephones was lost and is back. What was missed has been told already, leg by leg; this puts
+what people hear right again and asks once more for what may never have left (every effect may be asked twice)."""
+
+from routing.effects import Join, RingTone
+from routing.interaction import Leg, LegState, Role, Stage, Status
+from routing.lifecycle import connected, offered, waiting
+from routing.lifecycle.change import Change
+
+
+def restarted(c: Change) -> None:
+    match c.it.status:
+        case Status.OPEN | Status.OFFERED:
+            _music_again(c)
+            _ring_again(c)
+        case Status.BOT:
+            waiting.ask_again(c)
+        case Status.CONNECTED:
+            _connected_again(c)
+        case _:
+            pass
+
+
+def _music_again(c: Change) -> None:
+    """Whether an announcement ended meanwhile is not known: it counts as heard."""
+    caller = c.leg(Role.CALLER)
+    if caller is None:
+        return
+    if c.it.waiting.playing:
+        waiting.end_step(c)
+    else:
+        c.music(caller)
+
+
+def _ring_again(c: Change) -> None:
+    agent = c.leg(Role.AGENT)
+    if agent and agent.state is LegState.ASKED:
+        c.do(offered.agent_call(c, agent))
+
+
+def _connected_again(c: Change) -> None:
+    agent = c.leg(Role.AGENT)
+    far = c.leg(Role.CUSTOMER) or c.leg(Role.CALLER)
+    _ring_again(c)
+    if far is None:
+        return
+    if c.it.stage is Stage.TALKING and agent:
+        c.do(Join(c.it.bridge, (far.id, agent.id)))
+        return
+    _far_again(c, far)
+    if far.role is Role.CUSTOMER and far.state is not LegState.UP and agent and agent.state is LegState.UP:
+        c.do(RingTone(agent.id))
+
+
+def _far_again(c: Change, far: Leg) -> None:
+    if far.role is Role.CUSTOMER and far.state is LegState.ASKED:
+        c.do(connected.customer_call(c, far))
+    elif far.state is LegState.UP:
+        c.hush(far)
+        c.music(far)

@@ -1,0 +1,34 @@
+"""`ringback down`: ends whatever still runs on a data directory, and nothing else."""
+
+import asyncio
+import signal
+from pathlib import Path
+
+from routing.local.home import Home
+from routing.local.postgres import Postgres
+from routing.local.processes import Process, find
+
+
+async def stop_all(data_dir: Path) -> list[str]:
+    """Names of what was stopped. A living `up` ends its parts itself; what a killed one left is ended here."""
+    home = Home(data_dir)
+    stopped = []
+    if up := home.running_up():
+        await up.stop(signal.SIGTERM, patience=12)
+        stopped.append("up")
+    if service := find(home.pid_file("service"), "serve", str(data_dir)):
+        await service.stop(signal.SIGTERM, patience=3)
+        stopped.append("service")
+    others = {"asterisk": _asterisk(home), "postgres": Postgres(home.postgres, Path()).adopt()}
+    stopped += [name for name, process in others.items() if process]
+    await asyncio.gather(*(p.stop(_SIGNALS[n], patience=4) for n, p in others.items() if p))
+    for name in ("service", "asterisk", "postgres"):
+        home.pid_file(name).unlink(missing_ok=True)
+    return stopped
+
+
+def _asterisk(home: Home) -> Process | None:
+    return find(home.asterisk / "run/asterisk.pid", "-C", str(home.asterisk / "etc/asterisk.conf"))
+
+
+_SIGNALS = {"asterisk": signal.SIGTERM, "postgres": signal.SIGINT}

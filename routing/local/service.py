@@ -1,0 +1,118 @@
+"""The service as the supervisor sees it: a child that dies with `up`, and whose successor waits warm.
+
+A Python process takes about a second to import what the service needs. So that callers do not wait for it after
+a crash, a standby has done that already and stands by for a line on its standard input (`serve --standby`).
+"""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+
+import structlog
+
+from routing.local.health import Health
+from routing.local.home import Home
+from routing.local.processes import Process, find, spawn
+
+log = structlog.get_logger(__name__)
+
+_LEASE_PATIENCE = 1.0  # seconds; with Postgres away the lease runs out by itself
+
+
+class ServicePart:
+    """`expire_lease` makes the dead owner's shard free at once."""
+
+    name = "service"
+
+    def __init__(
+        self,
+        home: Home,
+        environment: Mapping[str, str],
+        health: Health,
+        expire_lease: Callable[[], Awaitable[None]],
+        log_file: Path | None,
+    ) -> None:
+        self._home = home
+        self._environment = environment
+        self._health = health
+        self._expire_lease = expire_lease
+        self._log_file = log_file
+        self._standby: tuple[Process, int] | None = None
+        self._warming: asyncio.Task[None] | None = None
+        self._predecessor_died = False
+
+    async def start(self) -> Process:
+        if self._predecessor_died:
+            self._predecessor_died = False
+            await self._free_shard()
+        self._health.reset()
+        process = self._wake_standby() or self._spawn()
+        self._warming = asyncio.create_task(self._warm_up(), name="service-standby")
+        return process
+
+    async def ended(self) -> bool:
+        await self._free_shard()
+        return self._health.ready.is_set()
+
+    async def stop(self, process: Process) -> None:
+        """SIGTERM: it gives its shard back and leaves the calls alone."""
+        if self._warming:
+            self._warming.cancel()
+        await process.stop(signal.SIGTERM, patience=3)
+        if self._standby:
+            standby, pipe = self._standby
+            os.close(pipe)
+            await standby.stop(signal.SIGKILL, patience=1)
+
+    async def end_predecessor(self) -> None:
+        """At our own start: the service of an `up` that was killed should be gone, but is not left to chance."""
+        pid_file = self._home.pid_file(self.name)
+        if not pid_file.exists():
+            return
+        if alive := find(pid_file, "serve", str(self._home.root)):
+            await alive.stop(signal.SIGKILL, patience=1)
+        self._predecessor_died = True
+
+    async def _free_shard(self) -> None:
+        try:
+            async with asyncio.timeout(_LEASE_PATIENCE):
+                await self._expire_lease()
+        except Exception as error:  # Postgres may be what died; then the lease runs out by itself
+            log.warning("lease_not_expired", error=str(error) or type(error).__name__)
+
+    def _wake_standby(self) -> Process | None:
+        if self._standby is None:
+            return None
+        (process, pipe), self._standby = self._standby, None
+        try:
+            os.write(pipe, b"\n")
+        except BrokenPipeError:
+            return None
+        finally:
+            os.close(pipe)
+        return process if process.alive else None
+
+    async def _warm_up(self) -> None:
+        """Once the service is ready, so as not to compete with it."""
+        await self._health.ready.wait()
+        if self._standby is None:
+            ours, pipe = os.pipe2(os.O_CLOEXEC)
+            try:
+                self._standby = (self._spawn("--standby", stdin=ours), pipe)
+            finally:
+                os.close(ours)
+
+    def _spawn(self, *more: str, stdin: int = subprocess.DEVNULL) -> Process:
+        module = [sys.executable, "-P", "-m", "routing", "serve"]
+        options = ["--data-dir", str(self._home.root), "--parent", str(os.getpid()), *more]
+        return spawn(
+            [*module, *options],
+            log=self._log_file,
+            cwd=self._home.root,
+            stdin=stdin,
+            env=self._environment,
+        )

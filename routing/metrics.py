@@ -1,0 +1,87 @@
+"""What Prometheus is told. The engine counts here as things happen; `routing.api.health` adds the rest on a scrape."""
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+
+from routing import log
+from routing.interaction import Interaction, Status
+from routing.lifecycle import Decision
+
+REGISTRY = CollectorRegistry()
+ProcessCollector(registry=REGISTRY)
+
+INTERACTIONS = Gauge(
+    "ringback_interactions", "Interactions that are not closed", ["status", "subtype"], registry=REGISTRY
+)
+OFFERS = Counter("ringback_offers", "Offers made to agents", ["queue"], registry=REGISTRY)
+ACCEPTS = Counter("ringback_accepts", "Offers accepted, by what", ["by"], registry=REGISTRY)
+ATTEMPTS = Counter("ringback_attempts", "Dials to customers that ended", ["outcome"], registry=REGISTRY)
+CLOSED = Counter("ringback_closed", "Interactions closed", ["outcome"], registry=REGISTRY)
+ACCEPT_TO_DIAL = Histogram(
+    "ringback_accept_to_dial_seconds",
+    "From the event that let us dial (accepted, or the phone rings or was answered) until Asterisk took the dial",
+    buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
+    registry=REGISTRY,
+)
+EVENTS_IGNORED = Counter(
+    "ringback_events_ignored", "Late news from the network, passed over on purpose", ["event"], registry=REGISTRY
+)
+LOOP_LAG = Histogram(
+    "ringback_event_loop_lag_seconds",
+    "How much later than asked the event loop woke a sleeper",
+    buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
+    registry=REGISTRY,
+)
+PART_UP = Gauge("ringback_part_up", "Whether a part answers", ["part"], registry=REGISTRY)
+HTTP_REQUESTS = Histogram(
+    "ringback_http_request_seconds",
+    "Requests by route and status",
+    ["method", "route", "status"],
+    buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
+    registry=REGISTRY,
+)
+STREAM_CLIENTS = Gauge("ringback_stream_clients", "Open live streams", registry=REGISTRY)
+LOG_LINES_DROPPED = Gauge("ringback_log_lines_dropped", "Log lines that could not be written", registry=REGISTRY)
+LOG_LINES_DROPPED.set_function(log.dropped)
+
+_LAG_EVERY = 0.5
+
+
+def observe(before: Interaction | None, decision: Decision) -> None:
+    """Count what a stored decision means. Called once for each."""
+    it = decision.interaction
+    for line in decision.feed:
+        match line.event:
+            case "offered":
+                OFFERS.labels(queue=it.queue).inc()
+            case "accepted":
+                ACCEPTS.labels(by=line.data.get("by", "unknown")).inc()
+            case "attempt_ended":
+                ATTEMPTS.labels(outcome=line.data["outcome"]).inc()
+            case _:
+                pass
+    if it.status is Status.CLOSED and (before is None or before.status is not Status.CLOSED):
+        CLOSED.labels(outcome=it.outcome).inc()
+
+
+def set_interactions(counts: Iterable[tuple[str, str, int]]) -> None:
+    """The interactions that are not closed, as (status, subtype, how many)."""
+    INTERACTIONS.clear()
+    for status, subtype, n in counts:
+        INTERACTIONS.labels(status=status, subtype=subtype).set(n)
+
+
+def set_parts(parts: Mapping[str, bool]) -> None:
+    for part, up in parts.items():
+        PART_UP.labels(part=part).set(up)
+
+
+async def watch_loop_lag() -> None:
+    """Measure for ever how late the event loop is."""
+    while True:
+        asked = time.monotonic() + _LAG_EVERY
+        await asyncio.sleep(_LAG_EVERY)
+        LOOP_LAG.observe(max(0.0, time.monotonic() - asked))

@@ -1,0 +1,38 @@
+"""Whether and when a customer who was not reached is called again (features.md M54, section 5). Pure."""
+
+from collections.abc import Sequence
+
+from routing.interaction import Attempt, Outcome
+from routing.queues import Dial, Retried
+
+NOT_COUNTED = frozenset({Outcome.AGENT_LOST, Outcome.NOT_DIALLED, Outcome.UNKNOWN, Outcome.ERROR, Outcome.CONGESTION})
+"""The centre's own failures and the network's: they do not use up the customer's attempts."""
+
+_POLICY: dict[Outcome, Retried] = {
+    Outcome.BUSY: "busy",
+    Outcome.NO_ANSWER: "no_answer",
+    Outcome.REJECTED: "no_answer",
+    Outcome.CUSTOMER_HUNG_UP: "no_answer",
+    Outcome.MACHINE: "machine",
+}
+
+
+def delay_after(attempts: Sequence[Attempt], dial: Dial) -> float | None:
+    """Seconds until the next try after the last of `attempts`, or None when enough was tried."""
+    last = attempts[-1].outcome
+    if last is Outcome.INVALID or counted(attempts) >= dial.max_attempts:
+        return None
+    policy = _policy(attempts[-1])
+    most, delay = dial.retry.get(policy, (0, 0.0))
+    same = sum(1 for each in attempts if _policy(each) == policy)
+    return delay if same < most else None
+
+
+def _policy(attempt: Attempt) -> Retried:
+    """Whose rule it goes by; what is nobody's fault is tried again like congestion."""
+    return _POLICY.get(attempt.outcome or Outcome.ERROR, "congestion")
+
+
+def counted(attempts: Sequence[Attempt]) -> int:
+    """How many of the attempts were the customer's."""
+    return sum(1 for each in attempts if each.outcome not in NOT_COUNTED)

@@ -1,0 +1,93 @@
+"""The connection to Postgres: a pool that speaks our JSON, and database errors as domain errors, once."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from routing.errors import AgentBusy, Conflict, DuplicateCallback, Invalid, RingbackError, Unavailable
+
+Pool = asyncpg.Pool
+Connection = asyncpg.pool.PoolConnectionProxy
+
+ACQUIRE_TIMEOUT = 1.0
+STATEMENT_TIMEOUT = 5.0
+
+_BY_CONSTRAINT: dict[str, type[Exception]] = {
+    "one_pending_callback": DuplicateCallback,
+    "one_interaction_per_agent": AgentBusy,
+    "one_live_attempt": Conflict,
+    "one_live_leg_per_role": Conflict,
+    "legs_pkey": Conflict,
+    "interactions_pkey": Conflict,
+}
+
+_GONE = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.InterfaceError,
+    asyncpg.QueryCanceledError,
+    asyncpg.TooManyConnectionsError,
+    TimeoutError,
+    OSError,
+)
+
+
+async def connect(dsn: str, *, size: int = 10) -> asyncpg.Pool[asyncpg.Record]:
+    """A pool of at most `size` connections. Raises Unavailable when Postgres does not answer."""
+    with database_errors():
+        return await asyncpg.create_pool(
+            dsn,
+            min_size=2,
+            max_size=size,
+            command_timeout=STATEMENT_TIMEOUT,
+            init=_prepare,
+            max_inactive_connection_lifetime=0,
+        )
+
+
+async def _prepare(connection: Any) -> None:
+    for kind in ("json", "jsonb"):
+        await connection.set_type_codec(
+            kind, encoder=_encode, decoder=msgspec.json.decode, schema="pg_catalog", format="text"
+        )
+
+
+def _encode(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+class database_errors:  # lower case as it reads as a statement: `with database_errors():`
+    """Turns what asyncpg raises into our errors. A class, as a generator would cost on the hot path."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if error is None or isinstance(error, RingbackError):
+            return
+        if isinstance(error, asyncpg.UniqueViolationError):
+            raise _BY_CONSTRAINT.get(str(error.constraint_name), Conflict)() from error
+        if isinstance(error, asyncpg.DataError | asyncpg.CharacterNotInRepertoireError):
+            raise Invalid("A value cannot be stored.") from error
+        if isinstance(error, _GONE):
+            raise Unavailable("Postgres does not answer.") from error
+
+
+@asynccontextmanager
+async def connection(pool: asyncpg.Pool[asyncpg.Record]) -> AsyncIterator[Any]:
+    """A connection for some statements; domain errors come out of it."""
+    with database_errors():
+        async with pool.acquire(timeout=ACQUIRE_TIMEOUT) as acquired:
+            yield acquired
+
+
+@asynccontextmanager
+async def transaction(pool: asyncpg.Pool[asyncpg.Record]) -> AsyncIterator[Any]:
+    """A connection inside one transaction."""
+    async with connection(pool) as acquired, acquired.transaction():
+        yield acquired

@@ -1,0 +1,162 @@
+"""The Home List: interactions by filter, page after page by keyset, and the place in line of those who wait."""
+
+import base64
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from routing.errors import Invalid
+from routing.interaction import Interaction, Status, Subtype
+from routing.store.database import Pool, connection
+from routing.store.interactions import _LOAD as LOAD
+from routing.store.interactions import interaction
+
+
+class Order(StrEnum):
+    NEWEST = "-entered_at"
+    OLDEST = "entered_at"
+    LINE = "line"  # as they are served: front, priority, time in the queue
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """None: any. Without `status` everything that is not closed.
+
+    `queues` and `agent` bound what the viewer may see: interactions of these queues, and the agent's own.
+    `q` is looked for in notes, instructions, disposition and outcome; with `q_numbers` in the number too.
+    """
+
+    status: tuple[Status, ...] = ()
+    subtype: Subtype | None = None
+    queue: str | None = None
+    assigned_to: str | None = None
+    number: str | None = None
+    q: str | None = None
+    q_numbers: bool = False
+    queues: frozenset[str] | None = None
+    agent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    items: list[Interaction]
+    next_cursor: str | None
+
+
+_WHERE = """
+ WHERE ($1::text[] IS NULL OR i.status = ANY($1))
+   AND ($2::text IS NULL OR i.subtype = $2)
+   AND ($3::text IS NULL OR i.queue = $3)
+   AND ($4::text IS NULL OR i.assigned_to = $4)
+   AND ($5::text IS NULL OR i.number = $5)
+   AND ($6::text IS NULL OR concat_ws(' ', i.note, i.instructions, i.disposition, i.outcome) ILIKE $6
+        OR ($7 AND i.number LIKE $6))
+   AND ($8::text[] IS NULL OR i.queue = ANY($8) OR i.assigned_to = $9)
+"""
+# Said in so many words, so that an index on what is not closed can serve it.
+_LIVING = "   AND i.status <> 'closed'\n"
+
+_ENTERED = "(i.entered_at, i.id)"
+_LINE = "(NOT i.front, -i.priority, i.queued_at, i.id)"
+_ORDER: dict[Order, tuple[str, str]] = {
+    Order.NEWEST: (f"{_ENTERED} < ($11, $12)", "i.entered_at DESC, i.id DESC"),
+    Order.OLDEST: (f"{_ENTERED} > ($11, $12)", "i.entered_at, i.id"),
+    Order.LINE: (f"{_LINE} > ($11, $12, $13, $14)", "NOT i.front, -i.priority, i.queued_at, i.id"),
+}
+_KEY_TYPES: dict[Order, Any] = {
+    Order.NEWEST: tuple[datetime, UUID],
+    Order.OLDEST: tuple[datetime, UUID],
+    Order.LINE: tuple[bool, int, datetime, UUID],
+}
+
+
+async def page(
+    pool: Pool, wanted: Filter, *, order: Order = Order.NEWEST, limit: int = 50, cursor: str | None = None
+) -> Page:
+    """Up to `limit` interactions. Raises Invalid for a cursor that is not of this order."""
+    after = _read_cursor(order, cursor) if cursor else ()
+    living = _LIVING if Status.CLOSED not in wanted.status else ""
+    beyond, sorting = _ORDER[order]
+    keyset = f"   AND {beyond}\n" if after else ""
+    statement = f"{LOAD}{_WHERE}{living}{keyset} ORDER BY {sorting} LIMIT $10"
+    async with connection(pool) as c:
+        rows = await c.fetch(statement, *_values(wanted), limit + 1, *after)
+    items = [interaction(row) for row in rows[:limit]]
+    return Page(items, _write_cursor(order, items[-1]) if len(rows) > limit else None)
+
+
+def _values(wanted: Filter) -> tuple[Any, ...]:
+    return (
+        list(wanted.status) or None,
+        wanted.subtype,
+        wanted.queue,
+        wanted.assigned_to,
+        wanted.number,
+        _pattern(wanted.q) if wanted.q else None,
+        wanted.q_numbers,
+        None if wanted.queues is None else sorted(wanted.queues),
+        wanted.agent,
+    )
+
+
+def _pattern(text: str) -> str:
+    for special in ("\\", "%", "_"):
+        text = text.replace(special, f"\\{special}")
+    return f"%{text}%"
+
+
+def _key(order: Order, it: Interaction) -> tuple[Any, ...]:
+    if order is Order.LINE:
+        return (not it.front, -it.priority, it.queued_at, it.id)
+    return (it.entered_at, it.id)
+
+
+def _write_cursor(order: Order, last: Interaction) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode([order, *_key(order, last)])).decode().rstrip("=")
+
+
+def _read_cursor(order: Order, cursor: str) -> tuple[Any, ...]:
+    try:
+        told, *key = msgspec.json.decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if told != order:
+            raise ValueError
+        values: tuple[Any, ...] = msgspec.convert(key, _KEY_TYPES[order])
+    except (ValueError, TypeError, msgspec.MsgspecError):
+        raise Invalid("This is not a cursor of such a list.", "/cursor") from None
+    return values
+
+
+# One pass over the lines concerned, however many places are asked for.
+_PLACES = """
+SELECT id, place FROM (
+    SELECT id, row_number() OVER (PARTITION BY queue ORDER BY front DESC, priority DESC, queued_at, id) AS place
+      FROM interactions
+     WHERE status IN ('open', 'bot', 'offered')
+       AND queue IN (SELECT queue FROM interactions WHERE id = ANY($1))
+) line WHERE id = ANY($1)
+"""
+
+WAITING = frozenset({Status.OPEN, Status.BOT, Status.OFFERED})
+
+
+async def places(pool: Pool, interactions: Iterable[Interaction]) -> dict[UUID, int]:
+    """The place in line of those who wait: live callers and callbacks counted together, 1 is next."""
+    waiting = [it.id for it in interactions if it.status in WAITING]
+    if not waiting:
+        return {}
+    async with connection(pool) as c:
+        return {UUID(str(row["id"])): row["place"] for row in await c.fetch(_PLACES, waiting)}
+
+
+async def counts(pool: Pool) -> list[tuple[str, str, int]]:
+    """How many interactions are not closed, by status and subtype."""
+    async with connection(pool) as c:
+        rows = await c.fetch(
+            "SELECT status, subtype, count(*) AS n FROM interactions WHERE status <> 'closed' GROUP BY 1, 2"
+        )
+    return [(row["status"], row["subtype"], row["n"]) for row in rows]

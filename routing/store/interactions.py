@@ -1,0 +1,322 @@
+"""Interactions as rows: loading one whole, and saving a decision in one statement.
+
+A save is a compare-and-set on (id, version, status), guarded by the shard's epoch, and writes legs, attempts, the
+agent's work and the feed in the same transaction; being one statement, it is one round trip including its commit.
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from routing.errors import Conflict, NotFound
+from routing.interaction import (
+    Attempt,
+    Deadline,
+    Desk,
+    Interaction,
+    Leg,
+    LegState,
+    Outcome,
+    Role,
+    Stage,
+    Status,
+    Subtype,
+    Waiting,
+)
+from routing.lifecycle import Decision
+from routing.store.database import Pool, connection
+
+_LOAD = """
+SELECT i.*,
+       (SELECT coalesce(jsonb_agg(to_jsonb(l) ORDER BY l.created_at, l.id), '[]') FROM legs l
+         WHERE l.interaction = i.id AND l.ended_at IS NULL) AS live_legs,
+       (SELECT coalesce(jsonb_agg(to_jsonb(a) ORDER BY a.n), '[]') FROM attempts a
+         WHERE a.interaction = i.id) AS all_attempts
+  FROM interactions i
+"""
+
+_LOAD_ONE = f"{_LOAD} WHERE i.id = $1"
+
+_COLUMNS = (
+    "status, stage, subtype, number, assigned_to, desk, priority, front, queued_at, not_before, requested_at,"
+    " promised_at, connected_at, closed_at, outcome, disposition, note, case_data, instructions, waiting, deadlines,"
+    " excluded, legs_asked, lines, wake_at, version"
+)
+_FIELDS = tuple(name.strip() for name in _COLUMNS.split(","))
+_PLACES = ", ".join(f"${i}" for i in range(9, 9 + len(_FIELDS)))
+
+# $1 id, $2 shard, $3 epoch, $4 legs, $5 attempts, $6 feed, $7 now, $8 what became of the agent; then _COLUMNS
+_REST = """,
+the_legs AS (
+    INSERT INTO legs (id, interaction, role, party, state, created_at, ended_at)
+    SELECT l.id, s.id, l.role, l.party, l.state, $7, l.ended_at
+      FROM saved s, jsonb_to_recordset($4) AS l(id text, role text, party text, state text, ended_at timestamptz)
+     ORDER BY l.ended_at NULLS LAST
+    ON CONFLICT (id) DO UPDATE SET interaction = excluded.interaction, state = excluded.state,
+                                   ended_at = excluded.ended_at
+),
+the_attempts AS (
+    INSERT INTO attempts (id, interaction, n, agent, started_at, answered_at, ended_at, outcome, sip_cause)
+    SELECT a.id, s.id, a.n, a.agent, a.started_at, a.answered_at, a.ended_at, a.outcome, a.sip_cause
+      FROM saved s, jsonb_to_recordset($5) AS a(id text, n int, agent text, started_at timestamptz,
+           answered_at timestamptz, ended_at timestamptz, outcome text, sip_cause int)
+    ON CONFLICT (id) DO UPDATE SET answered_at = excluded.answered_at, ended_at = excluded.ended_at,
+                                   outcome = excluded.outcome, sip_cause = excluded.sip_cause
+),
+taken AS (
+    INSERT INTO agent_work AS w (agent, interaction, role, since)
+    SELECT $8::jsonb ->> 'agent', s.id, $8::jsonb ->> 'role', $7 FROM saved s WHERE $8::jsonb ->> 'role' IS NOT NULL
+    ON CONFLICT (agent) DO UPDATE SET role = excluded.role, since = excluded.since
+     WHERE w.interaction = excluded.interaction AND w.role <> excluded.role
+),
+freed AS (
+    DELETE FROM agent_work w USING saved s
+     WHERE w.interaction = s.id AND $8::jsonb ->> 'freed' IS NOT NULL RETURNING w.agent
+),
+rested AS (
+    UPDATE agents a SET
+           idle_since   = $7,
+           availability = CASE WHEN $8::jsonb ->> 'reason' IS NOT NULL AND a.availability = 'ready'
+                               THEN 'not_ready' ELSE a.availability END,
+           since        = CASE WHEN $8::jsonb ->> 'reason' IS NOT NULL AND a.availability = 'ready'
+                               THEN $7 ELSE a.since END,
+           reason       = CASE WHEN $8::jsonb ->> 'reason' IS NOT NULL AND a.availability = 'ready'
+                               THEN $8::jsonb ->> 'reason' ELSE a.reason END
+     WHERE a.id IN (SELECT agent FROM freed)
+),
+written AS (
+    INSERT INTO feed (interaction, seq, at, event, actor, status, data)
+    SELECT s.id, f.seq, $7, f.event, f.actor, f.status, f.data
+      FROM saved s, jsonb_to_recordset($6) AS f(seq int, event text, actor text, status text, data jsonb)
+     ORDER BY f.seq
+    RETURNING cursor
+)
+SELECT (SELECT id FROM saved) AS id, (SELECT max(cursor) FROM written) AS cursor
+"""
+
+_SAVE = f"""
+WITH saved AS (
+    UPDATE interactions SET ({_COLUMNS}, updated_at) = ({_PLACES}, $7)
+     WHERE id = $1 AND version = ${8 + len(_FIELDS)} - 1 AND status = ${9 + len(_FIELDS)}
+       AND EXISTS (SELECT FROM shards WHERE name = $2 AND epoch = $3)
+    RETURNING id
+){_REST}
+"""  # noqa: S608  # put together from the constants above, once
+
+_INSERT = f"""
+WITH saved AS (
+    INSERT INTO interactions (id, shard, {_COLUMNS}, queue, queue_version, dialled_number, entered_at)
+    SELECT $1, $2, {_PLACES}, ${9 + len(_FIELDS)}, ${10 + len(_FIELDS)}, ${11 + len(_FIELDS)}, $7
+     WHERE EXISTS (SELECT FROM shards WHERE name = $2 AND epoch = $3)
+    RETURNING id
+){_REST}
+"""  # noqa: S608
+
+
+@dataclass(frozen=True, slots=True)
+class Ownership:
+    """The shard we act for and the epoch we hold it in."""
+
+    shard: str
+    epoch: int
+
+
+async def load(pool: Pool, interaction_id: UUID) -> Interaction:
+    """The interaction with its live legs and attempts. Raises NotFound."""
+    async with connection(pool) as c:
+        row = await c.fetchrow(_LOAD_ONE, interaction_id)
+    if row is None:
+        raise NotFound("There is no such interaction.")
+    return interaction(row)
+
+
+_LIVING = f"""{_LOAD}
+ WHERE i.shard = $1 AND (i.status IN ('bot', 'offered', 'connected')
+                         OR i.id IN (SELECT interaction FROM legs WHERE ended_at IS NULL))
+"""
+
+
+async def load_living(pool: Pool, shard: str) -> list[Interaction]:
+    """Every interaction of the shard that has a live channel or is in somebody's hands: what recovery looks at."""
+    async with connection(pool) as c:
+        return [interaction(row) for row in await c.fetch(_LIVING, shard)]
+
+
+async def create(pool: Pool, owner: Ownership, decision: Decision, now: datetime) -> int:
+    """Store a new interaction. Returns the feed's cursor; raises Conflict when it exists or the shard is not ours."""
+    it = decision.interaction
+    extra = (it.queue, it.queue_version, it.dialled_number)
+    return await _write(pool, _INSERT, owner, None, decision, now, extra)
+
+
+async def save(pool: Pool, owner: Ownership, before: Interaction, decision: Decision, now: datetime) -> int | None:
+    """Store what became of `before`. Returns the feed's cursor; raises Conflict when another writer was first."""
+    return await _write(pool, _SAVE, owner, before, decision, now, (before.status,))
+
+
+async def _write(
+    pool: Pool,
+    statement: str,
+    owner: Ownership,
+    before: Interaction | None,
+    decision: Decision,
+    now: datetime,
+    extra: tuple[Any, ...],
+) -> int:
+    after = decision.interaction
+    values = (
+        after.id,
+        owner.shard,
+        owner.epoch,
+        _legs(before, after, now),
+        _attempts(before, after),
+        _feed(decision),
+        now,
+        _work(before, decision),
+        *_values(after),
+        *extra,
+    )
+    async with connection(pool) as c:
+        row = await c.fetchrow(statement, *values)
+    if row["id"] is None:
+        raise Conflict
+    return int(row["cursor"] or 0)
+
+
+def _values(it: Interaction) -> Iterable[Any]:
+    plain = {name: getattr(it, name) for name in _FIELDS if name not in ("wake_at", "desk", "waiting")}
+    plain["version"] = it.version + 1
+    plain["wake_at"] = it.wake_at
+    plain["desk"] = asdict(it.desk)
+    plain["waiting"] = asdict(it.waiting)
+    return (plain[name] for name in _FIELDS)
+
+
+def _legs(before: Interaction | None, after: Interaction, now: datetime) -> list[dict[str, Any]]:
+    known = {leg.id: leg for leg in (before.legs if before else ())}
+    kept = {leg.id for leg in after.legs}
+    changed = [{**asdict(leg), "ended_at": None} for leg in after.legs if known.get(leg.id) != leg]
+    ended = [{**asdict(leg), "ended_at": now} for leg in known.values() if leg.id not in kept]
+    return ended + changed
+
+
+def _attempts(before: Interaction | None, after: Interaction) -> list[dict[str, Any]]:
+    known = before.attempts if before else ()
+    return [asdict(each) for each in after.attempts if each not in known]
+
+
+def _feed(decision: Decision) -> list[dict[str, Any]]:
+    it = decision.interaction
+    first = it.lines - len(decision.feed) + 1
+    return [
+        {"seq": first + i, "event": line.event, "actor": line.actor, "status": it.status, "data": dict(line.data)}
+        for i, line in enumerate(decision.feed)
+    ]
+
+
+_ROLE = {Status.OFFERED: "offered", Status.CONNECTED: "busy", Status.WRAP_UP: "wrap_up"}
+
+
+def _work(before: Interaction | None, decision: Decision) -> dict[str, str | None]:
+    """What the decision means for the agent: an entry in agent_work, or none any more."""
+    after = decision.interaction
+    role = _ROLE.get(after.status)
+    freed = "yes" if role is None and before and before.status in _ROLE else None
+    reason = decision.not_ready.reason if decision.not_ready else None
+    return {"agent": after.assigned_to if role else None, "role": role, "freed": freed, "reason": reason}
+
+
+def interaction(row: Any) -> Interaction:
+    """One row, with `live_legs` and `all_attempts` beside it, as an Interaction."""
+    return Interaction(
+        id=UUID(str(row["id"])),
+        queue=row["queue"],
+        queue_version=row["queue_version"],
+        entered_at=row["entered_at"],
+        queued_at=row["queued_at"],
+        status=Status(row["status"]),
+        stage=Stage(row["stage"]) if row["stage"] else None,
+        subtype=Subtype(row["subtype"]),
+        number=row["number"],
+        dialled_number=row["dialled_number"],
+        version=row["version"],
+        assigned_to=row["assigned_to"],
+        desk=Desk(**row["desk"]),
+        priority=row["priority"],
+        front=row["front"],
+        not_before=row["not_before"],
+        requested_at=row["requested_at"],
+        promised_at=row["promised_at"],
+        connected_at=row["connected_at"],
+        closed_at=row["closed_at"],
+        outcome=row["outcome"],
+        disposition=row["disposition"],
+        note=row["note"],
+        case_data=row["case_data"],
+        instructions=row["instructions"],
+        waiting=Waiting(**{**row["waiting"], "words": tuple(row["waiting"]["words"])}),
+        deadlines={Deadline(kind): _time(at) for kind, at in row["deadlines"].items()},
+        excluded={agent: _time(at) for agent, at in row["excluded"].items()},
+        legs_asked=row["legs_asked"],
+        lines=row["lines"],
+        legs=tuple(_leg(each) for each in row["live_legs"]),
+        attempts=tuple(attempt(each) for each in row["all_attempts"]),
+    )
+
+
+def _time(text: str) -> datetime:
+    return msgspec.convert(text, datetime)
+
+
+def _leg(record: dict[str, Any]) -> Leg:
+    return Leg(record["id"], Role(record["role"]), record["party"], LegState(record["state"]))
+
+
+def attempt(record: dict[str, Any]) -> Attempt:
+    """One attempt out of the JSON Postgres made of its row."""
+    return Attempt(
+        id=record["id"],
+        n=record["n"],
+        agent=record["agent"],
+        started_at=_time(record["started_at"]),
+        answered_at=_time(record["answered_at"]) if record["answered_at"] else None,
+        ended_at=_time(record["ended_at"]) if record["ended_at"] else None,
+        outcome=Outcome(record["outcome"]) if record["outcome"] else None,
+        sip_cause=record["sip_cause"],
+    )
+
+
+_POSITION = """
+SELECT 1 + count(o.id) FROM interactions i LEFT JOIN interactions o
+    ON o.queue = i.queue AND o.status IN ('open', 'bot', 'offered') AND o.id <> i.id
+   AND ((o.front, o.priority) > (i.front, i.priority)
+        OR ((o.front, o.priority) = (i.front, i.priority) AND (o.queued_at, o.id) < (i.queued_at, i.id)))
+ WHERE i.id = $1
+"""
+
+
+async def position(pool: Pool, interaction_id: UUID) -> int:
+    """Its place in line, live callers and callbacks counted together; 1 is next."""
+    async with connection(pool) as c:
+        return int(await c.fetchval(_POSITION, interaction_id))
+
+
+async def known_legs(pool: Pool, ids: list[str]) -> set[str]:
+    """Which of these channels we have ever had to do with."""
+    async with connection(pool) as c:
+        return {row["id"] for row in await c.fetch("SELECT id FROM legs WHERE id = ANY($1)", ids)}
+
+
+async def due_until(pool: Pool, shard: str, until: datetime) -> list[tuple[UUID, datetime]]:
+    """What has to be woken by then."""
+    async with connection(pool) as c:
+        rows = await c.fetch(
+            "SELECT id, wake_at FROM interactions WHERE shard = $1 AND wake_at <= $2 ORDER BY wake_at LIMIT 5000",
+            shard,
+            until,
+        )
+    return [(row["id"], row["wake_at"]) for row in rows]

@@ -1,0 +1,176 @@
+-- The first schema. Invariants (docs/lifecycle.md) live here too: CHECKs and partial unique indexes, each with its
+-- number from the design. Times are timestamptz in UTC.
+
+-- Who acts for which part of the calls. `epoch` grows with every change of owner; every write that can cause a
+-- side effect names the epoch it believes in.
+CREATE TABLE shards (
+    name   text PRIMARY KEY,
+    owner  text,
+    epoch  bigint NOT NULL DEFAULT 0,
+    until  timestamptz NOT NULL DEFAULT '-infinity'
+);
+
+CREATE TABLE queues (
+    name        text PRIMARY KEY,
+    version     int NOT NULL,
+    deleted_at  timestamptz
+);
+
+-- A change makes a new version; interactions keep the one they came in under.
+CREATE TABLE queue_versions (
+    name        text NOT NULL REFERENCES queues,
+    version     int NOT NULL,
+    config      jsonb NOT NULL,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (name, version)
+);
+
+CREATE TABLE queue_numbers (
+    number  text PRIMARY KEY,
+    queue   text NOT NULL REFERENCES queues
+);
+
+CREATE TABLE agents (
+    id             text PRIMARY KEY CHECK (id ~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$'),
+    name           text NOT NULL DEFAULT '',
+    password_hash  text,
+    sip_ha1        text CHECK (sip_ha1 ~ '^[0-9a-f]{32}$'),
+    skills         text[] NOT NULL DEFAULT '{}',
+    accept_mode    text CHECK (accept_mode IN ('manual', 'auto')),
+    auto_answer    boolean NOT NULL DEFAULT false,
+    wrap_up        double precision CHECK (wrap_up >= 0),
+    availability   text NOT NULL DEFAULT 'logged_out' CHECK (availability IN ('logged_out', 'not_ready', 'ready')),
+    reason         text,
+    since          timestamptz NOT NULL DEFAULT now(),
+    idle_since     timestamptz NOT NULL DEFAULT now(),   -- longest idle is offered first
+    deleted_at     timestamptz
+);
+
+CREATE TABLE agent_queues (
+    agent    text NOT NULL REFERENCES agents,
+    queue    text NOT NULL REFERENCES queues,
+    penalty  int NOT NULL DEFAULT 0,
+    PRIMARY KEY (agent, queue)
+);
+
+CREATE TABLE tokens (
+    hash        bytea PRIMARY KEY,                       -- SHA-256 of the token, never the token
+    role        text NOT NULL CHECK (role IN ('agent', 'supervisor', 'admin', 'auditor')),
+    agent       text REFERENCES agents,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    expires_at  timestamptz,
+    CHECK (role <> 'agent' OR agent IS NOT NULL)
+);
+
+CREATE TABLE interactions (
+    id              uuid PRIMARY KEY,
+    shard           text NOT NULL REFERENCES shards,
+    version         int NOT NULL,
+    status          text NOT NULL,
+    stage           text,
+    subtype         text NOT NULL,
+    queue           text NOT NULL,
+    queue_version   int NOT NULL,
+    number          text CHECK (number ~ '^\+[1-9][0-9]{6,14}$'),
+    dialled_number  text NOT NULL,
+    assigned_to     text REFERENCES agents,
+    desk            jsonb NOT NULL,
+    priority        int NOT NULL,
+    front           boolean NOT NULL,
+    entered_at      timestamptz NOT NULL,
+    queued_at       timestamptz NOT NULL,
+    not_before      timestamptz,
+    requested_at    timestamptz,
+    promised_at     timestamptz,
+    connected_at    timestamptz,
+    closed_at       timestamptz,
+    outcome         text,
+    disposition     text,
+    note            text,
+    case_data       jsonb NOT NULL,
+    instructions    text,
+    waiting         jsonb NOT NULL,
+    deadlines       jsonb NOT NULL,
+    excluded        jsonb NOT NULL,
+    legs_asked      int NOT NULL,
+    lines           int NOT NULL,
+    wake_at         timestamptz,
+    updated_at      timestamptz NOT NULL DEFAULT now(),
+
+    FOREIGN KEY (queue, queue_version) REFERENCES queue_versions (name, version),
+    CHECK (status IN ('open', 'bot', 'offered', 'connected', 'wrap_up', 'scheduled', 'closed')),
+    CHECK (subtype IN ('inbound', 'callback')),
+    -- I2: exactly one agent while somebody has it, nobody while nobody has it
+    CONSTRAINT assigned_while_held
+        CHECK (CASE WHEN status IN ('offered', 'connected', 'wrap_up') THEN assigned_to IS NOT NULL
+                    WHEN status IN ('open', 'bot', 'scheduled') THEN assigned_to IS NULL
+                    ELSE true END),
+    -- I9: closed is final and says how
+    CONSTRAINT closed_with_outcome CHECK ((status = 'closed') = (closed_at IS NOT NULL)),
+    CONSTRAINT outcome_at_the_end CHECK (status <> 'closed' OR outcome IS NOT NULL),
+    CONSTRAINT callback_was_requested
+        CHECK (subtype <> 'callback' OR (requested_at IS NOT NULL AND number IS NOT NULL)),
+    CONSTRAINT promised_after_request CHECK (promised_at IS NULL OR promised_at >= requested_at),
+    CONSTRAINT scheduled_is_due CHECK (status <> 'scheduled' OR wake_at IS NOT NULL)
+);
+
+-- I4: one offer, call or after-call work per agent
+CREATE UNIQUE INDEX one_interaction_per_agent ON interactions (assigned_to)
+    WHERE status IN ('offered', 'connected', 'wrap_up');
+-- I7: one pending callback per number and queue, from the key that asks for it until it is worked on
+CREATE UNIQUE INDEX one_pending_callback ON interactions (queue, number)
+    WHERE requested_at IS NOT NULL AND status NOT IN ('wrap_up', 'closed');
+-- The line, in the order it is served
+CREATE INDEX line ON interactions (queue, front DESC, priority DESC, queued_at, id) WHERE status = 'open';
+CREATE INDEX due ON interactions (shard, wake_at) WHERE wake_at IS NOT NULL;
+CREATE INDEX home_list ON interactions (entered_at DESC, id DESC);
+CREATE INDEX by_number ON interactions (number);
+
+-- Every channel we care about; id is the channel id. A leg that has `ended_at` may still be told to hang up.
+CREATE TABLE legs (
+    id           text PRIMARY KEY,
+    interaction  uuid NOT NULL REFERENCES interactions,
+    role         text NOT NULL CHECK (role IN ('caller', 'agent', 'customer')),
+    party        text NOT NULL,
+    state        text NOT NULL CHECK (state IN ('asked', 'ringing', 'up')),
+    created_at   timestamptz NOT NULL DEFAULT now(),
+    ended_at     timestamptz
+);
+CREATE UNIQUE INDEX one_live_leg_per_role ON legs (interaction, role) WHERE ended_at IS NULL;
+
+CREATE TABLE attempts (
+    id           text PRIMARY KEY CHECK (id ~ '^[0-9a-f]{32}$'),   -- the customer leg's channel id
+    interaction  uuid NOT NULL REFERENCES interactions,
+    n            int NOT NULL,
+    agent        text NOT NULL REFERENCES agents,
+    started_at   timestamptz NOT NULL,
+    answered_at  timestamptz,
+    ended_at     timestamptz,
+    outcome      text,
+    sip_cause    int,
+    UNIQUE (interaction, n),
+    CONSTRAINT ended_with_outcome CHECK ((ended_at IS NULL) = (outcome IS NULL))
+);
+-- I3: one attempt under way per interaction
+CREATE UNIQUE INDEX one_live_attempt ON attempts (interaction) WHERE ended_at IS NULL;
+
+-- The one thing an agent is doing. A second one is refused by the primary key.
+CREATE TABLE agent_work (
+    agent        text PRIMARY KEY REFERENCES agents,
+    interaction  uuid NOT NULL REFERENCES interactions,
+    role         text NOT NULL CHECK (role IN ('offered', 'busy', 'wrap_up')),
+    since        timestamptz NOT NULL DEFAULT now()
+);
+
+-- The story of every interaction; append only. `cursor` orders it across interactions for the live stream.
+CREATE TABLE feed (
+    cursor       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    interaction  uuid NOT NULL REFERENCES interactions,
+    seq          int NOT NULL,
+    at           timestamptz NOT NULL,
+    event        text NOT NULL,
+    actor        text NOT NULL,
+    status       text NOT NULL,
+    data         jsonb NOT NULL,
+    UNIQUE (interaction, seq)
+);

@@ -1,0 +1,134 @@
+"""Queues as rows: every change is a new version, and interactions keep the one they came in under."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from routing.errors import Invalid, NotFound
+from routing.queues import Queue
+from routing.store.database import Pool, connection, transaction
+
+_CURRENT = """
+SELECT v.version, v.config FROM queues q JOIN queue_versions v ON (v.name, v.version) = (q.name, q.version)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A queue and the number of its current version."""
+
+    queue: Queue
+    version: int
+
+
+async def put(pool: Pool, queue: Queue) -> Stored:
+    """Create or change it; the same settings again make no new version.
+
+    Raises Invalid when another queue answers one of its numbers.
+    """
+    config = queue.model_dump(mode="json")
+    async with transaction(pool) as c:
+        known = await c.fetchrow(
+            "INSERT INTO queues AS q (name, version) VALUES ($1, 0)"
+            " ON CONFLICT (name) DO UPDATE SET deleted_at = NULL RETURNING q.version",
+            queue.name,
+        )
+        version = int(known["version"])
+        if version == 0 or await _config(c, queue.name, version) != config:
+            version += 1
+            await _add_version(c, queue.name, version, config)
+        await _set_numbers(c, queue)
+    return Stored(queue, version)
+
+
+async def _config(c: Any, name: str, version: int) -> Any:
+    return await c.fetchval("SELECT config FROM queue_versions WHERE name = $1 AND version = $2", name, version)
+
+
+async def _add_version(c: Any, name: str, version: int, config: dict[str, Any]) -> None:
+    await c.execute("INSERT INTO queue_versions (name, version, config) VALUES ($1, $2, $3)", name, version, config)
+    await c.execute("UPDATE queues SET version = $2 WHERE name = $1", name, version)
+
+
+async def _set_numbers(c: Any, queue: Queue) -> None:
+    """In sorted order, so that two writers wait for each other instead of dead-locking."""
+    numbers = sorted(queue.numbers)
+    await c.execute("DELETE FROM queue_numbers WHERE queue = $1 AND number <> ALL($2)", queue.name, numbers)
+    await c.execute(
+        "INSERT INTO queue_numbers (number, queue) SELECT n, $1 FROM unnest($2::text[]) n ORDER BY n"
+        " ON CONFLICT (number) DO NOTHING",
+        queue.name,
+        numbers,
+    )
+    taken = await c.fetchrow(
+        "SELECT number, queue FROM queue_numbers WHERE number = ANY($2) AND queue <> $1 ORDER BY number LIMIT 1",
+        queue.name,
+        numbers,
+    )
+    if taken:
+        raise Invalid(f"The queue {taken['queue']} answers {taken['number']} already.", "/numbers")
+
+
+async def get(pool: Pool, name: str) -> Stored:
+    """The current version. Raises NotFound."""
+    async with connection(pool) as c:
+        row = await c.fetchrow(f"{_CURRENT} WHERE q.name = $1 AND q.deleted_at IS NULL", name)
+    if row is None:
+        raise NotFound("There is no such queue.")
+    return _stored(row)
+
+
+async def every(pool: Pool, *, limit: int, after: str = "", only: frozenset[str] | None = None) -> list[Stored]:
+    """Up to `limit` queues by name, those after `after`; `only` of these names."""
+    async with connection(pool) as c:
+        rows = await c.fetch(
+            f"{_CURRENT} WHERE q.deleted_at IS NULL AND q.name > $1 AND ($2::text[] IS NULL OR q.name = ANY($2))"
+            " ORDER BY q.name LIMIT $3",
+            after,
+            None if only is None else sorted(only),
+            limit,
+        )
+    return [_stored(row) for row in rows]
+
+
+async def by_number(pool: Pool, dialled: str) -> tuple[Queue, int] | None:
+    """The queue that answers the dialled number and its current version, or None."""
+    async with connection(pool) as c:
+        row = await c.fetchrow(
+            f"{_CURRENT} JOIN queue_numbers n ON n.queue = q.name WHERE n.number = $1 AND q.deleted_at IS NULL",
+            dialled,
+        )
+    return (_queue(row["config"]), row["version"]) if row else None
+
+
+async def version(pool: Pool, name: str, version: int) -> Queue:
+    """One version, current or not. Raises NotFound."""
+    async with connection(pool) as c:
+        config = await _config(c, name, version)
+    if config is None:
+        raise NotFound("There is no such version of this queue.")
+    return _queue(config)
+
+
+async def delete(pool: Pool, name: str) -> None:
+    """Let nobody in any more. Raises NotFound, or Invalid while somebody still waits for this queue.
+
+    A caller who comes in at the same instant is let in or turned away; a call back promised is never lost.
+    """
+    async with transaction(pool) as c:
+        known = await c.fetchval("SELECT name FROM queues WHERE name = $1 AND deleted_at IS NULL FOR UPDATE", name)
+        if known is None:
+            raise NotFound("There is no such queue.")
+        living = await c.fetchval("SELECT count(*) FROM interactions WHERE queue = $1 AND status <> 'closed'", name)
+        if living:
+            raise Invalid(f"{living} interactions of this queue are not closed yet.")
+        await c.execute("DELETE FROM queue_numbers WHERE queue = $1", name)
+        await c.execute("DELETE FROM agent_queues WHERE queue = $1", name)
+        await c.execute("UPDATE queues SET deleted_at = now() WHERE name = $1", name)
+
+
+def _stored(row: Any) -> Stored:
+    return Stored(_queue(row["config"]), row["version"])
+
+
+def _queue(config: Any) -> Queue:
+    return Queue.model_validate(config)

@@ -1,0 +1,53 @@
+"""Who acts: a lease on the shard, on Postgres' clock. A higher epoch means another owner."""
+
+import asyncpg
+
+from routing.store.database import Pool, connection
+
+LEASE = 4.0
+"""Seconds a lease lasts; renewed at a third of it."""
+
+_TAKE = """
+INSERT INTO shards AS s (name, owner, epoch, until) VALUES ($1, $2, 1, now() + make_interval(secs => $3))
+ON CONFLICT (name) DO UPDATE
+   SET owner = $2, epoch = s.epoch + 1, until = now() + make_interval(secs => $3)
+ WHERE s.until <= now()
+RETURNING epoch
+"""
+
+_RENEW = """
+UPDATE shards SET until = now() + make_interval(secs => $4)
+ WHERE name = $1 AND owner = $2 AND epoch = $3
+RETURNING epoch
+"""
+
+_RELEASE = "UPDATE shards SET until = '-infinity' WHERE name = $1 AND owner = $2 AND epoch = $3"
+
+
+async def take(pool: Pool, shard: str, owner: str) -> int | None:
+    """Win the shard and return the new epoch, or None while another owner's lease runs."""
+    async with connection(pool) as c:
+        epoch: int | None = await c.fetchval(_TAKE, shard, owner, LEASE)
+        return epoch
+
+
+async def renew(pool: Pool, shard: str, owner: str, epoch: int) -> bool:
+    """Whether the shard is still ours, for another lease."""
+    async with connection(pool) as c:
+        return await c.fetchval(_RENEW, shard, owner, epoch, LEASE) is not None
+
+
+async def release(pool: Pool, shard: str, owner: str, epoch: int) -> None:
+    """Let a successor in at once."""
+    async with connection(pool) as c:
+        await c.execute(_RELEASE, shard, owner, epoch)
+
+
+async def expire_lease(dsn: str, shard: str) -> None:
+    """For the parent that saw the owner die: nobody holds the shard."""
+    connection_ = await asyncpg.connect(dsn, timeout=5)
+    try:
+        if await connection_.fetchval("SELECT to_regclass('shards')"):
+            await connection_.execute("UPDATE shards SET until = '-infinity' WHERE name = $1", shard)
+    finally:
+        await connection_.close()

@@ -1,0 +1,94 @@
+"""API tokens: opaque, random, and kept only as their SHA-256."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import asyncpg
+
+from routing.errors import NotFound
+from routing.store.database import Pool, connection, database_errors
+
+PREFIX = "rb_"
+
+_ADD = """
+INSERT INTO tokens (hash, role, agent, expires_at)
+SELECT $1, $2, $3, now() + make_interval(secs => $4)
+ WHERE $3::text IS NULL OR EXISTS (SELECT FROM agents WHERE id = $3 AND deleted_at IS NULL)
+RETURNING hash
+"""
+
+_FIND = """
+SELECT t.role, t.agent, t.expires_at FROM tokens t LEFT JOIN agents a ON a.id = t.agent
+ WHERE t.hash = $1 AND (t.expires_at IS NULL OR t.expires_at > now()) AND a.deleted_at IS NULL
+"""
+
+
+class Role(StrEnum):
+    """What a token allows."""
+
+    AGENT = "agent"
+    SUPERVISOR = "supervisor"
+    ADMIN = "admin"
+    AUDITOR = "auditor"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who calls. `agent` is set for every token of role agent."""
+
+    role: Role
+    agent: str | None = None
+    expires_at: datetime | None = None
+
+
+def hash_of(token: str) -> bytes:
+    """What is stored of a token. Any string has one, even one that is not valid Unicode."""
+    return hashlib.sha256(token.encode(errors="surrogatepass")).digest()
+
+
+async def issue(pool: Pool, role: str, agent: str | None = None, ttl: timedelta | None = None) -> str:
+    """A new token, for ever or for `ttl`. Raises NotFound for an unknown agent."""
+    token = _new()
+    async with connection(pool) as c:
+        await _store(c, token, role, agent, ttl)
+    return token
+
+
+async def create_token(dsn: str, role: str, agent: str | None = None) -> str:
+    """The same for commands, which have no pool."""
+    token = _new()
+    with database_errors():
+        connection_ = await asyncpg.connect(dsn, timeout=5)
+        try:
+            await _store(connection_, token, role, agent, None)
+        finally:
+            await connection_.close()
+    return token
+
+
+def _new() -> str:
+    return PREFIX + secrets.token_urlsafe(32)
+
+
+async def _store(
+    c: "asyncpg.Connection[asyncpg.Record]", token: str, role: str, agent: str | None, ttl: timedelta | None
+) -> None:
+    seconds = None if ttl is None else ttl.total_seconds()
+    if await c.fetchval(_ADD, hash_of(token), Role(role), agent, seconds) is None:
+        raise NotFound(f"There is no agent {agent}.")
+
+
+async def lookup(pool: Pool, token_hash: bytes) -> Identity | None:
+    """Whose it is; None for one that is unknown, expired, or of a deleted agent."""
+    async with connection(pool) as c:
+        row = await c.fetchrow(_FIND, token_hash)
+    return Identity(Role(row["role"]), row["agent"], row["expires_at"]) if row else None
+
+
+async def revoke(pool: Pool, token_hash: bytes) -> None:
+    """End it, and clear away what has expired."""
+    async with connection(pool) as c:
+        await c.execute("DELETE FROM tokens WHERE hash = $1 OR expires_at < now()", token_hash)

@@ -1,0 +1,66 @@
+"""A real Postgres for the whole run, and for each test a fresh copy of a migrated database."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from itertools import count
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from routing.local.postgres import Postgres
+from routing.local.postgres_binaries import find_or_install
+from routing.store.database import Pool, connect
+from routing.store.migrate import migrate
+
+TEMPLATE = "migrated"
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """Started and migrated. The folder is one an unprivileged account can enter."""
+    folder = Path(tempfile.mkdtemp(prefix="rb-pg-"))
+    folder.chmod(0o755)
+    server = Postgres(folder, find_or_install(lambda line: None))
+    try:
+        server.prepare()
+        process = asyncio.run(server.start())
+        try:
+            asyncio.run(_make_template(server))
+            yield server
+        finally:
+            asyncio.run(server.stop(process))
+    finally:
+        shutil.rmtree(folder)
+
+
+async def _make_template(server: Postgres) -> None:
+    await _maintain(server, f"CREATE DATABASE {TEMPLATE}")
+    await migrate(server.dsn_of(TEMPLATE))
+
+
+async def _maintain(server: Postgres, statement: str) -> None:
+    connection = await asyncpg.connect(server.dsn_of("postgres"))
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+async def dsn(postgres: Postgres) -> AsyncIterator[str]:
+    """The address of a database of the test's own, with the schema and nothing in it."""
+    name = f"test_{next(_numbers)}"
+    await _maintain(postgres, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    yield postgres.dsn_of(name)
+    await _maintain(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def pool(dsn: str) -> AsyncIterator[Pool]:
+    made = await connect(dsn, size=4)
+    yield made
+    await made.close()

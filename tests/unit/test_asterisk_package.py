@@ -1,0 +1,115 @@
+"""Which Asterisk will do, where Debian's packages come from, and what the configuration is filled with."""
+
+from pathlib import Path
+
+import pytest
+
+from routing.local import asterisk_config as config
+from routing.local import debian_mirror
+from routing.local.asterisk_package import check_version
+from routing.local.errors import SetupError
+
+
+@pytest.mark.parametrize(
+    ("told", "version"),
+    [
+        ("Asterisk 22.10.1~dfsg+~cs6.17", (22, 10, 1)),
+        ("1:22.10.1+dfsg+~cs6.17.60671434-1", (22, 10, 1)),
+        ("22.11.0", (22, 11, 0)),
+        ("20.20.1", (20, 20, 1)),
+        ("23.4.1", (23, 4, 1)),
+        ("24.0.0", (24, 0, 0)),
+    ],
+)
+def test_an_asterisk_without_known_holes_is_taken(told: str, version: tuple[int, int, int]) -> None:
+    assert check_version(told) == version
+
+
+@pytest.mark.parametrize("told", ["22.10.0", "22.9.2", "20.20.0", "23.4.0", "21.12.3", "18.26.4", "16.28.0"])
+def test_an_older_one_is_refused_in_one_line_that_says_what_is_needed(told: str) -> None:
+    with pytest.raises(SetupError, match=r"^Asterisk [\d.]+ has known security holes: 22\.10\.1 .*needed$"):
+        check_version(f"Asterisk {told}")
+    check_version(told, allow_old=True)
+
+
+def test_something_that_is_no_version_is_refused() -> None:
+    with pytest.raises(SetupError, match="cannot tell"):
+        check_version("Asterisk GIT-master")
+
+
+DEB822 = """\
+Types: deb deb-src
+# a comment
+URIs: http://mirror.example/debian
+Suites: bookworm
+  bookworm-updates
+Components: main
+
+Types: deb
+URIs: http://mirror.example/other
+Suites: bookworm
+Components: main
+Enabled: no
+"""
+
+ONE_LINE = """\
+# deb http://old.example/debian bookworm main
+deb-src http://src.example/debian bookworm main
+deb [arch=amd64 signed-by=/k.gpg] http://mirror.example/debian bookworm main contrib
+deb http://security.example/debian-security bookworm-security main # why
+"""
+
+
+def test_both_spellings_of_apt_sources_are_read(tmp_path: Path) -> None:
+    (tmp_path / "sources.list.d").mkdir()
+    (tmp_path / "sources.list").write_text(ONE_LINE)
+    (tmp_path / "sources.list.d/debian.sources").write_text(DEB822)
+    assert list(debian_mirror.sources(tmp_path)) == [
+        ("http://mirror.example/debian", {"bookworm"}, {"main", "contrib"}),
+        ("http://security.example/debian-security", {"bookworm-security"}, {"main"}),
+        ("http://mirror.example/debian", {"bookworm", "bookworm-updates"}, {"main"}),
+    ]
+
+
+def test_a_mirror_of_your_own_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RINGBACK_DEBIAN_MIRROR", "http://mine.example/debian")
+    assert debian_mirror.mirror() == "http://mine.example/debian"
+
+
+def test_placeholders_are_filled_and_no_value_starts_a_comment_or_a_line() -> None:
+    assert (
+        config.render("contact = @CARRIER@", {"CARRIER": "sip:h;transport=tcp"}) == r"contact = sip:h\;transport=tcp"
+    )
+    with pytest.raises(ValueError, match="control"):
+        config.render("x = @CARRIER@", {"CARRIER": "a\nb"})
+    with pytest.raises(KeyError):
+        config.render("x = @UNKNOWN@", {})
+
+
+@pytest.mark.parametrize(
+    ("uri", "host"),
+    [
+        ("sip:127.0.0.1:8091", "127.0.0.1"),
+        ("sip:trunk@sip.example.com;transport=tcp", "sip.example.com"),
+        ("sip:[2001:db8::1]:5060", "2001:db8::1"),
+    ],
+)
+def test_the_carrier_is_recognised_by_its_host(uri: str, host: str) -> None:
+    assert config.carrier_host(uri) == host
+
+
+@pytest.mark.parametrize("uri", ["", "127.0.0.1", "tel:+49", "sip:", "sip:a b", "sip:h\nx=1", "sip:h;x y"])
+def test_a_carrier_that_is_no_sip_uri_is_refused(uri: str) -> None:
+    with pytest.raises(SetupError, match="SIP URI"):
+        config.carrier_host(uri)
+
+
+def test_every_configuration_file_says_why_it_is_there_in_its_first_line() -> None:
+    for name, content in config.templates().items():
+        assert content.startswith(("; Why: ", "; Every call", "; Empty: ")), name
+
+
+def test_instances_differ_in_their_entity_id() -> None:
+    first, second = config.entity_id(Path("/a")), config.entity_id(Path("/b"))
+    assert first != second
+    assert first == config.entity_id(Path("/a"))
