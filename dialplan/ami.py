@@ -18,7 +18,7 @@ from dialplan.ami_session import AmiLost, AmiRefused, AmiSession, Fields
 log = structlog.get_logger(__name__)
 PING_EVERY = 2.0
 RETRY_LOST = 1.0
-RETRY_REFUSED = 30.0
+RETRY_REFUSED = 10.0
 TECHNOLOGY = "PJSIP/"
 # Only these are sent to us: a call makes some twenty other events, which Python would parse for nothing.
 EVENTS = ("DeviceStateChange", "FullyBooted", "Shutdown")

@@ -88,6 +88,8 @@ class AmiSession:
         if not future.done():
             raise AmiLost("connection ended" if self.ended else f"no answer to {action}")
         answer = future.result()
+        if "shutting down" in answer.message:  # it says so to whom logs in then, too
+            raise AmiLost(answer.message)
         if not answer.success:
             raise AmiRefused(f"{action}: {answer.message}")
         return dict(answer)

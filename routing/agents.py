@@ -4,6 +4,7 @@
 """
 
 import hashlib
+import re
 from enum import StrEnum
 
 from routing.errors import Invalid, PhoneUnreachable
@@ -12,6 +13,7 @@ RESERVED_IDS = frozenset({"carrier"})
 """Names of our own endpoints in asterisk-config/pjsip.conf: an account of that name would replace the trunk."""
 
 MOST_DIGITS_IN_AN_ID = 6
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
 
 
 class Availability(StrEnum):
@@ -80,7 +82,9 @@ def after_login(availability: Availability) -> Availability | None:
 
 
 def check_id(agent_id: str) -> None:
-    """Raises Invalid for an id that Asterisk would take for the trunk or for a caller (contract.md, "SIP")."""
+    """Raises Invalid for an id that Asterisk cannot have, or would take for the trunk or for a caller."""
+    if not _ID.fullmatch(agent_id):
+        raise Invalid("An id is 1 to 32 letters, digits, dots, dashes and underscores.", "/id")
     if agent_id.lower() in RESERVED_IDS:
         raise Invalid("This name is taken by Ringback itself.", "/id")
     if agent_id.isdigit() and len(agent_id) > MOST_DIGITS_IN_AN_ID:

@@ -204,12 +204,15 @@ class Interaction:
 
     @property
     def wake_at(self) -> datetime | None:
-        """When time alone has something to tell. No step starts while an agent is offered the call (E6)."""
+        """When time alone has something to tell. What has to wait for the status to change is left out."""
         due = (at for kind, at in self.deadlines.items() if not self.holds(kind))
         return min(due, default=None)
 
     def holds(self, kind: Deadline) -> bool:
-        """Whether a deadline of this kind has to wait for the status to change."""
+        """Whether it has to wait: no step starts while an agent is offered the call (E6), and a callback that is
+        being worked on does not expire."""
+        if kind is Deadline.EXPIRES:
+            return self.status not in (Status.OPEN, Status.SCHEDULED)
         return kind is Deadline.STEP and self.status is not Status.OPEN
 
     @property

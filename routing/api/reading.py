@@ -1,12 +1,11 @@
-"""Reading what people send: JSON bodies and queries into pydantic models. Whatever is wrong is `invalid`, never a crash."""
+"""Reads bodies and queries into pydantic models. Whatever is wrong with them is `invalid`, never a crash."""
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar, get_origin
 
 from aiohttp import web
-from multidict import MultiMapping
 from pydantic import BaseModel, ValidationError
 
 from routing.api.errors import FieldError, InvalidFields, TooLarge
@@ -71,10 +70,12 @@ def _no_constant(_: str) -> Any:
     raise ValueError
 
 
-def parse_query(model: type[M], query: MultiMapping[str]) -> M:
+def parse_query(model: type[M], pairs: Iterable[tuple[str, str]]) -> M:
     """A parameter that may be repeated is a tuple in the model. Raises Invalid, also for unknown parameters."""
     repeated = {name for name, field in model.model_fields.items() if get_origin(field.annotation) is tuple}
-    values = {name: query.getall(name) if name in repeated else query.getall(name)[-1] for name in query}
+    values: dict[str, Any] = {}
+    for name, value in pairs:
+        values[name] = (*values.get(name, ()), value) if name in repeated else value
     try:
         return model.model_validate(values)
     except ValidationError as error:

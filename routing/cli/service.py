@@ -3,8 +3,9 @@
 import asyncio
 import os
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -12,6 +13,8 @@ from routing.cli.local import absolute, data_dir_option
 
 if TYPE_CHECKING:
     from routing.settings import Settings
+
+_T = TypeVar("_T")
 
 _config_option = click.option(
     "--config", type=click.Path(path_type=Path), metavar="FILE", help="settings in TOML [default: $RINGBACK_CONFIG]"
@@ -47,7 +50,7 @@ def migrate(config: Path | None, data_dir: Path | None) -> None:
     """Bring the database's schema up to date."""
     from routing.store.migrate import migrate as run
 
-    done = asyncio.run(run(_dsn(config, data_dir)))
+    done = _asked(run(_dsn(config, data_dir)))
     click.echo(f"applied: {', '.join(done)}" if done else "the schema is up to date")
 
 
@@ -67,7 +70,17 @@ def token_create(role: str, agent: str | None, config: Path | None, data_dir: Pa
         raise click.UsageError("--role agent needs --agent ID")
     from routing.store.tokens import create_token
 
-    click.echo(asyncio.run(create_token(_dsn(config, data_dir), role, agent)))
+    click.echo(_asked(create_token(_dsn(config, data_dir), role, agent)))
+
+
+def _asked(question: Coroutine[Any, Any, _T]) -> _T:
+    """What Postgres answers to a command."""
+    import asyncpg
+
+    try:
+        return asyncio.run(question)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise click.ClickException(f"Postgres does not answer: {error}") from None
 
 
 def _settings(config: Path | None) -> "Settings":

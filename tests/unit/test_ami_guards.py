@@ -179,6 +179,14 @@ async def test_a_wrong_secret_is_told_and_not_tried_again_at_once() -> None:
         assert asterisk.connections == 1
 
 
+async def test_an_asterisk_that_is_shutting_down_is_lost_not_refusing() -> None:
+    asterisk = Asterisk()
+    asterisk.answers["Challenge"] = {"Response": "Error", "Message": "Asterisk is shutting down"}
+    async with watching(asterisk) as seen:
+        await until(lambda: asterisk.connections >= 2)
+        assert seen.asterisk == [AsteriskState.LOST]
+
+
 async def test_missing_rights_are_told_by_name() -> None:
     asterisk = Asterisk()
     asterisk.answers["DeviceStateList"] = {"Response": "Error", "Message": "Permission denied"}

@@ -1,0 +1,119 @@
+"""Agents: settings for administrators, state for themselves and their supervisors."""
+
+from routing.agents import Availability, check_change, check_id, digest_secret
+from routing.api import answers, bodies, views
+from routing.api.route import ADMINS, ANYBODY, STAFF, Call, Route
+from routing.errors import Forbidden, Invalid
+from routing.store import agents
+from routing.store.agents import Membership, Settings
+from routing.store.tokens import Role
+
+
+async def list_agents(call: Call) -> answers.Page[answers.Agent]:
+    """Agents by id; an agent sees those who share a queue."""
+    asked = call.query(bodies.Paged)
+    only = call.agent if call.identity.role is Role.AGENT else None
+    found = await agents.every(call.pool, limit=asked.limit + 1, after=asked.cursor or "", colleagues_of=only)
+    shown = found[: asked.limit]
+    return answers.Page([_view(call, each) for each in shown], shown[-1].id if len(found) > asked.limit else None)
+
+
+async def get_agent(call: Call) -> answers.Agent:
+    """One agent."""
+    found = await agents.get(call.pool, call.path("id"))
+    if not (await call.viewer()).may_see_agent(found):
+        raise Forbidden
+    return _view(call, found)
+
+
+async def put_agent(call: Call) -> answers.Agent:
+    """Create or change an agent; a SIP account is live when this answers."""
+    agent_id, sent = call.path("id"), call.body(bodies.Agent)
+    check_id(agent_id)
+    if sent.id not in (None, agent_id):
+        raise Invalid("The id is not the one in the path.", "/id")
+    await agents.put(call.pool, agent_id, _settings(sent), await _secrets(call, agent_id, sent))
+    call.services.tokens.forget_agent(agent_id)
+    if "sip_password" in sent.model_fields_set:
+        await _set_account(call, agent_id, there=sent.sip_password is not None)
+    call.engine.agents_changed(agent_id)
+    return _view(call, await agents.get(call.pool, agent_id))
+
+
+def _settings(sent: bodies.Agent) -> Settings:
+    names = [each.queue for each in sent.queues]
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            raise Invalid("This queue is there twice.", f"/queues/{i}/queue")
+    return Settings(
+        name=sent.name,
+        queues=tuple(Membership(each.queue, each.penalty) for each in sent.queues),
+        skills=sent.skills,
+        accept_mode=sent.accept_mode,
+        auto_answer=sent.auto_answer,
+        wrap_up=sent.wrap_up,
+    )
+
+
+async def _secrets(call: Call, agent_id: str, sent: bodies.Agent) -> dict[str, str | None]:
+    """The hashes to store. The password an agent has already is no change, and ends no session."""
+    secrets: dict[str, str | None] = {}
+    if "sip_password" in sent.model_fields_set:
+        plain = sent.sip_password
+        secrets["sip_ha1"] = None if plain is None else digest_secret(agent_id, call.services.realm, plain)
+    if "password" in sent.model_fields_set:
+        hashed, _ = await agents.password_hash(call.pool, agent_id)
+        if sent.password is None:
+            secrets["password_hash"] = None
+        elif hashed is None or not await call.services.passwords.verify(hashed, sent.password):
+            secrets["password_hash"] = await call.services.passwords.hash(sent.password)
+    return secrets
+
+
+async def _set_account(call: Call, agent_id: str, *, there: bool) -> None:
+    if there:
+        await call.engine.provision(agent_id)
+    else:
+        await call.engine.withdraw_account(agent_id)
+
+
+async def delete_agent(call: Call) -> None:
+    """The agent is gone, with tokens and SIP account; the story of the calls stays."""
+    agent_id = call.path("id")
+    await agents.delete(call.pool, agent_id)
+    call.services.tokens.forget_agent(agent_id)
+    await call.engine.withdraw_account(agent_id)
+    call.engine.agents_changed(agent_id)
+
+
+async def put_state(call: Call) -> answers.Agent:
+    """Ready, Not Ready or logged out: agents for themselves, supervisors for anyone."""
+    agent_id, sent = call.path("id"), call.body(bodies.AgentState)
+    if call.identity.role is Role.AGENT and agent_id != call.agent:
+        raise Forbidden
+    await agents.get(call.pool, agent_id)
+    check_change(sent.state, call.engine.phone(agent_id))
+    reason = sent.reason if sent.state is Availability.NOT_READY else None
+    await call.engine.set_availability(agent_id, sent.state, reason)
+    return _view(call, await agents.get(call.pool, agent_id))
+
+
+def _view(call: Call, stored: agents.Agent) -> answers.Agent:
+    return views.agent(stored, call.engine.phone(stored.id))
+
+
+ROUTES = (
+    Route("GET", "/agents", list_agents, ANYBODY, answers.Page[answers.Agent], query=bodies.Paged),
+    Route("GET", "/agents/{id}", get_agent, ANYBODY, answers.Agent, codes=("not_found",)),
+    Route("PUT", "/agents/{id}", put_agent, ADMINS, answers.Agent, bodies.Agent, codes=("unavailable",)),
+    Route("DELETE", "/agents/{id}", delete_agent, ADMINS, codes=("not_found", "agent_busy", "unavailable")),
+    Route(
+        "PUT",
+        "/agents/{id}/state",
+        put_state,
+        STAFF,
+        answers.Agent,
+        bodies.AgentState,
+        codes=("not_found", "phone_unreachable"),
+    ),
+)

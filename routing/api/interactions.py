@@ -1,0 +1,150 @@
+"""Interactions: the Home List, one of them with its story, and what agents do with them."""
+
+from routing.api import answers, bodies, views
+from routing.api.route import AGENTS, ANYBODY, Call, Route
+from routing.errors import Forbidden, Invalid, RingbackError
+from routing.events import CallEnded, OfferAccepted, OfferRejected, PersonEvent, Redialled, WorkDone
+from routing.interaction import Interaction
+from routing.store import feed, home_list, interactions
+from routing.store.home_list import Filter
+
+
+async def list_interactions(call: Call) -> answers.Page[answers.Interaction]:
+    """The Home List: what is not closed, unless asked for by `status=closed`."""
+    asked, viewer = call.query(bodies.HomeList), await call.viewer()
+    wanted = Filter(
+        status=asked.status,
+        subtype=asked.subtype,
+        queue=asked.queue,
+        assigned_to=asked.assigned_to,
+        number=_plus(asked.number),
+        q=asked.q,
+        q_numbers=viewer.reads_numbers,
+        queues=viewer.queues,
+        agent=viewer.identity.agent,
+    )
+    page = await home_list.page(call.pool, wanted, order=asked.order, limit=asked.limit, cursor=asked.cursor)
+    places = await home_list.places(call.pool, page.items)
+    items = [views.interaction(it, places.get(it.id), full=viewer.reads_number_of(it)) for it in page.items]
+    return answers.Page(items, page.next_cursor)
+
+
+def _plus(number: str | None) -> str | None:
+    """In a query a plus that was not escaped arrives as a space."""
+    return f"+{number[1:]}" if number and number.startswith(" ") else number
+
+
+async def get_interaction(call: Call) -> answers.Interaction:
+    """One interaction, closed or not."""
+    return await _view(call, await _visible(call))
+
+
+async def get_feed(call: Call) -> answers.Page[answers.FeedLine]:
+    """Its story, line by line."""
+    asked = call.query(bodies.Paged)
+    it = await _visible(call)
+    lines = await feed.of_interaction(call.pool, it.id, after=_seq(asked.cursor), limit=asked.limit + 1)
+    shown = lines[: asked.limit]
+    more = str(shown[-1].seq) if len(lines) > asked.limit else None
+    return answers.Page([views.feed_line(line) for line in shown], more)
+
+
+def _seq(cursor: str | None) -> int:
+    if cursor is None:
+        return 0
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 10):
+        raise Invalid("This is not a cursor of such a list.", "/cursor")
+    return int(cursor)
+
+
+async def _visible(call: Call) -> Interaction:
+    it = await interactions.load(call.pool, call.interaction_id())
+    if not (await call.viewer()).may_see(it):
+        raise Forbidden
+    return it
+
+
+async def accept(call: Call) -> answers.Interaction:
+    """The offered agent takes the call; a customer to be called back is dialled at once."""
+    return await _ask(call, OfferAccepted(call.agent))
+
+
+async def reject(call: Call) -> answers.Interaction:
+    """The offered agent does not take it; it keeps its place."""
+    return await _ask(call, OfferRejected(call.agent))
+
+
+async def pick_up(call: Call) -> answers.Interaction:
+    """An agent of the queue takes an open interaction from the Home List."""
+    it = await _visible(call)
+    return await _view(call, await call.engine.pick_up(call.agent, it.id))
+
+
+async def end_call(call: Call) -> answers.Interaction:
+    """The agent ends the call, or the dialling of it."""
+    return await _ask(call, CallEnded(call.agent))
+
+
+async def redial(call: Call) -> answers.Interaction:
+    """The agent who has just called calls again."""
+    return await _ask(call, Redialled(call.agent))
+
+
+async def done(call: Call) -> answers.Interaction:
+    """The agent's work on it is done."""
+    sent = call.body(bodies.Done)
+    return await _ask(call, WorkDone(call.agent, sent.disposition, sent.note))
+
+
+async def _ask(call: Call, event: PersonEvent) -> answers.Interaction:
+    """Straight to the engine, which knows whose it is: Accept must not wait for another look into Postgres."""
+    return await _view(call, await call.engine.ask(call.interaction_id(), event))
+
+
+async def _view(call: Call, it: Interaction) -> answers.Interaction:
+    viewer = views.Viewer(call.identity)
+    try:
+        places = await home_list.places(call.pool, [it])
+    except RingbackError:  # what was asked is done; its place can be asked for again
+        places = {}
+    return views.interaction(it, places.get(it.id), full=viewer.reads_number_of(it))
+
+
+_ANSWER = answers.Interaction
+_ITSELF = "/interactions/{id}"
+
+ROUTES = (
+    Route("GET", "/interactions", list_interactions, ANYBODY, answers.Page[_ANSWER], query=bodies.HomeList),
+    Route("GET", _ITSELF, get_interaction, ANYBODY, _ANSWER, codes=("not_found",)),
+    Route(
+        "GET",
+        f"{_ITSELF}/feed",
+        get_feed,
+        ANYBODY,
+        answers.Page[answers.FeedLine],
+        query=bodies.Paged,
+        codes=("not_found",),
+    ),
+    Route("POST", f"{_ITSELF}/accept", accept, AGENTS, _ANSWER, codes=("not_found", "not_offered", "unavailable")),
+    Route("POST", f"{_ITSELF}/reject", reject, AGENTS, _ANSWER, codes=("not_found", "not_offered", "unavailable")),
+    Route(
+        "POST",
+        f"{_ITSELF}/pickup",
+        pick_up,
+        AGENTS,
+        _ANSWER,
+        codes=("not_found", "not_open", "agent_busy", "phone_unreachable", "unavailable"),
+    ),
+    Route("POST", f"{_ITSELF}/end-call", end_call, AGENTS, _ANSWER, codes=("not_found", "wrong_stage", "unavailable")),
+    Route("POST", f"{_ITSELF}/redial", redial, AGENTS, _ANSWER, codes=("not_found", "wrong_stage", "unavailable")),
+    Route(
+        "POST",
+        f"{_ITSELF}/done",
+        done,
+        AGENTS,
+        _ANSWER,
+        bodies.Done,
+        codes=("not_found", "wrong_stage", "disposition_required", "invalid", "unavailable"),
+        body_required=False,
+    ),
+)

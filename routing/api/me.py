@@ -1,0 +1,45 @@
+"""Logging in and out, and who one is."""
+
+from datetime import timedelta
+
+from routing.agents import Availability, Reason, after_login
+from routing.api import answers, bodies
+from routing.api.route import ANYBODY, PUBLIC, Call, Route
+from routing.errors import Unauthenticated
+from routing.store import agents, tokens
+from routing.store.tokens import Role
+
+SESSION = timedelta(hours=12)
+
+
+async def login(call: Call) -> answers.LoggedIn:
+    """An agent's user and password for a token; leaves the agent Not Ready."""
+    sent = call.body(bodies.Login)
+    async with call.services.guard.attempt(sent.user, call.request.remote or ""):
+        hashed, availability = await agents.password_hash(call.pool, sent.user)
+        if not await call.services.passwords.verify(hashed, sent.password) or availability is None:
+            raise Unauthenticated("User or password is wrong.")
+    if changed := after_login(availability):
+        await call.engine.set_availability(sent.user, changed, Reason.LOGIN)
+    token = await tokens.issue(call.pool, Role.AGENT, sent.user, SESSION)
+    return answers.LoggedIn(token, Role.AGENT, sent.user)
+
+
+async def logout(call: Call) -> None:
+    """The token ends, and an agent is logged out."""
+    await call.services.tokens.revoke(call.token_hash)
+    call.services.hub.end_of(call.token_hash)
+    if call.identity.role is Role.AGENT:
+        await call.engine.set_availability(call.agent, Availability.LOGGED_OUT, None)
+
+
+async def me(call: Call) -> answers.Me:
+    """The token's role and agent."""
+    return answers.Me(call.identity.role, call.identity.agent)
+
+
+ROUTES = (
+    Route("POST", "/login", login, PUBLIC, answers.LoggedIn, bodies.Login, codes=("unauthenticated", "rate_limited")),
+    Route("POST", "/logout", logout, ANYBODY),
+    Route("GET", "/me", me, ANYBODY, answers.Me),
+)

@@ -1,0 +1,158 @@
+"""A route: what it takes, who may use it, what it answers. Their table makes the server and /openapi.json."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from uuid import UUID
+
+import msgspec
+from aiohttp import web
+from pydantic import BaseModel
+
+from routing.api.auth import Tokens, token_of
+from routing.api.guard import LoginGuard
+from routing.api.hub import Hub
+from routing.api.reading import parse_body, parse_query, read_body
+from routing.api.views import Viewer
+from routing.engine.engine import Engine
+from routing.errors import Forbidden, NotFound, Unauthenticated
+from routing.passwords import Passwords
+from routing.store import agents
+from routing.store.database import Pool
+from routing.store.tokens import Identity, Role, hash_of
+
+M = TypeVar("M", bound=BaseModel)
+
+PUBLIC: frozenset[Role] = frozenset()
+ANYBODY = frozenset(Role)
+ADMINS = frozenset({Role.ADMIN})
+AGENTS = frozenset({Role.AGENT})
+STAFF = frozenset({Role.AGENT, Role.SUPERVISOR, Role.ADMIN})
+
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What handlers work with."""
+
+    engine: Engine
+    hub: Hub
+    tokens: Tokens
+    passwords: Passwords
+    guard: LoginGuard
+    realm: str
+
+
+SERVICES = web.AppKey("services", Services)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, read and allowed."""
+
+    request: web.Request
+    services: Services
+    caller: Identity | None
+    token_hash: bytes
+    sent: BaseModel | None
+    asked: BaseModel | None
+
+    @property
+    def engine(self) -> Engine:
+        return self.services.engine
+
+    @property
+    def pool(self) -> Pool:
+        return self.services.engine.pool
+
+    @property
+    def identity(self) -> Identity:
+        if self.caller is None:
+            raise Unauthenticated
+        return self.caller
+
+    @property
+    def agent(self) -> str:
+        """The calling agent. Raises Forbidden for a token that is nobody's."""
+        if self.identity.agent is None:
+            raise Forbidden
+        return self.identity.agent
+
+    def body(self, model: type[M]) -> M:
+        assert isinstance(self.sent, model)
+        return self.sent
+
+    def query(self, model: type[M]) -> M:
+        assert isinstance(self.asked, model)
+        return self.asked
+
+    def path(self, name: str) -> str:
+        return self.request.match_info[name]
+
+    def interaction_id(self) -> UUID:
+        """Raises NotFound for what is no id: there is nothing of that name."""
+        try:
+            return UUID(self.path("id"))
+        except ValueError:
+            raise NotFound("There is no such interaction.") from None
+
+    async def viewer(self) -> Viewer:
+        """The caller as one who looks; an agent sees the queues they serve."""
+        if self.identity.role is not Role.AGENT:
+            return Viewer(self.identity)
+        return Viewer(self.identity, await agents.queues_of(self.pool, self.agent))
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """`roles` empty: no token needed. `answer` is what the handler returns, None for an empty 204; `codes` are the
+    errors it may give besides those its roles, body and query bring along. The handler's docstring is its summary."""
+
+    method: str
+    path: str
+    handler: Callable[[Call], Awaitable[Any]]
+    roles: frozenset[Role]
+    answer: Any = None
+    body: type[BaseModel] | None = None
+    query: type[BaseModel] | None = None
+    codes: tuple[str, ...] = ()
+    body_required: bool = True
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        """Allow, read, do, answer: in this order, so that strangers learn nothing from error messages."""
+        services = request.app[SERVICES]
+        caller, token_hash = await self._allow(request, services.tokens)
+        sent = await self._read(request)
+        asked = parse_query(self.query, request.query.items()) if self.query else None
+        done = await self.handler(Call(request, services, caller, token_hash, sent, asked))
+        if isinstance(done, web.StreamResponse):
+            return done
+        if done is None:
+            return web.Response(status=204)
+        return json_response(done)
+
+    async def _allow(self, request: web.Request, tokens: Tokens) -> tuple[Identity | None, bytes]:
+        if not self.roles:
+            return None, b""
+        token_hash = hash_of(token_of(request))
+        identity = await tokens.identity(token_hash)
+        if identity is None:
+            raise Unauthenticated
+        if identity.role not in self.roles:
+            raise Forbidden
+        return identity, token_hash
+
+    async def _read(self, request: web.Request) -> BaseModel | None:
+        if request.method not in _WITH_BODY:
+            return None
+        raw = await read_body(request)
+        if self.body is None:
+            return None
+        if not raw and not self.body_required:
+            raw = b"{}"
+        return parse_body(self.body, raw)
+
+
+def json_response(answer: Any, status: int = 200) -> web.Response:
+    return web.Response(body=msgspec.json.encode(answer), status=status, content_type="application/json")

@@ -1,0 +1,502 @@
+"""Single lives of an interaction, told step by step: what happened, what it led to, what was done."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from routing.effects import Answer, DialCustomer, HangUp, HoldMusic, Join, RingAgent, RingTone, Say
+from routing.errors import DispositionRequired, NotOffered, NotOpen, WrongStage
+from routing.events import (
+    CallEnded,
+    DigitPressed,
+    DuplicateFound,
+    Event,
+    LegAnswered,
+    LegGone,
+    LegRinging,
+    OfferAccepted,
+    Offered,
+    OfferRejected,
+    PickedUp,
+    Redialled,
+    SayFinished,
+    ServiceRestarted,
+    TimeReached,
+    WorkDone,
+)
+from routing.interaction import Interaction, Leg, LegState, Role, Stage, Status, Subtype
+from routing.lifecycle import Decision, decide
+from routing.lifecycle.explore import QUEUE, START, arrival
+from routing.queues import Queue
+
+CALLER = "caller-1"
+
+
+class Story:
+    """An interaction and the clock; `then` lets something happen some seconds later."""
+
+    def __init__(self, queue: Queue = QUEUE, number: str = "+4915112345678") -> None:
+        self.queue = queue
+        self.now = START
+        self.last: Decision = arrival(queue, number)
+
+    @property
+    def it(self) -> Interaction:
+        return self.last.interaction
+
+    def leg(self, role: Role) -> Leg:
+        found = self.it.leg(role)
+        assert found, f"no {role} leg"
+        return found
+
+    def then(self, event: Event, after: float = 0.1) -> Decision:
+        self.now += timedelta(seconds=after)
+        self.last = decide(self.it, self.queue, event, self.now)
+        return self.last
+
+    def wait(self) -> Decision:
+        assert self.it.wake_at
+        self.now = max(self.now, self.it.wake_at)
+        return self.then(TimeReached(), 0)
+
+    def press(self, digit: str) -> Decision:
+        return self.then(DigitPressed(CALLER, digit))
+
+    def said(self) -> Decision:
+        assert self.it.waiting.playing
+        return self.then(SayFinished(CALLER, self.it.waiting.playing))
+
+    def done(self, kind: type) -> list[object]:
+        return [each for each in self.last.effects if isinstance(each, kind)]
+
+    def words(self) -> tuple[str, ...]:
+        (say,) = self.done(Say)
+        assert isinstance(say, Say)
+        return say.words
+
+    def is_now(self, status: Status, stage: Stage | None = None) -> None:
+        assert (self.it.status, self.it.stage) == (status, stage)
+
+
+def in_menu(**settings: object) -> Story:
+    story = Story(QUEUE.model_copy(update=settings))
+    story.wait()
+    story.said()
+    story.wait()
+    story.is_now(Status.BOT, Stage.MENU)
+    return story
+
+
+def converted(**settings: object) -> Story:
+    story = in_menu(**settings)
+    story.press("2")
+    story.then(LegGone(CALLER))
+    story.then(TimeReached(), 6)
+    story.is_now(Status.OPEN)
+    return story
+
+
+def offered(story: Story, agent: str = "1001") -> Story:
+    story.then(Offered(agent))
+    story.then(LegRinging(story.leg(Role.AGENT).id))
+    story.is_now(Status.OFFERED)
+    return story
+
+
+def talking(story: Story) -> Story:
+    offered(story)
+    story.then(LegAnswered(story.leg(Role.AGENT).id))
+    if story.it.subtype is Subtype.CALLBACK:
+        story.then(LegAnswered(story.leg(Role.CUSTOMER).id))
+    story.is_now(Status.CONNECTED, Stage.TALKING)
+    return story
+
+
+def test_a_call_is_answered_only_once_its_row_is_there_and_hears_music() -> None:
+    story = Story()
+    story.is_now(Status.OPEN)
+    assert story.done(Answer) and story.done(HoldMusic)
+    assert story.it.number == "+4915112345678"
+
+
+def test_steps_run_in_their_order_with_each_timer_counted_from_the_end_of_the_step_before() -> None:
+    story = Story()
+    story.wait()
+    assert story.now == START + timedelta(seconds=10)
+    assert story.words() == ("position", "wait")
+    story.is_now(Status.OPEN, Stage.ANNOUNCING)
+    story.then(SayFinished(CALLER, story.it.waiting.playing or ""), 3)
+    story.is_now(Status.OPEN)
+    story.wait()
+    assert story.now == START + timedelta(seconds=10 + 3 + 20)
+    story.is_now(Status.BOT, Stage.MENU)
+    assert story.words() == ("menu-offer",)
+
+
+def test_who_presses_1_waits_on_at_the_same_place() -> None:
+    story = in_menu()
+    story.press("1")
+    story.is_now(Status.OPEN)
+    assert story.it.queued_at == START and story.done(HoldMusic)
+
+
+def test_wrong_keys_are_asked_again_and_then_wait_on() -> None:
+    story = in_menu()
+    story.press("7")
+    assert story.words() == ("invalid", "menu-offer")
+    story.press("7")
+    story.is_now(Status.OPEN)
+    assert story.it.queued_at == START
+
+
+def test_the_key_that_chooses_callback_commits_it_whenever_the_caller_hangs_up() -> None:
+    story = in_menu()
+    story.press("2")
+    assert story.it.requested_at and story.words()[:2] == ("confirm-number", "digits:+4915112345678")
+    story.then(LegGone(CALLER), 0.05)
+    story.is_now(Status.OPEN)
+    assert story.it.subtype is Subtype.CALLBACK and story.it.queued_at == START
+
+
+def test_hanging_up_in_the_read_back_abandons_where_the_queue_says_so() -> None:
+    callback = QUEUE.callback.model_copy(update={"on_hangup": "abandon"})
+    story = in_menu(callback=callback)
+    story.press("2")
+    story.then(LegGone(CALLER))
+    story.is_now(Status.CLOSED)
+    assert story.it.outcome == "abandoned"
+
+
+def test_a_digit_before_the_read_back_ended_confirms_nothing() -> None:
+    story = in_menu()
+    story.press("2")
+    story.press("1")
+    assert story.last.ignored
+    story.said()
+    story.press("1")
+    story.is_now(Status.BOT, Stage.BOOKED)
+    assert story.words() == ("booked",)
+
+
+def test_the_promise_is_followed_by_the_system_hanging_up_and_an_open_callback() -> None:
+    story = in_menu()
+    story.press("2")
+    story.said()
+    story.press("1")
+    assert story.it.promised_at
+    story.said()
+    assert story.done(HangUp)
+    story.is_now(Status.BOT, Stage.BOOKED)
+    story.then(LegGone(CALLER))
+    story.is_now(Status.OPEN)
+    assert story.it.subtype is Subtype.CALLBACK
+
+
+def test_star_withdraws_and_waits_on() -> None:
+    story = in_menu()
+    story.press("2")
+    story.said()
+    story.press("*")
+    story.is_now(Status.OPEN)
+    assert story.it.requested_at is None
+    story.then(LegGone(CALLER), 60)
+    assert story.it.outcome == "abandoned"
+
+
+def test_another_number_is_entered_read_back_and_confirmed() -> None:
+    story = in_menu()
+    story.press("2")
+    story.said()
+    story.press("2")
+    for digit in "030901820#":
+        story.press(digit)
+    assert story.words()[1] == "digits:+4930901820"
+    story.said()
+    story.press("1")
+    assert story.it.number == "+4930901820"
+
+
+def test_who_withholds_the_number_is_asked_for_one_or_told_it_cannot_be() -> None:
+    story = Story(number="anonymous")
+    story.wait(), story.said(), story.wait(), story.press("2")
+    story.is_now(Status.BOT, Stage.NUMBER_ENTRY)
+    assert story.it.requested_at is None
+    callback = QUEUE.callback.model_copy(update={"alternate_number": False})
+    story = Story(QUEUE.model_copy(update={"callback": callback}), number="anonymous")
+    story.wait(), story.said(), story.wait(), story.press("2")
+    assert story.words() == ("cannot-call-back",)
+    story.is_now(Status.OPEN, Stage.ANNOUNCING)
+
+
+def test_a_second_callback_for_the_same_number_is_refused_and_the_caller_waits_on() -> None:
+    story = in_menu()
+    story.then(DuplicateFound(""))
+    assert story.words() == ("callback-exists",)
+    assert story.it.requested_at is None
+
+
+def test_short_abandons_are_told_from_abandons() -> None:
+    story = Story()
+    story.then(LegGone(CALLER), 3)
+    assert story.it.outcome == "short_abandon"
+    story = Story()
+    story.then(LegGone(CALLER), 8)
+    assert story.it.outcome == "abandoned"
+
+
+def test_no_step_starts_while_an_agent_is_offered_the_call_and_it_runs_right_after() -> None:
+    story = offered(Story())
+    story.then(TimeReached(), 11)
+    story.is_now(Status.OFFERED)
+    story.then(OfferRejected("1001"))
+    assert story.it.wake_at and story.it.wake_at <= story.now
+    story.wait()
+    story.is_now(Status.OPEN, Stage.ANNOUNCING)
+
+
+def test_a_caller_who_waits_is_joined_with_the_agent_who_lifts() -> None:
+    story = offered(Story())
+    story.then(LegAnswered(story.leg(Role.AGENT).id))
+    story.is_now(Status.CONNECTED, Stage.TALKING)
+    assert story.done(Join) == [Join(story.it.bridge, (CALLER, story.leg(Role.AGENT).id))]
+    story.then(LegGone(CALLER))
+    story.is_now(Status.WRAP_UP)
+
+
+def test_answering_the_phone_accepts_and_dials_the_customer_at_once() -> None:
+    story = offered(converted())
+    story.then(LegAnswered(story.leg(Role.AGENT).id))
+    story.is_now(Status.CONNECTED, Stage.DIALING)
+    (call,) = story.done(DialCustomer)
+    assert isinstance(call, DialCustomer)
+    assert call.number == "+4915112345678" and call.caller_id == "600"
+    assert len(call.leg) == 32 and story.it.attempts[0].id == call.leg
+    assert story.done(RingTone)
+
+
+def test_accepting_while_the_phone_rings_dials_the_customer_at_once() -> None:
+    story = offered(converted())
+    story.then(OfferAccepted("1001"))
+    story.is_now(Status.CONNECTED, Stage.DIALING)
+    assert story.done(DialCustomer)
+
+
+def test_agent_first_dials_only_when_the_agent_lifted() -> None:
+    dial = QUEUE.dial.model_copy(update={"order": "agent_first"})
+    story = offered(converted(dial=dial))
+    story.then(OfferAccepted("1001"))
+    story.is_now(Status.CONNECTED, Stage.AGENT_RINGING)
+    assert not story.done(DialCustomer)
+    story.then(LegAnswered(story.leg(Role.AGENT).id))
+    assert story.done(DialCustomer)
+
+
+def test_without_an_alert_in_time_the_agent_has_to_answer_first() -> None:
+    story = converted()
+    story.then(PickedUp("1001"))
+    story.is_now(Status.CONNECTED, Stage.AGENT_RINGING)
+    assert story.done(RingAgent) and not story.done(DialCustomer)
+    story.then(TimeReached(), 3.1)
+    story.then(LegRinging(story.leg(Role.AGENT).id))
+    assert not story.done(DialCustomer)
+    story.then(LegAnswered(story.leg(Role.AGENT).id))
+    assert story.done(DialCustomer)
+
+
+def test_picking_up_dials_as_soon_as_the_phone_rings() -> None:
+    story = converted()
+    story.then(PickedUp("1001"))
+    story.then(LegRinging(story.leg(Role.AGENT).id))
+    assert story.done(DialCustomer)
+
+
+def test_a_second_way_of_accepting_changes_nothing() -> None:
+    story = offered(converted())
+    story.then(OfferAccepted("1001"))
+    story.then(LegAnswered(story.leg(Role.AGENT).id))
+    assert not story.done(DialCustomer) and len(story.it.attempts) == 1
+    story.then(OfferAccepted("1001"))
+    assert story.last.ignored
+    with pytest.raises(NotOffered):
+        story.then(OfferAccepted("1002"))
+
+
+def test_a_customer_who_answers_before_the_agent_is_greeted_and_then_joined() -> None:
+    story = offered(converted())
+    story.then(OfferAccepted("1001"))
+    story.then(LegAnswered(story.leg(Role.CUSTOMER).id))
+    assert story.words() == ("greeting",)
+    story.then(LegAnswered(story.leg(Role.AGENT).id))
+    story.is_now(Status.CONNECTED, Stage.TALKING)
+    assert story.done(Join)
+
+
+def test_a_customer_whose_agent_never_lifts_hears_an_apology_and_goes_to_the_front() -> None:
+    story = offered(converted())
+    story.then(OfferAccepted("1001"))
+    story.then(LegAnswered(story.leg(Role.CUSTOMER).id))
+    story.then(TimeReached(), 10)
+    assert story.words() == ("apology",)
+    assert story.last.not_ready and story.last.not_ready.reason == "rona"
+    story.said()
+    customer = story.leg(Role.CUSTOMER).id
+    assert HangUp(customer) in story.last.effects
+    story.then(LegGone(customer))
+    story.is_now(Status.OPEN)
+    assert story.it.front and story.it.attempts[0].outcome == "agent_lost"
+
+
+def test_who_ignores_an_offer_is_made_not_ready_and_passed_over_for_a_while() -> None:
+    story = offered(converted())
+    agent = story.leg(Role.AGENT).id
+    story.then(TimeReached(), 20)
+    story.is_now(Status.OPEN)
+    assert story.last.not_ready and story.last.not_ready.agent == "1001"
+    assert HangUp(agent) in story.last.effects
+    assert story.it.excluded["1001"] == story.now + timedelta(seconds=30)
+
+
+def test_declining_on_the_phone_is_a_rejection_and_keeps_the_place() -> None:
+    story = offered(converted())
+    story.then(LegGone(story.leg(Role.AGENT).id, 486))
+    story.is_now(Status.OPEN)
+    assert story.last.not_ready is None and "1001" in story.it.excluded and not story.it.front
+
+
+def test_a_phone_that_cannot_be_called_makes_its_agent_not_ready() -> None:
+    story = converted()
+    story.then(Offered("1001"))
+    story.then(LegGone(story.leg(Role.AGENT).id, refused=True))
+    assert story.last.not_ready and story.last.not_ready.reason == "phone_unreachable"
+
+
+def test_an_agent_who_hangs_up_while_the_customers_phone_rings_cancels_that_call() -> None:
+    story = offered(converted())
+    story.then(LegAnswered(story.leg(Role.AGENT).id))
+    customer = story.leg(Role.CUSTOMER).id
+    story.then(LegRinging(customer))
+    story.then(LegGone(story.leg(Role.AGENT).id))
+    story.is_now(Status.OPEN)
+    assert HangUp(customer) in story.last.effects and story.it.front
+    assert story.it.attempts[0].outcome == "agent_lost"
+
+
+@pytest.mark.parametrize(
+    ("cause", "outcome"),
+    [(486, "busy"), (480, "no_answer"), (503, "congestion"), (404, "invalid"), (603, "rejected"), (None, "unknown")],
+)
+def test_a_final_sip_status_is_an_outcome(cause: int | None, outcome: str) -> None:
+    story = offered(converted())
+    story.then(LegAnswered(story.leg(Role.AGENT).id))
+    story.then(LegGone(story.leg(Role.CUSTOMER).id, cause))
+    story.is_now(Status.CONNECTED, Stage.READY_TO_CALL)
+    assert story.it.attempts[0].outcome == outcome
+
+
+def test_after_a_talk_a_callback_can_be_dialled_again_under_a_new_id() -> None:
+    story = talking(converted())
+    story.then(LegGone(story.leg(Role.CUSTOMER).id))
+    story.is_now(Status.CONNECTED, Stage.READY_TO_CALL)
+    story.then(Redialled("1001"))
+    story.then(LegRinging(story.leg(Role.AGENT).id))
+    assert [each.n for each in story.it.attempts] == [1, 2]
+    assert story.it.attempts[0].id != story.it.attempts[1].id
+
+
+def test_done_after_a_talk_leads_to_wrap_up_and_then_closes() -> None:
+    story = talking(converted())
+    story.then(CallEnded("1001"))
+    story.then(WorkDone("1001", "solved", "called back"))
+    story.is_now(Status.WRAP_UP)
+    story.then(WorkDone("1001"))
+    story.is_now(Status.CLOSED)
+    assert (story.it.outcome, story.it.disposition, story.it.note) == ("handled", "solved", "called back")
+
+
+def test_time_alone_ends_the_work_without_a_code() -> None:
+    story = talking(converted())
+    story.then(CallEnded("1001"))
+    story.wait()
+    story.is_now(Status.WRAP_UP)
+    story.wait()
+    assert (story.it.outcome, story.it.disposition) == ("handled", "none")
+
+
+def test_a_required_code_is_required() -> None:
+    story = talking(converted(wrap_up=QUEUE.wrap_up.model_copy(update={"required": True})))
+    story.then(CallEnded("1001"))
+    story.then(WorkDone("1001"))
+    with pytest.raises(DispositionRequired):
+        story.then(WorkDone("1001"))
+
+
+def test_who_was_not_reached_is_called_again_later_and_not_for_ever() -> None:
+    story = converted()
+    for _ in range(2):
+        story.then(PickedUp("1001"))
+        story.then(LegAnswered(story.leg(Role.AGENT).id))
+        story.then(LegGone(story.leg(Role.CUSTOMER).id, 486))
+        story.then(WorkDone("1001"))
+        if story.it.status is Status.SCHEDULED:
+            assert story.it.wake_at == story.now + timedelta(seconds=300)
+            story.wait()
+            story.is_now(Status.OPEN)
+    assert story.it.outcome == "failed_max_attempts"
+
+
+def test_a_callback_nobody_makes_expires() -> None:
+    story = converted()
+    story.then(TimeReached(), 90_000)
+    assert story.it.outcome == "expired"
+
+
+def test_the_impossible_is_refused_with_its_reason() -> None:
+    story = offered(converted())
+    with pytest.raises(NotOpen):
+        story.then(PickedUp("1002"))
+    with pytest.raises(NotOffered):
+        story.then(OfferRejected("1002"))
+    talking(story := converted())
+    with pytest.raises(WrongStage):
+        story.then(Redialled("1001"))
+
+
+def test_after_a_restart_the_question_is_asked_again_and_nothing_is_dialled_anew() -> None:
+    story = in_menu()
+    story.then(ServiceRestarted())
+    assert story.words() == ("menu-offer",)
+    story = offered(converted())
+    story.then(LegAnswered(story.leg(Role.AGENT).id))
+    before = story.it.attempts
+    story.then(ServiceRestarted())
+    assert story.it.attempts == before
+    assert [each.leg for each in story.last.effects if isinstance(each, DialCustomer)] == [before[0].id]
+
+
+def test_after_a_restart_a_talk_goes_on() -> None:
+    story = talking(converted())
+    story.then(ServiceRestarted())
+    story.is_now(Status.CONNECTED, Stage.TALKING)
+
+
+def test_an_auto_accepted_offer_rings_the_agent_first() -> None:
+    offer = QUEUE.offer.model_copy(update={"accept_mode": "auto", "countdown": 2})
+    story = offered(converted(offer=offer))
+    story.then(TimeReached(), 2)
+    story.is_now(Status.CONNECTED, Stage.AGENT_RINGING)
+    story.then(LegAnswered(story.leg(Role.AGENT).id))
+    assert story.done(DialCustomer)
+
+
+def test_place_at_the_end_or_by_priority_where_the_queue_says_so() -> None:
+    story = converted(callback=QUEUE.callback.model_copy(update={"place": "end"}))
+    assert story.it.queued_at > START
+    story = converted(callback=QUEUE.callback.model_copy(update={"place": 5}))
+    assert story.it.queued_at == START and story.it.priority == 5
+
+
+def test_the_bridge_is_named_after_the_interaction() -> None:
+    it = Story().it
+    assert replace(it).bridge == f"bridge-{it.id.hex}"
+    assert it.legs[0].state is LegState.UP
