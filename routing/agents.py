@@ -12,6 +12,9 @@ from routing.errors import Invalid, PhoneUnreachable
 RESERVED_IDS = frozenset({"carrier"})
 """Names of our own endpoints in asterisk-config/pjsip.conf: an account of that name would replace the trunk."""
 
+SIP_REALM = "ringback"
+"""The same as `dialplan.words.SIP_REALM`; a test compares them."""
+
 MOST_DIGITS_IN_AN_ID = 6
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
 
@@ -91,7 +94,7 @@ def check_id(agent_id: str) -> None:
         raise Invalid(f"An id of more than {MOST_DIGITS_IN_AN_ID} digits looks like a caller's number.", "/id")
 
 
-def digest_secret(agent_id: str, realm: str, sip_password: str) -> str:
-    """HA1 of RFC 2617, all that is kept of a SIP password. Asterisk is told it as `md5_cred`."""
+def ha1(agent_id: str, sip_password: str, realm: str = SIP_REALM) -> str:
+    """The digest secret of RFC 2617, all that is kept of a SIP password. Asterisk is told it as `md5_cred`."""
     text = f"{agent_id}:{realm}:{sip_password}"
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()

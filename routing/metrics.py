@@ -1,4 +1,4 @@
-"""What Prometheus is told. The engine counts here as things happen; `routing.api.health` adds the rest on a scrape."""
+"""What Prometheus is told. The engine counts here as things happen; `routing.api.health` adds the rest when asked."""
 
 import asyncio
 import time

@@ -6,7 +6,7 @@ The ten traps of ARI (measured on Asterisk 22.10.1) and where each is met:
  2 ids fence, but match by prefix   `client.AriClient.create_or_adopt` compares; callers use 32 hex digits
  3 StasisStart before the answer    the caller registers the id before it sends (nothing here waits for both)
  4 create, then dial at once: 409   the caller dials after StasisStart
- 5 no ChannelDestroyed for callers  `applications.subscribe(app, event_source="channel:ID")`, again on connect
+ 5 no ChannelDestroyed for callers  `applications.subscribe(app, event_source="channel:ID")` outlives our reconnect
  6 originate without a listener     ask `connection.AriConnection.connected` first
  7 slow reader loses events         the reader of `connection` only decodes and queues
  8 one app, two owners              `errors.AppReplaced` ends `connection.AriConnection.run`

@@ -1,6 +1,6 @@
 """Agents: settings for administrators, state for themselves and their supervisors."""
 
-from routing.agents import Availability, check_change, check_id, digest_secret
+from routing.agents import Availability, check_change, check_id, ha1
 from routing.api import answers, bodies, views
 from routing.api.route import ADMINS, ANYBODY, STAFF, Call, Route
 from routing.errors import Forbidden, Invalid
@@ -60,7 +60,7 @@ async def _secrets(call: Call, agent_id: str, sent: bodies.Agent) -> dict[str, s
     secrets: dict[str, str | None] = {}
     if "sip_password" in sent.model_fields_set:
         plain = sent.sip_password
-        secrets["sip_ha1"] = None if plain is None else digest_secret(agent_id, call.services.realm, plain)
+        secrets["sip_ha1"] = None if plain is None else ha1(agent_id, plain, call.services.realm)
     if "password" in sent.model_fields_set:
         hashed, _ = await agents.password_hash(call.pool, agent_id)
         if sent.password is None:

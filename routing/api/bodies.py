@@ -1,4 +1,4 @@
-"""What clients may send: bodies and queries. Unknown keys are errors; the queue's own model is `routing.queues.Queue`."""
+"""What clients may send: bodies and queries. Unknown keys are errors. The queue is `routing.queues.Queue`."""
 
 from typing import Annotated, Literal
 

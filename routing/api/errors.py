@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Any
 
 import msgspec
 import structlog
@@ -32,7 +31,7 @@ STATUS_OF = {
     "rate_limited": 429,
     "unavailable": 503,
 }
-_CODE_OF = {404: "not_found", 405: "method_not_allowed", 408: "timeout", 413: "too_large", 426: "upgrade_required"}
+CODE_OF = {404: "not_found", 405: "method_not_allowed", 408: "timeout", 413: "too_large", 426: "upgrade_required"}
 RETRY_AFTER = 1
 
 
@@ -156,7 +155,7 @@ def _of_http(error: web.HTTPException) -> web.StreamResponse:
         return error
     if isinstance(error, web.HTTPRequestEntityTooLarge):
         return respond(problem_of(TooLarge()))
-    code = _CODE_OF.get(error.status, "invalid" if error.status < 500 else "internal_error")
+    code = CODE_OF.get(error.status, "invalid" if error.status < 500 else "internal_error")
     kept = {name: error.headers[name] for name in ("Allow", "Upgrade") if name in error.headers}
     problem = Problem(code, error.status, error.reason, error.reason, f"urn:ringback:problem:{code}")
     return respond(problem, kept)
@@ -165,5 +164,3 @@ def _of_http(error: web.HTTPException) -> web.StreamResponse:
 def _internal() -> web.Response:
     title = "Something went wrong inside Ringback."
     return respond(Problem("internal_error", 500, title, title, "urn:ringback:problem:internal_error"))
-
-

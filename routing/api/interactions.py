@@ -135,7 +135,9 @@ ROUTES = (
         _ANSWER,
         codes=("not_found", "not_open", "agent_busy", "phone_unreachable", "unavailable"),
     ),
-    Route("POST", f"{_ITSELF}/end-call", end_call, AGENTS, _ANSWER, codes=("not_found", "wrong_stage", "unavailable")),
+    Route(
+        "POST", f"{_ITSELF}/end-call", end_call, AGENTS, _ANSWER, codes=("not_found", "wrong_stage", "unavailable")
+    ),
     Route("POST", f"{_ITSELF}/redial", redial, AGENTS, _ANSWER, codes=("not_found", "wrong_stage", "unavailable")),
     Route(
         "POST",

@@ -155,4 +155,12 @@ class Route:
 
 
 def json_response(answer: Any, status: int = 200) -> web.Response:
-    return web.Response(body=msgspec.json.encode(answer), status=status, content_type="application/json")
+    body = msgspec.json.encode(answer, enc_hook=_model)
+    return web.Response(body=body, status=status, content_type="application/json")
+
+
+def _model(value: Any) -> Any:
+    """Queues are answered as the models they are kept in."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    raise TypeError(f"{type(value).__name__} cannot be told")

@@ -55,13 +55,13 @@ MOST_CONFLICTS = 5
 class Engine:
     """All living interactions of one shard. Background tasks: `run`, which lasts until it is cancelled or fenced."""
 
-    def __init__(self, pool: Pool, clock: Clock, phones: Phones, lease: Lease) -> None:
+    def __init__(self, pool: Pool, clock: Clock, lease: Lease) -> None:
         self.pool = pool
         self.clock = clock
         self.lease = lease
         self.queues = Queues(pool)
         self.router = Router(pool, clock, self.ask, self._reachable)
-        self._phones = phones
+        self._phones: Phones
         self._timers = Timers(clock, self._wake)
         self._boxes: dict[UUID, Mailbox] = {}
         self._legs: dict[str, UUID] = {}
@@ -71,6 +71,10 @@ class Engine:
         self._parts: dict[str, Callable[[], bool]] = {"shard": lambda: self.lease.valid}
 
     # Life
+
+    def use(self, phones: Phones) -> None:
+        """The telephones, which need the engine's ear before it can have them."""
+        self._phones = phones
 
     async def run(self) -> None:
         """Keep the lease, match, wake what is due. Raises Fenced when another process took over."""

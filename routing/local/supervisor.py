@@ -37,10 +37,12 @@ class Keeper:
         self.part = part
         self._pid_file = pid_file
         self._process: Process | None = None
+        self._begun = False
 
     async def begin(self) -> None:
         """The first start; whatever it raises is the user's to hear."""
         self._process = await self.part.start()
+        self._begun = True
         write_pid(self._pid_file, self._process.pid)
         log.info("part_started", part=self.part.name, pid=self._process.pid)
 
@@ -54,12 +56,13 @@ class Keeper:
             await self._begin_again()
 
     async def stop(self) -> None:
-        """End the part, if it runs, and forget its pid."""
+        """End the part, if we began it, and forget its pid."""
         if self._process:
             await self.part.stop(self._process)
             self._process = None
             log.info("part_stopped", part=self.part.name)
-        self._pid_file.unlink(missing_ok=True)
+        if self._begun:
+            self._pid_file.unlink(missing_ok=True)
 
     async def _watch(self) -> bool:
         """Wait for the end of the process, if there is one. Whether the part had worked."""

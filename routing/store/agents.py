@@ -124,9 +124,7 @@ async def some(pool: Pool, ids: Iterable[str]) -> list[Agent]:
         return [_agent(row) for row in await c.fetch(f"{_AGENT} AND a.id = ANY($1)", list(ids))]
 
 
-async def every(
-    pool: Pool, *, limit: int, after: str = "", colleagues_of: str | None = None
-) -> list[Agent]:
+async def every(pool: Pool, *, limit: int, after: str = "", colleagues_of: str | None = None) -> list[Agent]:
     """Up to `limit` agents by id, those after `after`; only the agent and those who share a queue with them."""
     async with connection(pool) as c:
         rows = await c.fetch(

@@ -37,7 +37,7 @@ _GONE = (
 )
 
 
-async def connect(dsn: str, *, size: int = 10) -> asyncpg.Pool[asyncpg.Record]:
+async def connect(dsn: str, *, size: int = 10) -> Pool:
     """A pool of at most `size` connections. Raises Unavailable when Postgres does not answer."""
     with database_errors():
         return await asyncpg.create_pool(
@@ -79,7 +79,7 @@ class database_errors:  # lower case as it reads as a statement: `with database_
 
 
 @asynccontextmanager
-async def connection(pool: asyncpg.Pool[asyncpg.Record]) -> AsyncIterator[Any]:
+async def connection(pool: Pool) -> AsyncIterator[Any]:
     """A connection for some statements; domain errors come out of it."""
     with database_errors():
         async with pool.acquire(timeout=ACQUIRE_TIMEOUT) as acquired:
@@ -87,7 +87,7 @@ async def connection(pool: asyncpg.Pool[asyncpg.Record]) -> AsyncIterator[Any]:
 
 
 @asynccontextmanager
-async def transaction(pool: asyncpg.Pool[asyncpg.Record]) -> AsyncIterator[Any]:
+async def transaction(pool: Pool) -> AsyncIterator[Any]:
     """A connection inside one transaction."""
     async with connection(pool) as acquired, acquired.transaction():
         yield acquired

@@ -153,7 +153,7 @@ async def create(pool: Pool, owner: Ownership, decision: Decision, now: datetime
     return await _write(pool, _INSERT, owner, None, decision, now, extra)
 
 
-async def save(pool: Pool, owner: Ownership, before: Interaction, decision: Decision, now: datetime) -> int | None:
+async def save(pool: Pool, owner: Ownership, before: Interaction, decision: Decision, now: datetime) -> int:
     """Store what became of `before`. Returns the feed's cursor; raises Conflict when another writer was first."""
     return await _write(pool, _SAVE, owner, before, decision, now, (before.status,))
 

@@ -1,5 +1,7 @@
 """Brings the schema up to date: numbered .sql files, each applied once, checked by its checksum."""
 
+from __future__ import annotations  # asyncpg's types take parameters in its stubs only
+
 import hashlib
 from importlib.resources import files
 

@@ -7,9 +7,15 @@ from collections.abc import AsyncIterator, Iterator
 from itertools import count
 from pathlib import Path
 
+import aiohttp
 import asyncpg
 import pytest
+from api_service import Service, SilentPhones
 
+from routing.api.app import create_app, start_site
+from routing.engine.clock import Clock
+from routing.engine.engine import Engine
+from routing.engine.lease import Lease
 from routing.local.postgres import Postgres
 from routing.local.postgres_binaries import find_or_install
 from routing.store.database import Pool, connect
@@ -64,3 +70,24 @@ async def pool(dsn: str) -> AsyncIterator[Pool]:
     made = await connect(dsn, size=4)
     yield made
     await made.close()
+
+
+@pytest.fixture
+async def service(pool: Pool) -> AsyncIterator[Service]:
+    """The engine at work and the API listening on a port of its own."""
+    phones = SilentPhones()
+    lease = Lease(pool, "test")
+    await lease.take()
+    engine = Engine(pool, await Clock.of(pool), lease)
+    engine.use(phones)
+    for part in ("ari", "ami"):
+        engine.add_part(part, lambda: True)
+    runner = await start_site(create_app(engine, realm="ringback"), "127.0.0.1", 0)
+    running = asyncio.create_task(engine.run())
+    async with aiohttp.ClientSession() as http:
+        host, port = runner.addresses[0][:2]
+        yield Service(engine, phones, http, f"http://{host}:{port}")
+    await runner.cleanup()
+    running.cancel()
+    await asyncio.wait([running])
+    await engine.stop()

@@ -29,9 +29,11 @@ PASSWORD = "open sesame"
 @contextlib.asynccontextmanager
 async def asterisk() -> AsyncIterator["Host"]:
     """Configured, not started."""
-    folder = Path(tempfile.mkdtemp(prefix="rb-"))
+    folder = Path(tempfile.mkdtemp(prefix="rb-ami-"))
     folder.chmod(0o755)  # noqa: ASYNC240  # once
-    with reserved() as ports:
+    async with contextlib.AsyncExitStack() as stack:
+        stack.callback(shutil.rmtree, folder)
+        ports = stack.enter_context(reserved())
         made = AsteriskInstance(
             home=folder / "asterisk",
             binary=find_or_install(lambda line: None),
@@ -42,9 +44,7 @@ async def asterisk() -> AsyncIterator["Host"]:
             carrier=f"sip:127.0.0.1:{ports.carrier}",
         )
         made.write_config()
-        async with contextlib.AsyncExitStack() as stack:
-            yield Host(made, stack)
-    shutil.rmtree(folder)
+        yield Host(made, stack)
 
 
 @dataclass(frozen=True)
@@ -142,6 +142,7 @@ async def test_after_asterisk_died_and_came_back_its_phones_are_asked_for_again(
         instance = host.instance
         await push_account(instance, "1001")
         async with Watching(instance).running() as seen, phone(instance, "1001") as agent:
+            await seen.until(lambda: seen.watch.state == AsteriskState.BOOTED)
             await agent.register()
             await seen.phone("1001", PhoneState.REACHABLE)
             await process.stop(how, patience=5)

@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 @pytest.fixture(scope="module")
 def instance() -> Iterator[AsteriskInstance]:
-    folder = Path(tempfile.mkdtemp(prefix="rb-"))
+    folder = Path(tempfile.mkdtemp(prefix="rb-ari-"))
     folder.chmod(0o755)
     with reserved() as ports:
         made = AsteriskInstance(

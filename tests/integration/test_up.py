@@ -167,12 +167,14 @@ def test_after_up_is_killed_the_service_is_gone_and_the_next_up_finds_the_others
 
 
 def test_running_parts_are_not_adopted_on_other_ports(system: System) -> None:
+    before = {part: system.pid(part) for part in PARTS}
     system.end(signal.SIGKILL)
     with reserved() as others:
         refused = run("up", *system.where, "--port-base", str(others.base))
     assert refused.returncode == 2
     assert "still runs on other ports" in refused.stderr
-    os.kill(system.pid("asterisk"), 0)
+    assert system.pid("asterisk") == before["asterisk"]
+    os.kill(before["asterisk"], 0)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -1,0 +1,148 @@
+"""The composition root: builds every part of the service, lets them run, and lets go of the shard at the end."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+from aiohttp import web
+
+from dialplan import words
+from dialplan.ami import AmiWatch, AsteriskState
+from dialplan.ari.client import AriClient
+from dialplan.ari.connection import AriConnection
+from dialplan.ari.errors import AriError
+from dialplan.listen import Listener
+from dialplan.phones import AsteriskPhones
+from routing import metrics
+from routing.agents import PhoneState
+from routing.api.app import create_app, start_site
+from routing.engine.clock import Clock
+from routing.engine.engine import Engine
+from routing.engine.lease import Lease
+from routing.errors import RingbackError, Unavailable
+from routing.local.asterisk_package import check_version
+from routing.settings import Settings
+from routing.store.database import Pool, connect
+
+log = structlog.get_logger()
+
+
+async def serve(settings: Settings) -> None:
+    """Run until cancelled, or until another process owns the shard. Calls are left as they are."""
+    pool = await _connect(settings.dsn)
+    ari = AriClient(settings.ari_url.rstrip("/") + "/ari", settings.ari_username, settings.ari_password.get_secret_value())
+    try:
+        lease = Lease(pool, settings.shard)
+        await lease.take()
+        service = Service(settings, pool, ari, Engine(pool, await Clock.of(pool), lease))
+        try:
+            await service.run()
+        finally:
+            await service.engine.stop()
+    finally:
+        await ari.close()
+        await pool.close()
+
+
+async def _connect(dsn: str) -> Pool:
+    """Wait for Postgres: a deployment starts its parts in any order."""
+    while True:
+        try:
+            return await connect(dsn)
+        except Unavailable:
+            log.warning("waiting for Postgres")
+            await asyncio.sleep(0.5)
+
+
+class Service:
+    """The parts and how they hang together."""
+
+    def __init__(self, settings: Settings, pool: Pool, ari: AriClient, engine: Engine) -> None:
+        self.engine = engine
+        self._settings = settings
+        self._ari = ari
+        self._pool = pool
+        phones = AsteriskPhones(ari, engine.hear, settings.trunk)
+        engine.use(phones)
+        self._connection = AriConnection(ari, words.APP)
+        self._contact = asyncio.Event()
+        self._listener = Listener(self._connection, engine, phones.started, self._contact.set)
+        self._ami = AmiWatch(
+            settings.ami_host, settings.ami_port, settings.ami_username, settings.ami_password.get_secret_value()
+        )
+        engine.add_part("ari", lambda: self._connection.connected and self._listener.ready)
+        engine.add_part("ami", lambda: self._ami.state is AsteriskState.BOOTED)
+
+    async def run(self) -> None:
+        """Every background task of the service, by name. The first that fails ends them all."""
+        app = create_app(self.engine, realm=words.SIP_REALM)
+        site = await start_site(app, self._settings.http_host, self._settings.http_port)
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._start(group)
+        finally:
+            await _end_site(site)
+
+    def _start(self, group: asyncio.TaskGroup) -> None:
+        tasks: dict[str, Awaitable[None]] = {
+            "engine": self.engine.run(),
+            "ari events": self._listen(),
+            "ari pool": self._ari.keep_warm(),
+            "phones": self._watch_phones(group),
+            "accounts": self._keep_accounts(),
+            "loop lag": metrics.watch_loop_lag(),
+        }
+        for name, task in tasks.items():
+            group.create_task(_as_coroutine(task), name=name)
+
+    async def _listen(self) -> None:
+        """Raises AppReplaced when another process took our application."""
+        await self._check_asterisk()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._connection.run(), name="ari connection")
+            group.create_task(self._listener.run(), name="ari listener")
+
+    async def _check_asterisk(self) -> None:
+        """Refuse an Asterisk with known holes; wait for one that is not up yet."""
+        while True:
+            try:
+                info = await self._ari.asterisk.get_info()
+                break
+            except AriError as error:
+                log.warning("waiting for Asterisk", error=str(error))
+                await asyncio.sleep(0.2)
+        version = info.system.version if info.system else ""
+        check_version(version, allow_old=self._settings.allow_old_asterisk)
+        log.info("asterisk found", version=version)
+
+    async def _watch_phones(self, group: asyncio.TaskGroup) -> None:
+        def on_phone(agent: str, state: str) -> None:
+            group.create_task(_contained(lambda: self.engine.phone_changed(agent, PhoneState(state))))
+
+        def on_asterisk(state: AsteriskState, detail: str) -> None:
+            log.info("asterisk over AMI", state=state, detail=detail)
+
+        await self._ami.run(on_phone, on_asterisk)
+
+    async def _keep_accounts(self) -> None:
+        """Push the agents' SIP accounts after every contact: Asterisk keeps them in memory only."""
+        while True:
+            await self._contact.wait()
+            self._contact.clear()
+            await _contained(self.engine.provision_all)
+
+
+async def _contained(work: Callable[[], Awaitable[None]]) -> None:
+    """What fails in here for want of Postgres or Asterisk is done again at the next contact."""
+    try:
+        await work()
+    except RingbackError as error:
+        log.warning("not done now", error=str(error))
+
+
+async def _as_coroutine(task: Awaitable[None]) -> None:
+    await task
+
+
+async def _end_site(site: web.AppRunner) -> None:
+    await site.cleanup()

@@ -1,0 +1,129 @@
+"""The service as API tests see it: the real engine, a real HTTP server and a real Postgres; only the phones are not."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import aiohttp
+
+from routing.agents import PhoneState
+from routing.effects import DialCustomer, Effect
+from routing.engine.engine import Engine
+from routing.events import CallerArrived, DigitPressed, LegGone
+from routing.interaction import Interaction, Role, Stage
+from routing.queues import Queue
+from routing.store import agents, interactions, queues, tokens
+from routing.store.agents import Membership, Settings
+
+CUSTOMER = "+4915112345678"
+QUICK = {"steps": [{"after": 0, "menu": "offer", "keys": {"2": "callback"}}], "loop": False}
+
+
+@dataclass
+class SilentPhones:
+    """Takes every request and never answers; the test says what the telephones do."""
+
+    asked: list[Effect] = field(default_factory=list)
+    accounts: dict[str, str] = field(default_factory=dict)
+    fails: Exception | None = None
+
+    async def perform(self, effect: Effect) -> None:
+        self.asked.append(effect)
+
+    async def reserve(self, call: DialCustomer) -> None:
+        pass
+
+    async def provision(self, agent: str, ha1: str) -> None:
+        if self.fails:
+            raise self.fails
+        self.accounts[agent] = ha1
+
+    async def withdraw_account(self, agent: str) -> None:
+        self.accounts.pop(agent, None)
+
+
+@dataclass
+class Answer:
+    status: int
+    body: Any
+    headers: Any
+
+
+@dataclass
+class Service:
+    engine: Engine
+    phones: SilentPhones
+    http: aiohttp.ClientSession
+    url: str
+    tokens: dict[str, str] = field(default_factory=dict)
+
+    async def ask(self, method: str, path: str, who: str | None = "admin", **options: Any) -> Answer:
+        """One request with the token of `who`: a role, or an agent's id."""
+        headers = dict(options.pop("headers", {}))
+        if who is not None:
+            headers["Authorization"] = f"Bearer {await self.token(who)}"
+        path = path if path.startswith("/") else f"/api/v1/{path}"
+        async with self.http.request(method, self.url + path, headers=headers, **options) as response:
+            raw = await response.read()
+            is_json = "json" in response.headers.get("Content-Type", "")
+            return Answer(response.status, await response.json(content_type=None) if is_json else raw, response.headers)
+
+    async def token(self, who: str) -> str:
+        if who not in self.tokens:
+            role, agent = (who, None) if who in ("admin", "supervisor", "auditor") else ("agent", who)
+            self.tokens[who] = await tokens.issue(self.engine.pool, role, agent)
+        return self.tokens[who]
+
+    async def queue(self, name: str = "support", **settings: Any) -> None:
+        config = {"name": name, "callback": {"initial_delay": 0}, **settings}
+        await queues.put(self.engine.pool, Queue.model_validate(config))
+
+    async def agent(self, agent_id: str, *serves: str, phone: PhoneState = PhoneState.REACHABLE) -> None:
+        await agents.put(self.engine.pool, agent_id, Settings(queues=tuple(Membership(each) for each in serves)))
+        await self.engine.phone_changed(agent_id, phone)
+
+    async def call_in(self, dialled: str = "600", number: str = CUSTOMER) -> UUID:
+        """A caller waits with music."""
+        leg = f"caller-{len(self.phones.asked)}-{number}"
+        changed = self.changes()
+        self.engine.arrive(CallerArrived(leg, dialled, number))
+        return (await changed.until(lambda it: bool(it.legs) and it.legs[0].id == leg)).id
+
+    async def callback(self, dialled: str = "600", number: str = CUSTOMER) -> UUID:
+        """A caller chose to be called back, confirmed, and hung up. The queue needs the workflow QUICK."""
+        interaction_id = await self.call_in(dialled, number)
+        changed = self.changes()
+        it = await interactions.load(self.engine.pool, interaction_id)
+        if it.stage is not Stage.MENU:
+            it = await changed.until(lambda it: it.id == interaction_id and it.stage is Stage.MENU)
+        caller = it.leg(Role.CALLER)
+        assert caller
+        self.engine.hear(caller.id, DigitPressed(caller.id, "2"))
+        self.engine.hear(caller.id, LegGone(caller.id))
+        await changed.until(lambda it: it.id == interaction_id and not it.legs)
+        return interaction_id
+
+    async def stored(self, interaction_id: UUID) -> Interaction:
+        return await interactions.load(self.engine.pool, interaction_id)
+
+    def changes(self) -> "Changes":
+        return Changes(self.engine)
+
+
+class Changes:
+    """What the engine told since this was made; waiting for it is a signal, not a sleep."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._seen: asyncio.Queue[Any] = asyncio.Queue()
+        engine.subscribe(self._seen.put_nowait)
+
+    async def until(self, wanted: Any) -> Interaction:
+        async with asyncio.timeout(10):
+            while True:
+                notice = await self._seen.get()
+                it: Interaction | None = getattr(notice, "interaction", None)
+                if it and wanted(it):
+                    return it
+
+
