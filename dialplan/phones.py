@@ -158,7 +158,8 @@ class AsteriskPhones:
             )
             made = await self._ari.create_or_adopt(leg, request)
             if made.created:
-                await asyncio.wait_for(waiter, STARTED_WITHIN)
+                async with asyncio.timeout(STARTED_WITHIN):
+                    await waiter
             return made.created
         finally:
             self._starting.pop(leg, None)

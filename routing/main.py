@@ -30,7 +30,9 @@ log = structlog.get_logger()
 async def serve(settings: Settings) -> None:
     """Run until cancelled, or until another process owns the shard. Calls are left as they are."""
     pool = await _connect(settings.dsn)
-    ari = AriClient(settings.ari_url.rstrip("/") + "/ari", settings.ari_username, settings.ari_password.get_secret_value())
+    ari = AriClient(
+        settings.ari_url.rstrip("/") + "/ari", settings.ari_username, settings.ari_password.get_secret_value()
+    )
     try:
         lease = Lease(pool, settings.shard)
         await lease.take()

@@ -329,7 +329,14 @@ class Engine:
         self._log(before, decision, event, letter)
         self._notify(InteractionChanged(before, it, decision.feed, cursor))
         self._notify_agents(before, it)
-        if it.status is Status.OPEN or (before and before.assigned_to and not it.assigned_to) or it.closed_at:
+        self._stir(before, it)
+
+    def _stir(self, before: Interaction | None, it: Interaction) -> None:
+        """The line or the agents who are free have changed."""
+        freed = before is not None and before.assigned_to is not None and it.status in (Status.OPEN, Status.CLOSED)
+        if it.status is Status.OPEN and it.not_before and it.not_before > self.clock.now():
+            self.router.stir_in((it.not_before - self.clock.now()).total_seconds())
+        elif it.status is Status.OPEN or freed or it.status in (Status.SCHEDULED, Status.BOT):
             self.router.stir()
 
     def _notify_agents(self, before: Interaction | None, it: Interaction) -> None:

@@ -40,6 +40,10 @@ class Router:
         """Something changed: look at once."""
         self._stirred.set()
 
+    def stir_in(self, seconds: float) -> None:
+        """Something will change by itself: an initial delay ends."""
+        asyncio.get_running_loop().call_later(max(0.0, seconds), self.stir)
+
     async def run(self) -> None:
         while True:
             try:
