@@ -15,6 +15,10 @@ Key = Annotated[str, Field(pattern=r"^[0-9*#]$")]
 PromptKey = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,64}$")]
 
 
+SHORTEST_ROUND = 0.1
+"""Seconds: a loop without any waiting would spin if its prompts cannot be played."""
+
+
 class Part(BaseModel):
     """A frozen piece of configuration in which an unknown key is an error."""
 
@@ -75,8 +79,8 @@ class Workflow(Part):
 
     @model_validator(mode="after")
     def _loops_take_time(self) -> Self:
-        if self.loop and self.steps and sum(step.after for step in self.steps) < 1:
-            raise ValueError("a looping workflow needs at least one second of waiting per round")
+        if self.loop and self.steps and sum(step.after for step in self.steps) < SHORTEST_ROUND:
+            raise ValueError(f"a looping workflow needs at least {SHORTEST_ROUND} s of waiting per round")
         return self
 
     def index_after(self, index: int) -> int | None:

@@ -6,7 +6,8 @@ from uuid import uuid4
 import pytest
 from api_service import CUSTOMER, QUICK, Service
 
-from routing.effects import DialCustomer
+from routing.agents import PhoneState
+from routing.effects import DialCustomer, RingAgent
 from routing.events import LegAnswered, LegGone, LegRinging
 from routing.interaction import Interaction, Role, Stage, Status
 
@@ -150,7 +151,7 @@ async def test_of_twenty_pickups_at_once_one_wins_and_one_phone_rings(service: S
 
     assert sorted(answer.status for answer in answers) == [200] + [409] * 19
     assert {answer.body["code"] for answer in answers if answer.status == 409} == {"not_open"}
-    rung = [each for each in service.phones.asked if type(each).__name__ == "RingAgent"]
+    rung = [each for each in service.phones.asked if isinstance(each, RingAgent)]
     assert len(rung) == 1
 
 
@@ -244,7 +245,7 @@ async def test_pickup_says_what_stands_in_its_way_in_a_fixed_order(service: Serv
     assert await code(first, "1001") == "taken"
     assert await code(first, "1002") == "not_open"
     assert await code(second, "1001") == "agent_busy"
-    await service.agent("1002", "support", phone="unreachable")
+    await service.agent("1002", "support", phone=PhoneState.UNREACHABLE)
     assert await code(second, "1002") == "phone_unreachable"
 
 

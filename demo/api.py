@@ -1,0 +1,55 @@
+"""A small client of the HTTP API for the demo, the acceptance tests and the bench."""
+
+from typing import Any, Self
+
+import aiohttp
+
+
+class Refused(AssertionError):
+    """The API said no: `status` and the fixed `code` of the problem document."""
+
+    def __init__(self, method: str, path: str, status: int, problem: Any) -> None:
+        super().__init__(f"{method} {path}: {status} {problem}")
+        self.status = status
+        self.code = problem.get("code") if isinstance(problem, dict) else None
+
+
+class Api:
+    """`url` is the service's root. Every answer is its JSON; every refusal raises Refused."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self._session = aiohttp.ClientSession(
+            f"{url}/api/v1/",
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=aiohttp.ClientTimeout(total=10),
+            connector=aiohttp.TCPConnector(limit=200),
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._session.close()
+
+    async def get(self, path: str, **query: str) -> Any:
+        return await self._send("GET", path, params=query)
+
+    async def post(self, path: str, body: object = None) -> Any:
+        return await self._send("POST", path, json={} if body is None else body)
+
+    async def put(self, path: str, body: object) -> Any:
+        return await self._send("PUT", path, json=body)
+
+    async def delete(self, path: str) -> Any:
+        return await self._send("DELETE", path)
+
+    def stream(self) -> Any:
+        """The live stream, as a context manager of a websocket."""
+        return self._session.ws_connect("stream", max_msg_size=0)
+
+    async def _send(self, method: str, path: str, **options: Any) -> Any:
+        async with self._session.request(method, path, **options) as response:
+            answer = await response.json(content_type=None) if response.content_length != 0 else None
+            if response.status >= 400:
+                raise Refused(method, path, response.status, answer)
+            return answer
