@@ -119,7 +119,7 @@ class Service:
 
     async def _watch_phones(self, group: asyncio.TaskGroup) -> None:
         def on_phone(agent: str, state: str) -> None:
-            group.create_task(_contained(lambda: self.engine.phone_changed(agent, PhoneState(state))))
+            group.create_task(_contained(lambda: self.engine.desks.phone_changed(agent, PhoneState(state))))
 
         def on_asterisk(state: AsteriskState, detail: str) -> None:
             log.info("asterisk over AMI", state=state, detail=detail)
@@ -131,7 +131,7 @@ class Service:
         while True:
             await self._contact.wait()
             self._contact.clear()
-            await _contained(self.engine.provision_all)
+            await _contained(self.engine.desks.provision_all)
 
 
 async def _contained(work: Callable[[], Awaitable[None]]) -> None:

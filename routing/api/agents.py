@@ -72,9 +72,9 @@ async def _secrets(call: Call, agent_id: str, sent: bodies.Agent) -> dict[str, s
 
 async def _set_account(call: Call, agent_id: str, *, there: bool) -> None:
     if there:
-        await call.engine.provision(agent_id)
+        await call.engine.desks.provision(agent_id)
     else:
-        await call.engine.withdraw_account(agent_id)
+        await call.engine.desks.withdraw_account(agent_id)
 
 
 async def delete_agent(call: Call) -> None:
@@ -82,7 +82,7 @@ async def delete_agent(call: Call) -> None:
     agent_id = call.path("id")
     await agents.delete(call.pool, agent_id)
     call.services.tokens.forget_agent(agent_id)
-    await call.engine.withdraw_account(agent_id)
+    await call.engine.desks.withdraw_account(agent_id)
     call.engine.agents_changed(agent_id)
 
 
@@ -92,14 +92,14 @@ async def put_state(call: Call) -> answers.Agent:
     if call.identity.role is Role.AGENT and agent_id != call.agent:
         raise Forbidden
     await agents.get(call.pool, agent_id)
-    check_change(sent.state, call.engine.phone(agent_id))
+    check_change(sent.state, call.engine.desks.phone(agent_id))
     reason = sent.reason if sent.state is Availability.NOT_READY else None
-    await call.engine.set_availability(agent_id, sent.state, reason)
+    await call.engine.desks.set_availability(agent_id, sent.state, reason)
     return _view(call, await agents.get(call.pool, agent_id))
 
 
 def _view(call: Call, stored: agents.Agent) -> answers.Agent:
-    return views.agent(stored, call.engine.phone(stored.id))
+    return views.agent(stored, call.engine.desks.phone(stored.id))
 
 
 ROUTES = (

@@ -18,7 +18,7 @@ from routing.engine.engine import Engine
 from routing.engine.notices import AgentChanged, InteractionChanged, Notice, QueueChanged
 from routing.errors import NotFound, RingbackError
 from routing.interaction import Interaction, Status
-from routing.store import agents, home_list, queues
+from routing.store import agents, feed, home_list, queues
 from routing.store.agents import Agent
 
 log = structlog.get_logger()
@@ -73,7 +73,14 @@ class Hub:
         self._behind: list[Notice] = []
         self._news = asyncio.Event()
         self._unsubscribe: Callable[[], None] | None = None
-        self.cursor = 0
+        self._cursor = 0
+
+    async def cursor(self) -> int:
+        """Up to where everything has been told. What is still behind will be told with a higher one."""
+        if self._cursor == 0:
+            told = await feed.last_cursor(self._engine.pool)
+            self._cursor = max(self._cursor, told)
+        return self._cursor
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -115,9 +122,8 @@ class Hub:
 
     def _hear(self, notice: Notice) -> None:
         """Called by the engine after every commit: must be quick."""
-        if isinstance(notice, InteractionChanged):
-            self.cursor = max(self.cursor, notice.cursor)
         if not self._listeners:
+            self._reach(notice)
             return
         if len(self._behind) >= _MOST_BEHIND:
             self._behind.clear()
@@ -137,9 +143,14 @@ class Hub:
     async def _tell(self, notices: list[Notice]) -> None:
         seen = await self._look(notices)
         for notice in notices:
+            self._reach(notice)
             for told in await self._told(notice, seen):
                 for listener in tuple(self._listeners):
                     listener.tell(told)
+
+    def _reach(self, notice: Notice) -> None:
+        if isinstance(notice, InteractionChanged):
+            self._cursor = max(self._cursor, notice.cursor)
 
     async def _look(self, notices: list[Notice]) -> Seen:
         """Places and agents as they are now. Without Postgres the news goes out without them."""
@@ -169,10 +180,14 @@ class Hub:
         match notice:
             case InteractionChanged(before, it, _, _):
                 place = seen.places.get(it.id)
-                told = [messages.interaction_changed(self.cursor, it, place)]
+                told = [messages.interaction_changed(self._cursor, it, place)]
                 return [*told, *await self._offers(before, it, place, notice)]
             case AgentChanged(agent_id):
-                return [messages.agent_changed(self.cursor, agent_id, seen.agents.get(agent_id), self._engine.phone)]
+                return [
+                    messages.agent_changed(
+                        self._cursor, agent_id, seen.agents.get(agent_id), self._engine.desks.phone
+                    )
+                ]
             case QueueChanged(""):
                 return []
             case QueueChanged(name):
@@ -186,18 +201,19 @@ class Hub:
         now = it.assigned_to if it.status is Status.OFFERED else None
         told = []
         if was and was != now and not (it.status is Status.CONNECTED and it.assigned_to == was):
-            told.append(messages.offer_withdrawn(self.cursor, was, it, notice.feed))
+            told.append(messages.offer_withdrawn(self._cursor, was, it, notice.feed))
         if now and was != now:
             told.append(await self.offer(it, place))
         return told
 
     async def offer(self, it: Interaction, place: int | None) -> Told:
+        """The preview of an interaction that is offered."""
         queue = await self._engine.queues.version(it.queue, it.queue_version)
-        return messages.offer(self.cursor, it, place, queue, self._engine.clock.now())
+        return messages.offer(self._cursor, it, place, queue, self._engine.clock.now())
 
     async def _queue(self, name: str) -> Told:
         try:
             stored = await queues.get(self._engine.pool, name)
         except NotFound:
-            return messages.queue_changed(self.cursor, name, None)
-        return messages.queue_changed(self.cursor, name, stored.queue)
+            return messages.queue_changed(self._cursor, name, None)
+        return messages.queue_changed(self._cursor, name, stored.queue)

@@ -20,7 +20,7 @@ async def login(call: Call) -> answers.LoggedIn:
         if not await call.services.passwords.verify(hashed, sent.password) or availability is None:
             raise Unauthenticated("User or password is wrong.")
     if changed := after_login(availability):
-        await call.engine.set_availability(sent.user, changed, Reason.LOGIN)
+        await call.engine.desks.set_availability(sent.user, changed, Reason.LOGIN)
     token = await tokens.issue(call.pool, Role.AGENT, sent.user, SESSION)
     return answers.LoggedIn(token, Role.AGENT, sent.user)
 
@@ -30,7 +30,7 @@ async def logout(call: Call) -> None:
     await call.services.tokens.revoke(call.token_hash)
     call.services.hub.end_of(call.token_hash)
     if call.identity.role is Role.AGENT:
-        await call.engine.set_availability(call.agent, Availability.LOGGED_OUT, None)
+        await call.engine.desks.set_availability(call.agent, Availability.LOGGED_OUT, None)
 
 
 async def me(call: Call) -> answers.Me:

@@ -6,6 +6,7 @@ interaction whose `version` is lower than one already seen is old news.
 
 import asyncio
 from collections.abc import AsyncIterator
+from time import monotonic
 
 import structlog
 from aiohttp import WSCloseCode, web
@@ -14,8 +15,8 @@ from routing.api import bodies, messages
 from routing.api.hub import Listener
 from routing.api.messages import Told
 from routing.api.route import ANYBODY, Call, Route
-from routing.errors import NotFound, RingbackError
-from routing.interaction import Interaction
+from routing.errors import RingbackError
+from routing.interaction import Interaction, Status
 from routing.store import agents, feed, home_list, interactions, queues
 
 log = structlog.get_logger()
@@ -67,45 +68,66 @@ def _abort(request: web.Request) -> None:
 
 
 async def _texts(call: Call, listener: Listener) -> AsyncIterator[str]:
-    asked = call.query(bodies.Stream)
-    hub = call.services.hub
-    hub.cursor = max(hub.cursor, await feed.last_cursor(call.pool))
-    yield messages.hello(hub.cursor)
-    async for told in _replay(call, asked.after):
+    listener.viewer = await call.viewer()  # whose queues changed before they joined was not told of it
+    after = call.query(bodies.Stream).after
+    now = await call.services.hub.cursor()
+    yield messages.hello(now if after is None else after)
+    async for told in _replay(call, after, now):
         if text := told.text_for(listener.viewer):
             yield text
-    while (text := await _next(call, listener)) is not None:
+    async for text in _live(call, listener):
+        yield text
+
+
+async def _live(call: Call, listener: Listener) -> AsyncIterator[str]:
+    """Messages as they come; every 20 s a look whether the token is still valid."""
+    checked = monotonic()
+    while True:
+        try:
+            async with asyncio.timeout(HEARTBEAT):
+                text = await listener.messages.get()
+        except TimeoutError:
+            text = ""
+        if monotonic() - checked >= HEARTBEAT:
+            checked = monotonic()
+            if await call.services.tokens.identity(call.token_hash) is None:
+                return
+        if text is None:
+            return
         if text:
             yield text
-
-
-async def _next(call: Call, listener: Listener) -> str | None:
-    """The next message; empty when it was only time to see whether the token is still valid; None at the end."""
-    try:
-        async with asyncio.timeout(HEARTBEAT):
-            return await listener.messages.get()
-    except TimeoutError:
-        return "" if await call.services.tokens.identity(call.token_hash) else None
 
 
 # Taking up the thread again
 
 
-async def _replay(call: Call, after: int | None) -> AsyncIterator[Told]:
-    """The offer that stands, always; after a cursor also everything that may have changed since."""
+async def _replay(call: Call, after: int | None, now: int) -> AsyncIterator[Told]:
+    """After a cursor what may have changed since; then, always, the offer that stands.
+
+    Each message carries a cursor from which everything not yet told would be told again.
+    """
     if after is not None:
-        async for told in _changed(call, max(0, after - OVERLAP)):
+        async for told in _interactions(call, after):
+            yield told
+        async for told in _agents_and_queues(call, now):
             yield told
     if offered := call.identity.agent and await agents.offered_interaction(call.pool, call.identity.agent):
         it = await interactions.load(call.pool, offered)
-        if it.assigned_to == call.identity.agent:
+        if it.status is Status.OFFERED and it.assigned_to == call.identity.agent:
             yield await call.services.hub.offer(it, await _place(call, it))
 
 
-async def _changed(call: Call, after: int) -> AsyncIterator[Told]:
-    cursor = call.services.hub.cursor
-    async for it in _interactions_after(call, after):
-        yield messages.interaction_changed(cursor, it, await _place(call, it))
+async def _interactions(call: Call, after: int) -> AsyncIterator[Told]:
+    start: int | None = max(0, after - OVERLAP)
+    while start is not None:
+        cursor = max(after, start)
+        ids, start = await feed.changed_after(call.pool, start)
+        for interaction_id in ids:
+            it = await interactions.load(call.pool, interaction_id)
+            yield messages.interaction_changed(cursor, it, await _place(call, it))
+
+
+async def _agents_and_queues(call: Call, cursor: int) -> AsyncIterator[Told]:
     last = ""
     while found := await agents.every(call.pool, limit=_PAGE, after=last):
         for agent in found:
@@ -116,16 +138,6 @@ async def _changed(call: Call, after: int) -> AsyncIterator[Told]:
         for each in stored:
             yield messages.queue_changed(cursor, each.queue.name, each.queue)
         last = stored[-1].queue.name
-
-
-async def _interactions_after(call: Call, after: int | None) -> AsyncIterator[Interaction]:
-    while after is not None:
-        ids, after = await feed.changed_after(call.pool, after)
-        for interaction_id in ids:
-            try:
-                yield await interactions.load(call.pool, interaction_id)
-            except NotFound:
-                continue
 
 
 async def _place(call: Call, it: Interaction) -> int | None:

@@ -9,12 +9,13 @@ from uuid import UUID, uuid4
 
 import structlog
 
-from ivr import prompts
 from routing import metrics
-from routing.agents import Availability, PhoneState
-from routing.effects import DialCustomer, Effect, HangUp, Refuse, RingAgent, Say, SendBack
+from routing.effects import Effect, Refuse, SendBack
 from routing.engine import recovery
+from routing.engine.acting import Actor
 from routing.engine.clock import Clock
+from routing.engine.deciding import Decider
+from routing.engine.desks import Desks
 from routing.engine.lease import Lease
 from routing.engine.mailbox import Letter, Mailbox
 from routing.engine.notices import AgentChanged, InteractionChanged, Notice, QueueChanged
@@ -22,29 +23,11 @@ from routing.engine.phones import Alive, Phones
 from routing.engine.queues import Queues
 from routing.engine.router import Router
 from routing.engine.timers import HORIZON, Timers
-from routing.errors import (
-    AgentBusy,
-    Conflict,
-    DuplicateCallback,
-    NotFound,
-    PhoneUnreachable,
-    RingbackError,
-    Unavailable,
-)
-from routing.events import (
-    CallerArrived,
-    DuplicateFound,
-    Event,
-    LegGone,
-    NetworkEvent,
-    OfferWithdrawn,
-    PersonEvent,
-    PickedUp,
-    TimeReached,
-)
-from routing.interaction import Interaction, Role, Status
-from routing.lifecycle import Decision, arrive, decide
-from routing.store import agents, interactions
+from routing.errors import Conflict, RingbackError, Unavailable
+from routing.events import CallerArrived, Event, NetworkEvent, PersonEvent, TimeReached
+from routing.interaction import Interaction, Status
+from routing.lifecycle import Decision, arrive
+from routing.store import interactions
 from routing.store.database import Pool
 
 log = structlog.get_logger()
@@ -60,21 +43,25 @@ class Engine:
         self.clock = clock
         self.lease = lease
         self.queues = Queues(pool)
-        self.router = Router(pool, clock, self.ask, self._reachable)
-        self._phones: Phones
         self._timers = Timers(clock, self._wake)
         self._boxes: dict[UUID, Mailbox] = {}
         self._legs: dict[str, UUID] = {}
-        self._states: dict[str, PhoneState] = {}
         self._listeners: list[Callable[[Notice], None]] = []
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._parts: dict[str, Callable[[], bool]] = {"shard": lambda: self.lease.valid}
-
-    # Life
+        self._tasks: set[asyncio.Future[None]] = set()
+        self._parts: dict[str, Callable[[], bool]] = {
+            "postgres": lambda: self.lease.answered,
+            "shard": lambda: self.lease.valid,
+        }
 
     def use(self, phones: Phones) -> None:
         """The telephones, which need the engine's ear before it can have them."""
         self._phones = phones
+        self.desks = Desks(self.pool, phones, self.ask, self.tell, self.agents_changed)
+        self.router = Router(self.pool, self.clock, self.ask, self.desks.reachable)
+        self._decider = Decider(self.pool, self.clock, self.lease, self.queues, phones)
+        self._actor = Actor(self.pool, self.lease, phones, self.hear)
+
+    # Life
 
     async def run(self) -> None:
         """Keep the lease, match, wake what is due. Raises Fenced when another process took over."""
@@ -133,59 +120,9 @@ class Engine:
         """Contact with the telephones is (again) there: compare, and replay what was missed."""
         await recovery.reconcile(self, alive)
 
-    # Agents
-
-    async def pick_up(self, agent_id: str, interaction_id: UUID) -> Interaction:
-        """An agent takes an interaction from the Home List. Checks in the contract's order."""
-        it = await interactions.load(self.pool, interaction_id)
-        desk, busy = await agents.desk(self.pool, agent_id)
-        event = PickedUp(agent_id, desk)
-        if it.status is not Status.OPEN:
-            return await self.ask(interaction_id, event)  # says why not
-        if busy:
-            raise AgentBusy
-        if not self._reachable(agent_id):
-            raise PhoneUnreachable
-        return await self.ask(interaction_id, event)
-
-    async def set_availability(self, agent_id: str, availability: Availability, reason: str | None) -> None:
-        """Store it; an offer that stands goes back to the line unless the agent is ready."""
-        await agents.set_availability(self.pool, agent_id, availability, reason)
-        if availability is not Availability.READY:
-            await self._withdraw_offer(agent_id, reason or availability)
-        self.agents_changed(agent_id)
-
-    def phone(self, agent_id: str) -> PhoneState:
-        return self._states.get(agent_id, PhoneState.UNREACHABLE)
-
-    async def phone_changed(self, agent_id: str, state: PhoneState) -> None:
-        """The phone registered, unregistered, went busy or idle."""
-        if self._states.get(agent_id) is state:
-            return
-        self._states[agent_id] = state
-        self.agents_changed(agent_id)
-        if state is PhoneState.UNREACHABLE:
-            await self._withdraw_offer(agent_id, "phone_unreachable")
-
-    def _reachable(self, agent_id: str) -> bool:
-        return self.phone(agent_id) is not PhoneState.UNREACHABLE
-
-    async def _withdraw_offer(self, agent_id: str, reason: str) -> None:
-        if offered := await agents.offered_interaction(self.pool, agent_id):
-            self.tell(offered, OfferWithdrawn(agent_id, reason))
-
-    async def provision(self, agent_id: str) -> None:
-        """Make the agent's SIP account live, if the agent has one. Raises Unavailable."""
-        if ha1 := await agents.sip_ha1(self.pool, agent_id):
-            await self._phones.provision(agent_id, ha1)
-
-    async def provision_all(self) -> None:
-        """After Asterisk started: it keeps the accounts in memory only."""
-        for agent_id, ha1 in await agents.sip_accounts(self.pool):
-            await self._phones.provision(agent_id, ha1)
-
-    async def withdraw_account(self, agent_id: str) -> None:
-        await self._phones.withdraw_account(agent_id)
+    async def perform(self, effect: Effect) -> None:
+        """Carry out an effect no decision stands behind: recovery clears away what nobody needs."""
+        await self._phones.perform(effect)
 
     # Notices
 
@@ -238,7 +175,7 @@ class Engine:
         with structlog.contextvars.bound_contextvars(interaction=box.id.hex):
             try:
                 if isinstance(letter.event, CallerArrived):
-                    await self._let_in(box, letter.event)
+                    await self._let_in(box, letter, letter.event)
                 else:
                     await self._happen(box, letter, letter.event)
             except (RingbackError, Conflict) as error:
@@ -255,78 +192,22 @@ class Engine:
         log.info("refused", event=type(letter.event).__name__, error=str(error))
 
     async def _happen(self, box: Mailbox, letter: Letter, event: Event) -> None:
-        before, decision, cursor = await self._decide_and_save(box, letter, event)
-        letter.reply(decision.interaction)
-        if decision.ignored:
+        stored = await self._decider.decide(box, letter, event)
+        letter.reply(stored.decision.interaction)
+        if stored.cursor is None:
             metrics.EVENTS_IGNORED.labels(event=type(event).__name__).inc()
             return
-        self._after_commit(before, decision, cursor, event, letter)
-        await self._perform_all(decision.effects, letter)
+        self._after_commit(stored.before, stored.decision, stored.cursor, letter)
+        await self._actor.perform_all(box.id, stored.decision.effects, letter.posted)
 
-    async def _decide_and_save(self, box: Mailbox, letter: Letter, event: Event) -> tuple[Interaction, Decision, int]:
-        """Decide and store, again on the fresh row when another writer was first; wait for Postgres if need be."""
-        conflicts, pause = 0, 0.05
-        while True:
-            try:
-                before = box.interaction or await interactions.load(self.pool, box.id)
-                queue = await self.queues.version(before.queue, before.queue_version)
-                now = self.clock.now()
-                decision = decide(before, queue, event, now)
-                if decision.ignored or (decision.interaction == before and not decision.effects):
-                    box.interaction = before
-                    return before, decision, 0
-                cursor = await self._save(box, before, decision)
-                return before, replace(decision, interaction=box.interaction or decision.interaction), cursor
-            except DuplicateCallback:
-                event = DuplicateFound("")
-            except Conflict:
-                box.interaction = None
-                conflicts += 1
-                if conflicts >= MOST_CONFLICTS:
-                    raise
-            except Unavailable:
-                box.interaction = None
-                if letter.answer:
-                    raise
-                await asyncio.sleep(pause)
-                pause = min(1.0, pause * 2)
-
-    async def _save(self, box: Mailbox, before: Interaction, decision: Decision) -> int:
-        """One statement; meanwhile the customer's leg is set up, though not dialled."""
-        reserving = self._reserve(decision)
-        try:
-            cursor = await interactions.save(self.pool, self.lease.ownership, before, decision, self.clock.now())
-        except BaseException:
-            if reserving:
-                await self._unreserve(decision, reserving)
-            raise
-        if reserving:
-            await reserving
-        box.interaction = replace(decision.interaction, version=decision.interaction.version + 1)
-        return cursor
-
-    def _reserve(self, decision: Decision) -> "asyncio.Task[None] | None":
-        for effect in decision.effects:
-            if isinstance(effect, DialCustomer) and self.lease.valid:
-                return asyncio.create_task(self._phones.reserve(effect))
-        return None
-
-    async def _unreserve(self, decision: Decision, reserving: "asyncio.Task[None]") -> None:
-        await asyncio.wait([reserving])
-        for effect in decision.effects:
-            if isinstance(effect, DialCustomer):
-                await self._phones.perform(HangUp(effect.leg))
-
-    def _after_commit(
-        self, before: Interaction | None, decision: Decision, cursor: int, event: object, letter: Letter
-    ) -> None:
+    def _after_commit(self, before: Interaction | None, decision: Decision, cursor: int, letter: Letter) -> None:
         it = decision.interaction
         for leg in before.legs if before else ():
             if it.leg_with(leg.id) is None:
                 self._legs.pop(leg.id, None)
         self._legs.update({leg.id: it.id for leg in it.legs})
         self._timers.set(it.id, it.wake_at)
-        self._log(before, decision, event, letter)
+        self._log(before, decision, letter)
         self._notify(InteractionChanged(before, it, decision.feed, cursor))
         self._notify_agents(before, it)
         self._stir(before, it)
@@ -345,11 +226,11 @@ class Engine:
         for agent_id in concerned if changed else ():
             self._notify(AgentChanged(agent_id))
 
-    def _log(self, before: Interaction | None, decision: Decision, event: object, letter: Letter) -> None:
+    def _log(self, before: Interaction | None, decision: Decision, letter: Letter) -> None:
         """The one canonical line of a decision."""
         log.info(
             "decision",
-            cause=type(event).__name__,
+            cause=type(letter.event).__name__,
             before=_where(before),
             after=_where(decision.interaction),
             effects=[type(each).__name__ for each in decision.effects],
@@ -357,42 +238,9 @@ class Engine:
         )
         metrics.observe(before, decision)
 
-    # Acting
-
-    async def _perform_all(self, effects: tuple[Effect, ...], letter: Letter) -> None:
-        for effect in effects:
-            await self._perform(effect, letter)
-
-    async def perform(self, effect: Effect) -> None:
-        """Carry out an effect no decision stands behind: recovery clears away what nobody needs."""
-        await self._phones.perform(effect)
-
-    async def _perform(self, effect: Effect, letter: Letter) -> None:
-        match effect:
-            case RingAgent() | DialCustomer() if not self.lease.valid:
-                log.warning("no lease: call not started", leg=effect.leg)
-                self.hear(effect.leg, LegGone(effect.leg, refused=True))
-                return
-            case Say():
-                effect = await self._spoken(effect)
-            case _:
-                pass
-        await self._phones.perform(effect)
-        if isinstance(effect, DialCustomer):
-            metrics.ACCEPT_TO_DIAL.observe(time.monotonic() - letter.posted)
-
-    async def _spoken(self, say: Say) -> Say:
-        """With the place in line as it is when it is said. A waiting time nobody knows is not said."""
-        if not {"position", "wait"} & set(say.words):
-            return say
-        place = prompts.position(await interactions.position(self.pool, self._legs[say.leg]))
-        known = {"position": place, "wait": ()}
-        words = tuple(spoken for word in say.words for spoken in known.get(word, (word,)))
-        return replace(say, words=words)
-
     # Arrivals
 
-    async def _let_in(self, box: Mailbox, event: CallerArrived) -> None:
+    async def _let_in(self, box: Mailbox, letter: Letter, event: CallerArrived) -> None:
         """Row first, then the answer; a number nobody answers is turned away."""
         try:
             found = await self.queues.by_number(event.dialled)
@@ -410,9 +258,8 @@ class Engine:
             raise
         box.interaction = replace(decision.interaction, version=1)
         decision = replace(decision, interaction=box.interaction)
-        letter = Letter(event)
-        self._after_commit(None, decision, cursor, event, letter)
-        await self._perform_all(decision.effects, letter)
+        self._after_commit(None, decision, cursor, letter)
+        await self._actor.perform_all(box.id, decision.effects, letter.posted)
 
     # Memory
 
@@ -444,6 +291,3 @@ def _where(it: Interaction | None) -> str | None:
     if it is None:
         return None
     return f"{it.status}/{it.stage}" if it.stage else str(it.status)
-
-
-__all__ = ["Engine", "NotFound", "Role"]

@@ -27,6 +27,7 @@ class Lease:
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}"
         self._epoch = 0
         self._until = 0.0
+        self.answered = False  # whether Postgres answered the last time it was asked
 
     @property
     def ownership(self) -> Ownership:
@@ -44,6 +45,7 @@ class Lease:
             if epoch := await shards.take(self._pool, self._shard, self._owner):
                 self._epoch = epoch
                 self._extend(asked)
+                self.answered = True
                 log.info("shard taken", shard=self._shard, epoch=epoch)
                 return
             if not told:
@@ -61,7 +63,9 @@ class Lease:
                     self.give_up()
                     raise Fenced("another process owns the shard")
                 self._extend(asked)
+                self.answered = True
             except Unavailable:
+                self.answered = False
                 log.warning("lease not renewed: Postgres does not answer", valid=self.valid)
 
     async def release(self) -> None:

@@ -67,7 +67,9 @@ class Service:
         async with self.http.request(method, self.url + path, headers=headers, **options) as response:
             raw = await response.read()
             is_json = "json" in response.headers.get("Content-Type", "")
-            return Answer(response.status, await response.json(content_type=None) if is_json else raw, response.headers)
+            return Answer(
+                response.status, await response.json(content_type=None) if is_json else raw, response.headers
+            )
 
     async def token(self, who: str) -> str:
         if who not in self.tokens:
@@ -81,7 +83,7 @@ class Service:
 
     async def agent(self, agent_id: str, *serves: str, phone: PhoneState = PhoneState.REACHABLE) -> None:
         await agents.put(self.engine.pool, agent_id, Settings(queues=tuple(Membership(each) for each in serves)))
-        await self.engine.phone_changed(agent_id, phone)
+        await self.engine.desks.phone_changed(agent_id, phone)
 
     async def call_in(self, dialled: str = "600", number: str = CUSTOMER) -> UUID:
         """A caller waits with music."""
@@ -125,5 +127,3 @@ class Changes:
                 it: Interaction | None = getattr(notice, "interaction", None)
                 if it and wanted(it):
                     return it
-
-

@@ -83,7 +83,9 @@ async def test_another_user_is_not_slowed_down_by_guesses(service: Service) -> N
     assert (await login(service)).status == 200
 
 
-@pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Bearer nonsense", "Basic cm9vdDpyb290", "Bearer \u00e9"])
+@pytest.mark.parametrize(
+    "header", ["", "Bearer", "Bearer ", "Bearer nonsense", "Basic cm9vdDpyb290", "Bearer \u00e9"]
+)
 async def test_without_a_valid_token_nobody_gets_in(service: Service, header: str) -> None:
     answer = await service.ask("GET", "interactions", None, headers={"Authorization": header})
 

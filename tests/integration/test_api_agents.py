@@ -92,9 +92,9 @@ async def test_an_id_that_asterisk_would_take_for_something_else_is_refused(serv
 async def test_nobody_is_ready_without_a_phone(service: Service) -> None:
     await service.agent("1001", "support", phone=PhoneState.UNREACHABLE)
     refused = await service.ask("PUT", "agents/1001/state", "1001", json={"state": "ready"})
-    await service.engine.phone_changed("1001", PhoneState.REACHABLE)
+    await service.engine.desks.phone_changed("1001", PhoneState.REACHABLE)
     ready = await service.ask("PUT", "agents/1001/state", "1001", json={"state": "ready"})
-    await service.engine.phone_changed("1001", PhoneState.UNREACHABLE)
+    await service.engine.desks.phone_changed("1001", PhoneState.UNREACHABLE)
     shown = (await service.ask("GET", "agents/1001")).body
 
     assert (refused.status, refused.body["code"]) == (409, "phone_unreachable")
@@ -125,7 +125,9 @@ async def test_agents_come_page_by_page(service: Service) -> None:
 
 
 async def test_a_queue_is_put_and_read_back_with_all_its_defaults(service: Service) -> None:
-    put = await service.ask("PUT", "queues/sales", json={"name": "sales", "numbers": ["601"], "offer": {"exclude": 7.0}})
+    put = await service.ask(
+        "PUT", "queues/sales", json={"name": "sales", "numbers": ["601"], "offer": {"exclude": 7.0}}
+    )
     got = await service.ask("GET", "queues/sales")
     again = await service.ask("PUT", "queues/sales", json=got.body)
 

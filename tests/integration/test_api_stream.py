@@ -185,6 +185,7 @@ async def test_a_reader_who_does_not_read_is_cut_off_and_the_others_are_not(
                 service.engine.queues_changed("big")
                 await keen.of_type("queue")
         assert _who_listens(service) == {"admin"}
+        lazy.socket._conn.protocol.resume_reading()  # type: ignore[union-attr]  # or it says goodbye for long
 
 
 def _who_listens(service: Service) -> set[str]:

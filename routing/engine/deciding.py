@@ -1,0 +1,92 @@
+"""Lets the core decide and stores what it decided: again on the fresh row when another writer was first, again after
+a while when Postgres does not answer. What it returns is durable."""
+
+import asyncio
+from dataclasses import dataclass, replace
+
+from routing.effects import DialCustomer, HangUp
+from routing.engine.clock import Clock
+from routing.engine.lease import Lease
+from routing.engine.mailbox import Letter, Mailbox
+from routing.engine.phones import Phones
+from routing.engine.queues import Queues
+from routing.errors import Conflict, DuplicateCallback, Unavailable
+from routing.events import DuplicateFound, Event, ServiceRestarted
+from routing.interaction import Interaction
+from routing.lifecycle import Decision, decide
+from routing.store import interactions
+from routing.store.database import Pool
+
+MOST_CONFLICTS = 5
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A decision that is durable. `cursor` is its place in the feed, None when there was nothing to store."""
+
+    before: Interaction
+    decision: Decision
+    cursor: int | None
+
+
+class Decider:
+    def __init__(self, pool: Pool, clock: Clock, lease: Lease, queues: Queues, phones: Phones) -> None:
+        self._pool = pool
+        self._clock = clock
+        self._lease = lease
+        self._queues = queues
+        self._phones = phones
+
+    async def decide(self, box: Mailbox, letter: Letter, event: Event) -> Stored:
+        """Raises what refuses a person, Conflict, or Unavailable; for the network's news it waits for Postgres."""
+        conflicts, pause, unsure = 0, FIRST_PAUSE, -1
+        while True:
+            try:
+                before = box.interaction or await interactions.load(self._pool, box.id)
+                if before.version == unsure + 1:  # it was stored after all, but not acted upon
+                    event, unsure = ServiceRestarted(), -1
+                return await self._once(box, before, event)
+            except DuplicateCallback:
+                event = DuplicateFound("")
+            except Conflict:
+                box.interaction = None
+                conflicts += 1
+                if conflicts >= MOST_CONFLICTS:
+                    raise
+            except Unavailable:
+                unsure = box.interaction.version if box.interaction else unsure
+                box.interaction = None
+                if letter.answer:
+                    raise
+                await asyncio.sleep(pause)
+                pause = min(LONGEST_PAUSE, pause * 2)
+
+    async def _once(self, box: Mailbox, before: Interaction, event: Event) -> Stored:
+        box.interaction = before
+        queue = await self._queues.version(before.queue, before.queue_version)
+        decision = decide(before, queue, event, self._clock.now())
+        if decision.ignored or (decision.interaction == before and not decision.effects):
+            return Stored(before, decision, None)
+        cursor = await self._save(before, decision)
+        box.interaction = replace(decision.interaction, version=before.version + 1)
+        return Stored(before, replace(decision, interaction=box.interaction), cursor)
+
+    async def _save(self, before: Interaction, decision: Decision) -> int:
+        """Meanwhile the customer's leg is set up, though not dialled."""
+        call = next((each for each in decision.effects if isinstance(each, DialCustomer)), None)
+        if call is None or not self._lease.valid:
+            return await self._write(before, decision)
+        reserving = asyncio.create_task(self._phones.reserve(call), name="reserve")
+        try:
+            return await self._write(before, decision)
+        except BaseException:
+            await asyncio.wait([reserving])
+            if before.leg_with(call.leg) is None:
+                await self._phones.perform(HangUp(call.leg))
+            raise
+        finally:
+            await asyncio.wait([reserving])
+
+    async def _write(self, before: Interaction, decision: Decision) -> int:
+        return await interactions.save(self._pool, self._lease.ownership, before, decision, self._clock.now())

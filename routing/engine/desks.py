@@ -1,0 +1,81 @@
+"""The agents' side of the engine: their phones, their availability, the offers that depend on both."""
+
+from collections.abc import Awaitable, Callable
+from uuid import UUID
+
+from routing.agents import Availability, PhoneState
+from routing.engine.phones import Phones
+from routing.errors import AgentBusy, PhoneUnreachable
+from routing.events import OfferWithdrawn, PersonEvent, PickedUp
+from routing.interaction import Interaction, Status
+from routing.store import agents, interactions
+from routing.store.database import Pool
+
+
+class Desks:
+    """`ask` and `tell` put events to interactions, `changed` says that an agent is not as before."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        phones: Phones,
+        ask: Callable[[UUID, PersonEvent], Awaitable[Interaction]],
+        tell: Callable[[UUID, OfferWithdrawn], None],
+        changed: Callable[[str], None],
+    ) -> None:
+        self._pool = pool
+        self._phones = phones
+        self._ask = ask
+        self._tell = tell
+        self._changed = changed
+        self._states: dict[str, PhoneState] = {}
+
+    async def pick_up(self, agent_id: str, interaction_id: UUID) -> Interaction:
+        """An agent takes an interaction from the Home List. Checks in the contract's order."""
+        it = await interactions.load(self._pool, interaction_id)
+        desk, busy = await agents.desk(self._pool, agent_id)
+        if it.status is Status.OPEN and busy:
+            raise AgentBusy
+        if it.status is Status.OPEN and not self.reachable(agent_id):
+            raise PhoneUnreachable
+        return await self._ask(interaction_id, PickedUp(agent_id, desk))
+
+    async def set_availability(self, agent_id: str, availability: Availability, reason: str | None) -> None:
+        """Store it; an offer that stands goes back to the line unless the agent is ready."""
+        await agents.set_availability(self._pool, agent_id, availability, reason)
+        if availability is not Availability.READY:
+            await self._withdraw_offer(agent_id, reason or availability)
+        self._changed(agent_id)
+
+    def phone(self, agent_id: str) -> PhoneState:
+        return self._states.get(agent_id, PhoneState.UNREACHABLE)
+
+    def reachable(self, agent_id: str) -> bool:
+        return self.phone(agent_id) is not PhoneState.UNREACHABLE
+
+    async def phone_changed(self, agent_id: str, state: PhoneState) -> None:
+        """The phone registered, unregistered, went busy or idle."""
+        if self._states.get(agent_id) is state:
+            return
+        self._states[agent_id] = state
+        self._changed(agent_id)
+        if state is PhoneState.UNREACHABLE:
+            await self._withdraw_offer(agent_id, "phone_unreachable")
+
+    async def _withdraw_offer(self, agent_id: str, reason: str) -> None:
+        if offered := await agents.offered_interaction(self._pool, agent_id):
+            self._tell(offered, OfferWithdrawn(agent_id, reason))
+
+    async def provision(self, agent_id: str) -> None:
+        """Make the agent's SIP account live, if the agent has one. Raises Unavailable."""
+        if ha1 := await agents.sip_ha1(self._pool, agent_id):
+            await self._phones.provision(agent_id, ha1)
+
+    async def provision_all(self) -> None:
+        """After Asterisk started: it keeps the accounts in memory only. Raises Unavailable."""
+        for agent_id, ha1 in await agents.sip_accounts(self._pool):
+            await self._phones.provision(agent_id, ha1)
+
+    async def withdraw_account(self, agent_id: str) -> None:
+        """Raises Unavailable."""
+        await self._phones.withdraw_account(agent_id)

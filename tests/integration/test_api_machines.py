@@ -1,0 +1,70 @@
+"""What machines ask: health, metrics, the description of the API, and what happens when Postgres is away."""
+
+from api_service import QUICK, Service
+
+from routing.api.app import routes
+
+
+async def test_readiness_names_the_part_that_is_missing(service: Service) -> None:
+    ready = await service.ask("GET", "/readyz", None)
+    service.engine.add_part("ari", lambda: False)
+    not_ready = await service.ask("GET", "/readyz", None)
+
+    assert ready.status == 200
+    assert ready.body == {"ready": True, "parts": {"postgres": True, "ari": True, "ami": True, "shard": True}}
+    assert not_ready.status == 503
+    assert not_ready.body == {"ready": False, "parts": {"postgres": True, "ari": False, "ami": True, "shard": True}}
+
+
+async def test_with_postgres_away_requests_are_503_and_liveness_stays(service: Service) -> None:
+    await service.token("admin")
+    await service.engine.pool.close()
+
+    assert (await service.ask("GET", "/healthz", None)).status == 200
+    assert (await service.ask("GET", "/readyz", None)).body["parts"]["postgres"] is False
+    answer = await service.ask("GET", "queues")
+    assert (answer.status, answer.body["code"], answer.headers["Retry-After"]) == (503, "unavailable", "1")
+    assert (await service.ask("GET", "/metrics", None)).status == 200
+
+
+async def test_metrics_tell_calls_by_state_parts_and_requests(service: Service) -> None:
+    await service.queue("support", numbers=["600"], workflow=QUICK)
+    await service.callback()
+    await service.ask("GET", "queues")
+
+    text = (await service.ask("GET", "/metrics", None)).body.decode()
+
+    assert 'ringback_interactions{status="open",subtype="callback"} 1.0' in text
+    assert 'ringback_part_up{part="postgres"} 1.0' in text
+    assert 'route="/api/v1/queues",status="200"' in text
+    for name in (
+        "offers_total",
+        "attempts_total",
+        "accept_to_dial_seconds",
+        "event_loop_lag_seconds",
+        "events_ignored",
+    ):
+        assert f"# TYPE ringback_{name.removesuffix('_total')}" in text
+
+
+async def test_the_description_covers_every_route_and_refers_only_to_what_it_holds(service: Service) -> None:
+    described = (await service.ask("GET", "/openapi.json", None)).body
+
+    assert described["openapi"].startswith("3.1")
+    for path, route in routes():
+        operation = described["paths"][path][route.method.lower()]
+        assert operation["summary"]
+        assert ("security" in operation) == bool(route.roles)
+    ids = [each["operationId"] for path in described["paths"].values() for each in path.values()]
+    assert len(ids) == len(set(ids))
+    schemas = described["components"]["schemas"]
+    assert {"Interaction", "Queue", "Problem"} <= set(schemas)
+    for reference in _references(described):
+        assert reference.removeprefix("#/components/schemas/") in schemas
+
+
+def _references(node: object) -> list[str]:
+    if isinstance(node, dict):
+        own = [node["$ref"]] if isinstance(node.get("$ref"), str) else []
+        return own + [each for value in node.values() for each in _references(value)]
+    return [each for value in node for each in _references(value)] if isinstance(node, list) else []

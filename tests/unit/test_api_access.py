@@ -1,0 +1,137 @@
+"""Remembered tokens and slowed-down guessers, on a clock that is set."""
+
+import pytest
+
+from routing.api import auth, guard
+from routing.api.errors import STATUS_OF, RateLimited, problem_of
+from routing.errors import Invalid, RingbackError, Unauthenticated
+from routing.store import tokens
+from routing.store.tokens import Identity, Role
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def valid(monkeypatch: pytest.MonkeyPatch) -> dict[bytes, Identity]:
+    """The tokens Postgres would know; every look at it is noted under b"looks"."""
+    known: dict[bytes, Identity] = {}
+
+    async def lookup(_: object, token_hash: bytes) -> Identity | None:
+        LOOKS.append(token_hash)
+        return known.get(token_hash)
+
+    async def revoke(_: object, token_hash: bytes) -> None:
+        known.pop(token_hash, None)
+
+    LOOKS.clear()
+    monkeypatch.setattr(tokens, "lookup", lookup)
+    monkeypatch.setattr(tokens, "revoke", revoke)
+    return known
+
+
+LOOKS: list[bytes] = []
+ADA = Identity(Role.AGENT, "1001")
+
+
+async def test_a_token_is_looked_up_once_in_a_while(valid: dict[bytes, Identity], clock: Clock) -> None:
+    known = auth.Tokens(None, clock)  # type: ignore[arg-type]
+    valid[b"t"] = ADA
+
+    assert [await known.identity(b"t") for _ in range(3)] == [ADA] * 3
+    assert len(LOOKS) == 1
+    clock.now += auth.REMEMBERED
+    del valid[b"t"]
+    assert await known.identity(b"t") is None
+
+
+async def test_a_revoked_token_is_forgotten_at_once(valid: dict[bytes, Identity], clock: Clock) -> None:
+    known = auth.Tokens(None, clock)  # type: ignore[arg-type]
+    valid[b"t"] = ADA
+    await known.identity(b"t")
+
+    await known.revoke(b"t")
+
+    assert await known.identity(b"t") is None
+
+
+async def test_guessed_tokens_are_not_remembered(valid: dict[bytes, Identity], clock: Clock) -> None:
+    known = auth.Tokens(None, clock)  # type: ignore[arg-type]
+
+    for _ in range(3):
+        assert await known.identity(b"guess") is None
+
+    assert len(LOOKS) == 3
+    assert known._known == {}
+
+
+async def fail(slow: guard.LoginGuard, user: str = "ada", peer: str = "10.0.0.1") -> None:
+    with pytest.raises(Unauthenticated):
+        async with slow.attempt(user, peer):
+            raise Unauthenticated
+
+
+async def test_after_five_failures_a_guesser_waits_out_the_minute(clock: Clock) -> None:
+    slow = guard.LoginGuard(clock)
+    for _ in range(guard.FAILURES):
+        await fail(slow)
+        clock.now += 1
+
+    with pytest.raises(RateLimited) as refused:
+        async with slow.attempt("ada", "10.0.0.1"):
+            pass
+
+    assert refused.value.retry_after == guard.WINDOW - guard.FAILURES
+    await fail(slow, peer="10.0.0.2")
+    await fail(slow, user="bob")
+    clock.now += refused.value.retry_after + 1
+    async with slow.attempt("ada", "10.0.0.1"):
+        pass
+
+
+async def test_a_success_forgives_the_failures_before_it(clock: Clock) -> None:
+    slow = guard.LoginGuard(clock)
+    for _ in range(3):
+        for _ in range(guard.FAILURES - 1):
+            await fail(slow)
+        async with slow.attempt("ada", "10.0.0.1"):
+            pass
+
+
+async def test_guessers_under_ever_new_names_do_not_fill_the_memory(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard, "_MOST", 10)
+    slow = guard.LoginGuard(clock)
+
+    for n in range(100):
+        await fail(slow, user=str(n))
+
+    assert len(slow._tries) == 10
+
+
+def test_every_error_of_the_domain_has_a_status() -> None:
+    def kinds(of: type[RingbackError]) -> list[type[RingbackError]]:
+        return [each for kind in of.__subclasses__() for each in (kind, *kinds(kind))]
+
+    codes = {
+        kind.code for kind in kinds(RingbackError) if kind.__module__ in ("routing.errors", "routing.api.errors")
+    }
+    assert codes == set(STATUS_OF)
+
+
+def test_a_problem_says_what_is_wrong_and_where() -> None:
+    problem = problem_of(Invalid("There is no queue x.", "/queues/0/queue"))
+
+    assert (problem.code, problem.status, problem.type) == ("invalid", 422, "urn:ringback:problem:invalid")
+    assert problem.title == "The input is not valid."
+    assert [(each.pointer, each.detail) for each in problem.errors] == [("/queues/0/queue", "There is no queue x.")]
