@@ -148,7 +148,8 @@ def alive(snapshot: Snapshot) -> Alive:
         for each in snapshot.channels
         if each.id in inside and not made_by_us(each.id) and (caller := _caller(each))
     ]
-    return Alive(channels, tuple(callers), tuple(bridge.id for bridge in snapshot.bridges))
+    ours = tuple(each for each in channels if made_by_us(each))
+    return Alive(channels, ours, tuple(callers), tuple(bridge.id for bridge in snapshot.bridges))
 
 
 def _caller(channel: models.Channel) -> CallerArrived | None:

@@ -117,7 +117,11 @@ class AsteriskPhones:
             _anyway(self._ari.channels.stop_moh(far)),
             _anyway(self._ari.channels.ring_stop(agent)),
         )
-        await self._ari.bridges.add_channel(bridge, channel=[far, agent])
+        try:
+            await self._ari.bridges.add_channel(bridge, channel=[far, agent])
+        except AriError as error:
+            log.warning("not joined: hung up rather than left in silence", error=str(error))
+            await asyncio.gather(*(_anyway(self._ari.channels.hangup(leg)) for leg in legs))
 
     # Legs we make: created first, which reserves the id, and dialled once they are in our application
 

@@ -11,7 +11,6 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid5
 
-
 BRIDGE = "bridge-"
 """How the ids of our bridges begin."""
 

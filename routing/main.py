@@ -119,27 +119,34 @@ class Service:
 
     async def _watch_phones(self, group: asyncio.TaskGroup) -> None:
         def on_phone(agent: str, state: str) -> None:
-            group.create_task(_contained(lambda: self.engine.desks.phone_changed(agent, PhoneState(state))))
+            group.create_task(self._phone_changed(agent, PhoneState(state)), name="phone changed")
 
         def on_asterisk(state: AsteriskState, detail: str) -> None:
             log.info("asterisk over AMI", state=state, detail=detail)
 
         await self._ami.run(on_phone, on_asterisk)
 
+    async def _phone_changed(self, agent: str, state: PhoneState) -> None:
+        await _contained(lambda: self.engine.desks.phone_changed(agent, state))
+
     async def _keep_accounts(self) -> None:
         """Push the agents' SIP accounts after every contact: Asterisk keeps them in memory only."""
         while True:
             await self._contact.wait()
             self._contact.clear()
-            await _contained(self.engine.desks.provision_all)
+            if not await _contained(self.engine.desks.provision_all):
+                await asyncio.sleep(0.5)
+                self._contact.set()
 
 
-async def _contained(work: Callable[[], Awaitable[None]]) -> None:
-    """What fails in here for want of Postgres or Asterisk is done again at the next contact."""
+async def _contained(work: Callable[[], Awaitable[None]]) -> bool:
+    """Whether it could be done: Postgres or Asterisk may be away."""
     try:
         await work()
     except RingbackError as error:
         log.warning("not done now", error=str(error))
+        return False
+    return True
 
 
 async def _as_coroutine(task: Awaitable[None]) -> None:

@@ -131,7 +131,7 @@ async def _agents_and_queues(call: Call, cursor: int) -> AsyncIterator[Told]:
     last = ""
     while found := await agents.every(call.pool, limit=_PAGE, after=last):
         for agent in found:
-            yield messages.agent_changed(cursor, agent.id, agent, call.engine.phone)
+            yield messages.agent_changed(cursor, agent.id, agent, call.engine.desks.phone)
         last = found[-1].id
     last = ""
     while stored := await queues.every(call.pool, limit=_PAGE, after=last):

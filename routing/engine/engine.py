@@ -24,7 +24,7 @@ from routing.engine.queues import Queues
 from routing.engine.router import Router
 from routing.engine.timers import HORIZON, Timers
 from routing.errors import Conflict, RingbackError, Unavailable
-from routing.events import CallerArrived, Event, NetworkEvent, PersonEvent, TimeReached
+from routing.events import CallerArrived, Event, NetworkEvent, PersonEvent, ServiceRestarted, TimeReached
 from routing.interaction import Interaction, Status
 from routing.lifecycle import Decision, arrive
 from routing.store import interactions
@@ -179,15 +179,17 @@ class Engine:
                 else:
                     await self._happen(box, letter, letter.event)
             except (RingbackError, Conflict) as error:
-                self._refused(letter, error)
+                self._refused(box, letter, error)
             except Exception as error:
                 log.exception("event failed", event=type(letter.event).__name__)
                 letter.refuse(error)
         self._forget_when_quiet(box)
 
-    def _refused(self, letter: Letter, error: Exception) -> None:
+    def _refused(self, box: Mailbox, letter: Letter, error: Exception) -> None:
         if isinstance(error, Conflict):
             error = Unavailable("Somebody else is changing this interaction.")
+        if isinstance(error, Unavailable) and letter.answer:
+            self.tell(box.id, ServiceRestarted())  # it may have been stored without being acted upon
         letter.refuse(error)
         log.info("refused", event=type(letter.event).__name__, error=str(error))
 

@@ -32,8 +32,9 @@ class ChannelState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Alive:
-    """What the telephones hold at one moment: all channels, our application's callers, the bridges."""
+    """What the telephones hold at one moment: all channels, those we made, our application's callers, the bridges."""
 
     channels: dict[str, ChannelState]
+    ours: tuple[str, ...] = ()
     callers: tuple[CallerArrived, ...] = ()
     bridges: tuple[str, ...] = ()

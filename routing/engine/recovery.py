@@ -27,8 +27,8 @@ async def reconcile(engine: "Engine", alive: Alive) -> None:
     for caller in alive.callers:
         if caller.leg not in known:
             engine.arrive(caller)
-    ours = {leg.id for it in living for leg in it.legs}
-    orphans = [leg for leg in known if leg not in ours]
+    wanted = {leg.id for it in living for leg in it.legs}
+    orphans = ({*alive.ours, *known}) - wanted
     for leg in orphans:
         await engine.perform(HangUp(leg))
     talking = {it.bridge for it in living}

@@ -10,7 +10,7 @@ from routing.engine.clock import Clock
 from routing.errors import RingbackError
 from routing.events import Offered
 from routing.interaction import Interaction
-from routing.matching import match
+from routing.matching import Free, InLine, match
 from routing.store import line
 from routing.store.database import Pool
 
@@ -18,6 +18,10 @@ log = structlog.get_logger()
 
 POLL = 0.5
 """Seconds after which it looks without being told: initial delays and exclusions end by themselves."""
+
+
+PATIENCE = 1.0
+"""Seconds it waits for offers to be made before it looks again: one slow interaction must not hold up the others."""
 
 
 class Router:
@@ -64,7 +68,13 @@ class Router:
         queues = sorted({queue for agent in free for queue in agent.queues})
         now = self._clock.now()
         waiting = await line.in_line(self._pool, queues, now, len(free) + 100)
-        offers = [self._ask(each.id, Offered(agent.agent, agent.desk)) for each, agent in match(waiting, free, now)]
-        for result in await asyncio.gather(*offers, return_exceptions=True):
-            if isinstance(result, Exception):
-                log.info("offer not made", error=repr(result))
+        offers = [self._offer(each, agent) for each, agent in match(waiting, free, now)]
+        if offers:
+            await asyncio.wait([asyncio.ensure_future(offer) for offer in offers], timeout=PATIENCE)
+
+    async def _offer(self, waiting: InLine, agent: Free) -> None:
+        """Somebody may have been quicker, on either side: then it is looked at again."""
+        try:
+            await self._ask(waiting.id, Offered(agent.agent, agent.desk))
+        except RingbackError as error:
+            log.info("offer not made", agent=agent.agent, error=str(error))

@@ -137,7 +137,7 @@ async def load(pool: Pool, interaction_id: UUID) -> Interaction:
 _LIVING = f"""{_LOAD}
  WHERE i.shard = $1 AND (i.status IN ('bot', 'offered', 'connected')
                          OR i.id IN (SELECT interaction FROM legs WHERE ended_at IS NULL))
-"""
+"""  # noqa: S608  # of the constant above
 
 
 async def load_living(pool: Pool, shard: str) -> list[Interaction]:
