@@ -59,6 +59,9 @@ async def _write(call: Call, socket: web.WebSocketResponse, listener: Listener) 
     except RingbackError as error:
         log.info("live stream ended", error=str(error))
         _abort(call.request)
+    except Exception:
+        log.exception("live stream broke")
+        _abort(call.request)
 
 
 def _abort(request: web.Request) -> None:

@@ -197,6 +197,8 @@ class Engine:
         stored = await self._decider.decide(box, letter, event)
         letter.reply(stored.decision.interaction)
         if stored.cursor is None:
+            if isinstance(event, TimeReached):  # a timer can fire a moment too early
+                self._timers.set(box.id, stored.before.wake_at)
             metrics.EVENTS_IGNORED.labels(event=type(event).__name__).inc()
             return
         self._after_commit(stored.before, stored.decision, stored.cursor, letter)

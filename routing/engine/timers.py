@@ -7,6 +7,9 @@ from uuid import UUID
 
 from routing.engine.clock import Clock
 
+GRAIN = 0.001
+"""Seconds: event loops count in milliseconds and may wake a little early; then the timer is simply set again."""
+
 HORIZON = 60.0
 """Seconds ahead for which timers are set in memory."""
 
@@ -28,7 +31,7 @@ class Timers:
         seconds = (at - self._clock.now()).total_seconds()
         if seconds <= HORIZON:
             loop = asyncio.get_running_loop()
-            self._timers[interaction_id] = loop.call_later(max(0.0, seconds), self._due, interaction_id)
+            self._timers[interaction_id] = loop.call_later(max(GRAIN, seconds), self._due, interaction_id)
 
     def has(self, interaction_id: UUID) -> bool:
         return interaction_id in self._timers

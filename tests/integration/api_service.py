@@ -1,4 +1,4 @@
-"""The service as API tests see it: the real engine, a real HTTP server and a real Postgres; only the phones are not."""
+"""The service as API tests see it: real engine, real HTTP server, real Postgres; only the phones are not."""
 
 import asyncio
 from dataclasses import dataclass, field

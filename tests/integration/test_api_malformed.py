@@ -46,8 +46,8 @@ NAMES = [
     "{}",
 ]
 QUERIES = ["limit=0", "limit=201", "limit=x", "limit=%00", "limit=" + "9" * 5000, "cursor=%00", "cursor=%ff", "x=1",
-           "status=nope", "number=%00", "q=%00", "q=%ED%A0%80", "order=", "limit=1&limit=2", "&&==&", "q=" + "a" * 5000,
-           "after=1e9", "queue=%00", "assigned_to=%00", "limit=%D9%A3"]  # fmt: skip
+           "status=nope", "number=%00", "q=%00", "q=%ED%A0%80", "order=", "limit=1&limit=2", "&&==&",
+           "q=" + "a" * 5000, "after=1e9", "queue=%00", "assigned_to=%00", "limit=%D9%A3"]  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -155,9 +155,10 @@ async def test_a_body_that_cannot_be_unpacked_is_refused(service: Service, encod
 async def test_a_client_that_leaves_in_the_middle_harms_nobody(service: Service) -> None:
     host, port = service.url.removeprefix("http://").split(":")
     token = await service.token("admin")
-    head = f"PUT /api/v1/agents/1001 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Length: 1000\r\n\r\n"
+    headers = f"Host: x\r\nAuthorization: Bearer {token}\r\nContent-Length: 1000"
+    head = f"PUT /api/v1/agents/1001 HTTP/1.1\r\n{headers}\r\n\r\n"
     for sent in ("GET", "GET / HTTP/9.9\r\n\r\n", "\x00\x00\x00", head, head + '{"name"'):
-        reader, writer = await asyncio.open_connection(host, port)
+        _, writer = await asyncio.open_connection(host, port)
         writer.write(sent.encode())
         await writer.drain()
         writer.transport.abort()

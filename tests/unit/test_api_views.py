@@ -84,8 +84,10 @@ def test_an_attempt_is_in_the_state_of_its_leg(leg: LegState | None, changes: di
     assert views.interaction(replace(IT, attempts=(attempt,), legs=legs), None, full=True).attempts[0].state == state
 
 
-@pytest.mark.parametrize(("own", "queues", "mode"), [(None, "manual", "manual"), ("auto", "manual", "auto"),
-                                                     (None, "auto", "auto"), ("manual", "auto", "manual")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("own", "queues", "mode"),
+    [(None, "manual", "manual"), ("auto", "manual", "auto"), (None, "auto", "auto"), ("manual", "auto", "manual")],
+)
 def test_the_agents_own_accept_mode_wins(own: str | None, queues: str, mode: str) -> None:
     queue = Queue(name="support", offer=Offer.model_validate({"accept_mode": queues, "countdown": 7}))
 

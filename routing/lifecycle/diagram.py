@@ -1,0 +1,173 @@
+"""Draws docs/lifecycle.md from what `decide` does: `python -m routing.lifecycle.diagram` writes its generated parts.
+
+Counterpart: `explore`, which walks the states. A test fails when the document is stale.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from routing.events import DigitPressed, LegAnswered, LegGone, LegRinging, TimeReached
+from routing.interaction import Interaction, Stage, Status
+from routing.lifecycle.change import Decision
+from routing.lifecycle.explore import QUEUE, Move, moves
+from routing.queues import Queue
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "lifecycle.md"
+
+Place = tuple[Status, Stage | None]
+
+
+def _variants() -> Iterator[Queue]:
+    """The settings that lead to moves of their own."""
+    yield QUEUE
+    yield QUEUE.model_copy(update={"dial": QUEUE.dial.model_copy(update={"order": "agent_first"})})
+    yield QUEUE.model_copy(update={"offer": QUEUE.offer.model_copy(update={"accept_mode": "auto"})})
+    yield QUEUE.model_copy(update={"callback": QUEUE.callback.model_copy(update={"on_hangup": "abandon"})})
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One move that changed something. `cause` is the event, with the leg's role or what was due in parentheses."""
+
+    start: Place
+    cause: str
+    end: Place
+    effects: frozenset[str]
+    subtypes: frozenset[str]
+
+
+def steps() -> list[Step]:
+    """Every move of every variant that leads somewhere or does something, in the order a life is lived."""
+    found = [
+        _step(move, move.decision) for queue in _variants() for move in moves(queue) if move.decision and _tells(move)
+    ]
+    return sorted(set(found), key=_order)
+
+
+def _tells(move: Move) -> bool:
+    decision = move.decision
+    return bool(decision and not decision.ignored and (decision.effects or decision.interaction != move.before))
+
+
+def _step(move: Move, decision: Decision) -> Step:
+    after = decision.interaction
+    effects = frozenset(type(each).__name__ for each in decision.effects)
+    return Step(_place(move.before), _cause(move), _place(after), effects, frozenset({move.before.subtype}))
+
+
+def _place(it: Interaction) -> Place:
+    return it.status, it.stage
+
+
+def _cause(move: Move) -> str:
+    name = type(move.event).__name__
+    match move.event:
+        case DigitPressed(digit=digit):
+            return f"{name}({digit})"
+        case LegGone(leg=leg) | LegRinging(leg=leg) | LegAnswered(leg=leg):
+            found = move.before.leg_with(leg)
+            return f"{name}({found.role})" if found else name
+        case TimeReached():
+            due = sorted(kind for kind, at in move.before.deadlines.items() if at == move.before.wake_at)
+            return f"{name}({', '.join(due)})"
+        case _:
+            return name
+
+
+def _order(step: Step) -> tuple[object, ...]:
+    return (*_rank(step.start), step.cause, *_rank(step.end), sorted(step.effects), sorted(step.subtypes))
+
+
+def _rank(place: Place) -> tuple[int, int]:
+    status, stage = place
+    return list(Status).index(status), list(Stage).index(stage) + 1 if stage else 0
+
+
+# The diagram: statuses only
+
+
+def diagram(found: Iterable[Step]) -> str:
+    """A mermaid state diagram: every change of status, labelled with what causes it."""
+    causes: dict[tuple[Status, Status], set[str]] = defaultdict(set)
+    for step in found:
+        if step.start[0] is not step.end[0]:
+            causes[step.start[0], step.end[0]].add(step.cause)
+    edges = [f"    {start} --> {end}: {_label(names)}" for (start, end), names in causes.items()]
+    return "\n".join(
+        [
+            "```mermaid",
+            "stateDiagram-v2",
+            "    [*] --> open: CallerArrived",
+            *edges,
+            "    closed --> [*]",
+            "```",
+        ]
+    )
+
+
+def _label(causes: set[str]) -> str:
+    return "<br/>".join(_gathered(causes))
+
+
+def _gathered(causes: Iterable[str]) -> list[str]:
+    """`LegGone(agent)` and `LegGone(caller)` as one: `LegGone(agent, caller)`."""
+    together: dict[str, set[str]] = defaultdict(set)
+    for cause in causes:
+        name, _, rest = cause.partition("(")
+        together[name] |= {rest.rstrip(")")} - {""}
+    return [f"{name}({', '.join(sorted(of))})" if of else name for name, of in sorted(together.items())]
+
+
+# The table: every move
+
+
+def table(found: Iterable[Step]) -> str:
+    """Every move. Effects in parentheses come with some of the moves of a row only."""
+    rows: dict[tuple[Place, str, Place], list[Step]] = defaultdict(list)
+    for step in found:
+        rows[step.start, step.cause.partition("(")[0], step.end].append(step)
+    lines = [_row(start, end, same) for (start, _, end), same in rows.items()]
+    return "\n".join(["| in | what happens | leads to | what is done | of |", "|---|---|---|---|---|", *lines])
+
+
+def _row(start: Place, end: Place, same: list[Step]) -> str:
+    causes = ", ".join(f"`{cause}`" for cause in _gathered({each.cause for each in same}))
+    subtypes = ", ".join(sorted(frozenset[str]().union(*(each.subtypes for each in same))))
+    target = "same" if start == end else _name(end)
+    return f"| {_name(start)} | {causes} | {target} | {_effects(same)} | {subtypes} |"
+
+
+def _effects(same: list[Step]) -> str:
+    sets = [each.effects for each in same]
+    always, ever = frozenset.intersection(*sets), frozenset[str]().union(*sets)
+    return ", ".join([*sorted(always), *(f"({each})" for each in sorted(ever - always))]) or "–"
+
+
+def _name(place: Place) -> str:
+    status, stage = place
+    return f"{status} / {stage}" if stage else str(status)
+
+
+# The document
+
+PARTS: Mapping[str, Callable[[Iterable[Step]], str]] = {"diagram": diagram, "moves": table}
+
+
+def filled(document: str) -> str:
+    """The document with its generated parts made anew. Raises ValueError when a part's marks are missing."""
+    found = steps()
+    for name, draw in PARTS.items():
+        begin, end = f"<!-- generated: {name} -->", "<!-- end -->"
+        pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
+        text = f"{begin}\n{draw(found)}\n{end}"
+        document, times = pattern.subn(lambda _, text=text: text, document)  # type: ignore[misc]
+        if times != 1:
+            raise ValueError(f"docs/lifecycle.md needs the marks {begin} and {end} once")
+    return document
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(filled(DOCUMENT.read_text(encoding="utf-8")), encoding="utf-8")
