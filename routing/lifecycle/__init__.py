@@ -78,6 +78,7 @@ def _time_reached(change: Change) -> None:
         _, kind = min(due)
         change.clear(kind)
         _AT[kind](change)
+        change.stamp()
 
 
 def _actor(event: Event) -> str:

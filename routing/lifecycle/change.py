@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from routing.effects import Effect, HangUp, HoldMusic, Say, StopSaying
-from routing.interaction import Attempt, Deadline, Interaction, Leg, LegState, Outcome, Role
+from routing.interaction import Attempt, Deadline, Interaction, Leg, LegState, Outcome, Role, Status
 from routing.queues import Queue
 
 LONGEST_PROMPT = 60.0
@@ -15,11 +15,13 @@ LONGEST_PROMPT = 60.0
 
 @dataclass(frozen=True, slots=True)
 class FeedLine:
-    """One line of an interaction's story. `actor` is caller, customer, system or agent:ID."""
+    """One line of an interaction's story. `actor` is caller, customer, system or agent:ID, `status` the one that
+    what it tells of led to."""
 
     event: str
     actor: str
     data: Mapping[str, Any] = field(default_factory=dict)
+    status: Status | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class Change:
         self._ignored = False
 
     def decision(self) -> Decision:
+        self.stamp()
         self.set(lines=self.it.lines + len(self._feed))
         return Decision(self.it, tuple(self._effects), tuple(self._feed), self._not_ready, self._ignored)
 
@@ -67,6 +70,10 @@ class Change:
 
     def tell(self, event: str, actor: str | None = None, **data: Any) -> None:
         self._feed.append(FeedLine(event, actor or self.actor, data))
+
+    def stamp(self) -> None:
+        """The lines so far led to the status there is now; what follows in the same decision may lead further."""
+        self._feed = [line if line.status else replace(line, status=self.it.status) for line in self._feed]
 
     def do(self, *effects: Effect) -> None:
         self._effects.extend(effects)

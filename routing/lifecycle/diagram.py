@@ -12,7 +12,7 @@ from pathlib import Path
 from routing.events import DigitPressed, LegAnswered, LegGone, LegRinging, TimeReached
 from routing.interaction import Interaction, Stage, Status
 from routing.lifecycle.change import Decision
-from routing.lifecycle.explore import QUEUE, Move, moves
+from routing.lifecycle.explore import QUEUE, Move, arrival, moves
 from routing.queues import Queue
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "lifecycle.md"
@@ -128,9 +128,23 @@ def table(found: Iterable[Step]) -> str:
     """Every move. Effects in parentheses come with some of the moves of a row only."""
     rows: dict[tuple[Place, str, Place], list[Step]] = defaultdict(list)
     for step in found:
-        rows[step.start, step.cause.partition("(")[0], step.end].append(step)
+        rows[step.start, _kind(step.cause), step.end].append(step)
     lines = [_row(start, end, same) for (start, _, end), same in rows.items()]
-    return "\n".join(["| in | what happens | leads to | what is done | of |", "|---|---|---|---|---|", *lines])
+    return "\n".join([*_HEAD, _arrival(), *lines])
+
+
+_HEAD = ("| in | what happens | leads to | what is done | of |", "|---|---|---|---|---|")
+
+
+def _arrival() -> str:
+    first = arrival()
+    effects = ", ".join(sorted(type(each).__name__ for each in first.effects))
+    return f"| – | `CallerArrived` | {_name(_place(first.interaction))} | {effects} | {first.interaction.subtype} |"
+
+
+def _kind(cause: str) -> str:
+    """What shares a row: whatever deadline is due does something of its own, whichever key is pressed does not."""
+    return cause if cause.startswith("TimeReached") else cause.partition("(")[0]
 
 
 def _row(start: Place, end: Place, same: list[Step]) -> str:
@@ -157,16 +171,19 @@ PARTS: Mapping[str, Callable[[Iterable[Step]], str]] = {"diagram": diagram, "mov
 
 
 def filled(document: str) -> str:
-    """The document with its generated parts made anew. Raises ValueError when a part's marks are missing."""
+    """The document with its generated parts made anew. Raises ValueError when the marks of one are missing."""
     found = steps()
     for name, draw in PARTS.items():
-        begin, end = f"<!-- generated: {name} -->", "<!-- end -->"
-        pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
-        text = f"{begin}\n{draw(found)}\n{end}"
-        document, times = pattern.subn(lambda _, text=text: text, document)  # type: ignore[misc]
-        if times != 1:
-            raise ValueError(f"docs/lifecycle.md needs the marks {begin} and {end} once")
+        document = _replaced(document, f"<!-- generated: {name} -->", draw(found), "<!-- end -->")
     return document
+
+
+def _replaced(document: str, begin: str, text: str, end: str) -> str:
+    pattern = f"{re.escape(begin)}.*?{re.escape(end)}"
+    done, times = re.subn(pattern, lambda _: f"{begin}\n{text}\n{end}", document, flags=re.DOTALL)
+    if times != 1:
+        raise ValueError(f"{begin} … {end} has to be there once, not {times} times")
+    return done
 
 
 if __name__ == "__main__":

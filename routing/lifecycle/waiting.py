@@ -355,8 +355,9 @@ def _number_key(c: Change, digit: str) -> None:
         case "#":
             _number_entered(c)
         case _:
-            if caller := c.leg(Role.CALLER):
+            if (caller := c.leg(Role.CALLER)) and c.it.waiting.playing:
                 c.hush(caller)
+                c.music(caller)  # who pauses between digits hears that somebody is there
             digits = (c.it.waiting.digits + digit)[:MOST_DIGITS]
             c.set(waiting=replace(c.it.waiting, digits=digits))
             c.due_in(Deadline.KEY, _step(c).timeout)

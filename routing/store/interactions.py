@@ -210,10 +210,9 @@ def _attempts(before: Interaction | None, after: Interaction) -> list[dict[str, 
 
 
 def _feed(decision: Decision) -> list[dict[str, Any]]:
-    it = decision.interaction
-    first = it.lines - len(decision.feed) + 1
+    first = decision.interaction.lines - len(decision.feed) + 1
     return [
-        {"seq": first + i, "event": line.event, "actor": line.actor, "status": it.status, "data": dict(line.data)}
+        {"seq": first + i, "event": line.event, "actor": line.actor, "status": line.status, "data": dict(line.data)}
         for i, line in enumerate(decision.feed)
     ]
 

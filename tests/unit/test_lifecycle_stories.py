@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from routing.effects import Answer, DialCustomer, HangUp, HoldMusic, Join, RingAgent, RingTone, Say
+from ivr.workflow import Workflow
+from routing.effects import Answer, DialCustomer, HangUp, HoldMusic, Join, RingAgent, RingTone, Say, StopSaying
 from routing.errors import DispositionRequired, NotOffered, NotOpen, WrongStage
 from routing.events import (
     CallEnded,
@@ -253,6 +254,31 @@ def test_no_step_starts_while_an_agent_is_offered_the_call_and_it_runs_right_aft
     assert story.it.wake_at and story.it.wake_at <= story.now
     story.wait()
     story.is_now(Status.OPEN, Stage.ANNOUNCING)
+
+
+def test_each_line_of_the_feed_has_the_status_it_led_to_though_one_decision_wrote_them_all() -> None:
+    story = Story()
+    offered(story)
+    story.wait()
+    told = [(line.event, line.status) for line in story.last.feed]
+    assert told[-2:] == [("reopened", Status.OPEN), ("announced", Status.OPEN)]
+    story = Story(QUEUE.model_copy(update={"workflow": Workflow(steps=QUEUE.workflow.steps[1:])}))
+    story.then(Offered("1001"), 15)
+    story.wait()
+    told = [(line.event, line.status) for line in story.last.feed]
+    assert told == [("rona", Status.OPEN), ("reopened", Status.OPEN), ("menu_started", Status.BOT)]
+
+
+def test_a_key_that_cuts_the_question_for_a_number_short_leaves_no_silence() -> None:
+    story = in_menu()
+    story.press("2")
+    story.said()
+    story.press("2")
+    story.is_now(Status.BOT, Stage.NUMBER_ENTRY)
+    story.press("0")
+    assert [type(each) for each in story.last.effects] == [StopSaying, HoldMusic]
+    story.press("1")
+    assert not story.last.effects
 
 
 def test_a_caller_who_waits_is_joined_with_the_agent_who_lifts() -> None:

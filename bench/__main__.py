@@ -1,0 +1,48 @@
+"""`python -m bench [SAMPLES]`: medians and p99 against the floor. Ends with 1 when the service is above twice it."""
+
+import asyncio
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from bench import bare, report
+from bench.measures import Measures
+from bench.scene import Scene
+from bench.wire import Wire
+from demo.stage import open_stage
+from routing.local import prompts
+
+SAMPLES = 200
+WARM_UP = 10
+
+
+async def run(samples: int) -> int:
+    with tempfile.TemporaryDirectory(prefix="rb-bench-", dir="/tmp") as folder:
+        home = Path(folder)
+        home.chmod(0o755)
+        async with open_stage(home / "data", sounds=prompts.tones(home / "tones")) as stage:
+            scene = await Scene.set(stage, 2 * (samples + WARM_UP) + 2)
+            async with bare.floor(stage) as floor:
+                service = await Wire.open(stage.ports.http, await scene.token())
+                measures = await _measure(scene, service, floor, samples)
+                service.close()
+                return await report.tell(stage, measures)
+
+
+async def _measure(scene: Scene, service: Wire, floor: Wire, samples: int) -> Measures:
+    measures = Measures(scene, service, floor)
+    for _ in range(WARM_UP):
+        await measures.round()
+    measures.samples.clear()
+    measures.windows.clear()
+    started = time.monotonic()
+    for n in range(1, samples + 1):
+        await measures.round()
+        if n % 50 == 0:
+            print(f"  {n} of {samples} rounds, {time.monotonic() - started:.0f} s", flush=True)
+    return measures
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(run(int(sys.argv[1]) if len(sys.argv) > 1 else SAMPLES)))

@@ -1,0 +1,35 @@
+"""Starts the floor (`bench.floor`) beside the service and talks with it."""
+
+import asyncio
+import contextlib
+import json
+import sys
+from collections.abc import AsyncIterator
+
+from bench.wire import Wire
+from demo.stage import Stage
+from routing.local.home import Home
+from routing.local.postgres import Postgres
+
+
+@contextlib.asynccontextmanager
+async def floor(stage: Stage) -> AsyncIterator[Wire]:
+    """The floor's HTTP connection, while the body runs."""
+    from pathlib import Path
+
+    login = stage.credentials["ari"]
+    told = {"dsn": Postgres(Home(stage.data_dir).postgres, Path()).dsn, "ari": f"http://127.0.0.1:{stage.ports.ari}/ari"}
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "bench.floor", stdin=pipe, stdout=pipe)
+    assert process.stdin and process.stdout
+    try:
+        process.stdin.write(json.dumps({**told, **login}).encode() + b"\n")
+        async with asyncio.timeout(15):
+            port = int(await process.stdout.readline())
+        yield await Wire.open(port)
+    finally:
+        process.stdin.close()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), 5)
+        if process.returncode is None:
+            process.kill()

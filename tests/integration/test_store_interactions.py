@@ -1,0 +1,191 @@
+"""Saving decisions: compare-and-set, the shard's epoch, the invariants in the schema, and the feed beside every change."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from routing.errors import AgentBusy, Conflict, DuplicateCallback
+from routing.events import (
+    CallerArrived,
+    DigitPressed,
+    Event,
+    LegAnswered,
+    LegGone,
+    Offered,
+    SayFinished,
+    TimeReached,
+)
+from routing.interaction import Interaction, Role, Status, Subtype
+from routing.lifecycle import arrive, decide
+from routing.queues import Queue
+from routing.store import agents, feed, interactions, queues, shards
+from routing.store.agents import Settings
+from routing.store.database import Pool, connection
+from routing.store.interactions import Ownership
+
+QUEUE = Queue.model_validate(
+    {"name": "support", "callback": {"initial_delay": 0}, "workflow": {"steps": [
+        {"after": 1, "menu": "offer", "keys": {"1": "wait", "2": "callback"}}]}}
+)  # fmt: skip
+
+
+class Book:
+    """Lets interactions live in the database, without engine or telephones."""
+
+    def __init__(self, pool: Pool, owner: Ownership, now: datetime) -> None:
+        self.pool = pool
+        self.owner = owner
+        self.now = now
+
+    async def call(self, number: str = "+4915112345678") -> Interaction:
+        self.now += timedelta(seconds=1)
+        decision = arrive(uuid4(), QUEUE, 1, CallerArrived(uuid4().hex, "600", number), self.now)
+        await interactions.create(self.pool, self.owner, decision, self.now)
+        return await interactions.load(self.pool, decision.interaction.id)
+
+    async def happen(self, it: Interaction, event: Event, after: float = 1) -> Interaction:
+        self.now += timedelta(seconds=after)
+        decision = decide(it, QUEUE, event, self.now)
+        await interactions.save(self.pool, self.owner, it, decision, self.now)
+        stored = await interactions.load(self.pool, it.id)
+        assert stored == replace(decision.interaction, version=it.version + 1)
+        return stored
+
+    async def requested(self, number: str = "+4915112345678") -> Interaction:
+        it = await self.happen(await self.call(number), TimeReached(), 2)
+        return await self.happen(it, DigitPressed(it.legs[0].id, "2"))
+
+    async def callback(self, number: str = "+4915112345678") -> Interaction:
+        it = await self.requested(number)
+        return await self.happen(it, LegGone(it.legs[0].id))
+
+
+@pytest.fixture
+async def book(pool: Pool) -> Book:
+    epoch = await shards.take(pool, "ringback-00", "me")
+    assert epoch
+    await queues.put(pool, QUEUE)
+    for agent in ("1001", "1002"):
+        await agents.put(pool, agent, Settings())
+    async with connection(pool) as c:
+        return Book(pool, Ownership("ringback-00", epoch), await c.fetchval("SELECT now()"))
+
+
+async def test_a_whole_life_is_stored_as_it_was_decided(book: Book) -> None:
+    it = await book.callback()
+    it = await book.happen(it, Offered("1001"))
+    agent = it.leg(Role.AGENT)
+    assert agent
+    it = await book.happen(it, LegAnswered(agent.id))
+    customer = it.leg(Role.CUSTOMER)
+    assert customer and it.attempts[0].id == customer.id
+    it = await book.happen(it, LegAnswered(customer.id))
+    it = await book.happen(it, LegGone(customer.id))
+    assert it.attempts[0].outcome == "answered" and not it.legs
+    lines = await feed.of_interaction(book.pool, it.id)
+    assert [line.seq for line in lines] == list(range(1, it.lines + 1))
+    assert {line.at for line in lines if line.event in ("call_ended", "attempt_ended")} == {lines[-1].at}
+
+
+async def test_of_two_writers_only_the_first_wins(book: Book) -> None:
+    it = await book.callback()
+    first, second = (decide(it, QUEUE, Offered(agent), book.now) for agent in ("1001", "1002"))
+    await interactions.save(book.pool, book.owner, it, first, book.now)
+    with pytest.raises(Conflict):
+        await interactions.save(book.pool, book.owner, it, second, book.now)
+    assert (await interactions.load(book.pool, it.id)).assigned_to == "1001"
+
+
+async def test_a_stale_epoch_changes_nothing_and_writes_no_feed(book: Book) -> None:
+    it = await book.callback()
+    async with connection(book.pool) as c:
+        await c.execute("UPDATE shards SET until = '-infinity'")
+    assert await shards.take(book.pool, "ringback-00", "another") == book.owner.epoch + 1
+    with pytest.raises(Conflict):
+        await book.happen(it, Offered("1001"))
+    assert await interactions.load(book.pool, it.id) == it
+    assert len(await feed.of_interaction(book.pool, it.id)) == it.lines
+    with pytest.raises(Conflict):
+        await book.call()
+    assert not await shards.renew(book.pool, "ringback-00", "me", book.owner.epoch)
+
+
+async def test_a_lease_that_runs_cannot_be_taken(book: Book) -> None:
+    assert await shards.take(book.pool, "ringback-00", "another") is None
+
+
+async def test_an_agent_has_one_thing_to_do_at_a_time(book: Book) -> None:
+    one, other = await book.callback("+4915112345671"), await book.callback("+4915112345672")
+    await book.happen(one, Offered("1001"))
+    with pytest.raises(AgentBusy):
+        await book.happen(other, Offered("1001"))
+    assert (await interactions.load(book.pool, other.id)).status is Status.OPEN
+    assert (await agents.get(book.pool, "1001")).interaction == one.id
+
+
+async def test_a_number_has_one_pending_callback_in_a_queue(book: Book) -> None:
+    await book.callback()
+    with pytest.raises(DuplicateCallback):
+        await book.requested()
+    assert (await book.callback("+4915112345679")).subtype is Subtype.CALLBACK
+
+
+async def test_who_ignores_an_offer_is_free_and_not_ready_in_the_same_transaction(book: Book) -> None:
+    async with connection(book.pool) as c:
+        await c.execute("UPDATE agents SET availability = 'ready' WHERE id = '1001'")
+    it = await book.happen(await book.callback(), Offered("1001"))
+    assert (await agents.get(book.pool, "1001")).work == "offered"
+    it = await book.happen(it, TimeReached(), 21)
+    assert it.status is Status.OPEN
+    agent = await agents.get(book.pool, "1001")
+    assert (agent.work, agent.availability, agent.reason) == (None, "not_ready", "rona")
+
+
+async def test_places_count_live_callers_and_callbacks_in_one_line(book: Book) -> None:
+    first, second = await book.call("+4915112345671"), await book.callback("+4915112345672")
+    third = await book.call("+4915112345673")
+    places = [await interactions.position(book.pool, each.id) for each in (first, second, third)]
+    assert places == [1, 2, 3]
+
+
+async def test_living_are_those_with_channels_or_in_somebodys_hands(book: Book) -> None:
+    live, waiting = await book.call("+4915112345671"), await book.callback("+4915112345672")
+    living = await interactions.load_living(book.pool, "ringback-00")
+    assert [each.id for each in living] == [live.id]
+    offered = await book.happen(waiting, Offered("1001"))
+    assert {each.id for each in await interactions.load_living(book.pool, "ringback-00")} == {live.id, offered.id}
+
+
+async def test_what_is_due_is_found(book: Book) -> None:
+    it = await book.call()
+    assert it.wake_at
+    assert await interactions.due_until(book.pool, "ringback-00", it.wake_at) == [(it.id, it.wake_at)]
+    assert await interactions.due_until(book.pool, "ringback-00", it.wake_at - timedelta(seconds=1)) == []
+
+
+@pytest.mark.parametrize(
+    "impossible",
+    [
+        "status = 'connected'",
+        "status = 'closed'",
+        "status = 'sleeping'",
+        "subtype = 'callback'",
+        "assigned_to = '1001'",
+        "number = '12345'",
+        "closed_at = now()",
+    ],
+)
+async def test_the_schema_refuses_what_cannot_be(book: Book, impossible: str) -> None:
+    it = await book.call()
+    async with book.pool.acquire() as c:
+        with pytest.raises(Exception, match="violates check constraint"):
+            await c.execute(f"UPDATE interactions SET {impossible} WHERE id = $1", UUID(str(it.id)))
+
+
+async def test_a_prompt_that_plays_is_remembered_with_its_words(book: Book) -> None:
+    it = await book.happen(await book.call(), TimeReached(), 2)
+    assert it.waiting.playing and it.waiting.words == ("menu-offer",)
+    it = await book.happen(it, SayFinished(it.legs[0].id, it.waiting.playing))
+    assert it.waiting.playing is None

@@ -1,0 +1,59 @@
+"""docs/lifecycle.md tells what the code does: its generated parts are fresh, and what it names is there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from routing.interaction import Deadline, Stage, Status
+from routing.lifecycle import diagram
+from routing.lifecycle.diagram import DOCUMENT, filled, steps
+
+ROOT = Path(__file__).parents[2]
+TEXT = DOCUMENT.read_text(encoding="utf-8")
+
+
+def test_the_generated_parts_are_fresh() -> None:
+    assert filled(TEXT) == TEXT, "stale: run python -m routing.lifecycle.diagram"
+
+
+def test_a_document_without_the_marks_is_refused() -> None:
+    with pytest.raises(ValueError, match="generated: diagram"):
+        filled(TEXT.replace("<!-- generated: diagram -->", ""))
+
+
+def test_every_status_and_every_stage_is_left_again_but_closed() -> None:
+    found = steps()
+    left = {step.start for step in found if step.start != step.end}
+    assert {status for status, _ in left} == set(Status) - {Status.CLOSED}
+    assert {stage for _, stage in left} == {None, *Stage}
+
+
+def test_every_deadline_has_a_row() -> None:
+    for kind in Deadline:
+        assert re.search(rf"`TimeReached\({kind}\)`", TEXT), kind
+
+
+def test_a_row_for_several_keys_names_all_of_them() -> None:
+    row = next(line for line in diagram.table(steps()).splitlines() if line.startswith("| bot / number_entry"))
+    assert "`DigitPressed(#, 1, 2, 5, 9)`" in row
+
+
+def test_every_test_the_document_names_is_there() -> None:
+    there = {
+        name
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(r"def (test_\w+)", path.read_text(encoding="utf-8"))
+    }
+    named = set(re.findall(r"`(test_\w+)`", TEXT))
+    assert named and named <= there, named - there
+
+
+def test_every_constraint_the_document_names_is_in_the_schema_and_the_other_way_round() -> None:
+    schema = "".join(path.read_text() for path in (ROOT / "routing/store/migrations").glob("*.sql"))
+    there = set(re.findall(r"(?:CONSTRAINT|UNIQUE INDEX) (\w+)", schema))
+    invariants = TEXT.partition("## Invariants")[2]
+    named = set(re.findall(r"`(\w+)`", invariants))
+    assert there <= named, there - named
+    for name in re.findall(r"SQL `(\w+)`", invariants):
+        assert name in there, name

@@ -1,0 +1,49 @@
+"""What an interaction missed while nobody listened, by what Asterisk holds now."""
+
+from routing.engine.phones import Alive, ChannelState
+from routing.engine.recovery import missed
+from routing.events import LegAnswered, LegGone, LegRinging, Offered, ServiceRestarted
+from routing.interaction import Interaction, Leg, LegState, Role, Status
+from routing.lifecycle import decide
+from routing.lifecycle.explore import QUEUE, START, arrival
+
+A, C = "a" * 32, "c" * 32
+
+
+def with_legs(*legs: Leg) -> Interaction:
+    return Interaction(arrival().interaction.id, "support", 1, START, START, Status.CONNECTED, legs=legs)
+
+
+def alive(**channels: ChannelState) -> Alive:
+    return Alive({{"a": A, "c": C}[name]: state for name, state in channels.items()})
+
+
+def test_a_leg_that_is_not_there_any_more_is_gone() -> None:
+    it = with_legs(Leg(A, Role.AGENT, "1001", LegState.UP), Leg(C, Role.CUSTOMER, "+49", LegState.RINGING))
+    assert missed(it, alive(a=ChannelState.UP)) == [LegGone(C), ServiceRestarted()]
+
+
+def test_a_leg_that_came_further_is_told_so() -> None:
+    it = with_legs(Leg(A, Role.AGENT, "1001", LegState.ASKED), Leg(C, Role.CUSTOMER, "+49", LegState.RINGING))
+    news = missed(it, alive(a=ChannelState.RINGING, c=ChannelState.UP))
+    assert news == [LegRinging(A), LegAnswered(C), ServiceRestarted()]
+
+
+def test_what_is_as_before_is_no_news() -> None:
+    it = with_legs(Leg(A, Role.AGENT, "1001", LegState.UP), Leg(C, Role.CUSTOMER, "+49", LegState.RINGING))
+    assert missed(it, alive(a=ChannelState.UP, c=ChannelState.RINGING)) == [ServiceRestarted()]
+
+
+def test_a_customers_leg_that_was_only_asked_for_is_never_asked_for_again_once_it_is_gone() -> None:
+    it = with_legs(Leg(A, Role.AGENT, "1001", LegState.UP), Leg(C, Role.CUSTOMER, "+49"))
+    assert missed(it, alive(a=ChannelState.UP)) == [LegGone(C), ServiceRestarted()]
+
+
+def test_an_agents_leg_that_was_only_asked_for_is_asked_for_again() -> None:
+    it = decide(arrival().interaction, QUEUE, Offered("1001"), START).interaction
+    agent = it.leg(Role.AGENT)
+    assert agent
+    news = missed(it, Alive({"caller-1": ChannelState.UP}))
+    assert news == [ServiceRestarted()]
+    (ring,) = [each for each in decide(it, QUEUE, news[0], START).effects if type(each).__name__ == "RingAgent"]
+    assert ring.leg == agent.id
