@@ -180,10 +180,8 @@ class Engine:
                     await self._happen(box, letter, letter.event)
             except (RingbackError, Conflict) as error:
                 self._refused(box, letter, error)
-            except Exception as error:
-                log.exception("event failed", event=type(letter.event).__name__)
-                letter.refuse(error)
-        self._forget_when_quiet(box)
+            finally:
+                self._forget_when_quiet(box)
 
     def _refused(self, box: Mailbox, letter: Letter, error: Exception) -> None:
         if isinstance(error, Conflict):
@@ -191,7 +189,7 @@ class Engine:
         if isinstance(error, Unavailable) and letter.answer:
             self.tell(box.id, ServiceRestarted())  # it may have been stored without being acted upon
         letter.refuse(error)
-        log.info("refused", event=type(letter.event).__name__, error=str(error))
+        log.info("refused", cause=type(letter.event).__name__, error=str(error))
 
     async def _happen(self, box: Mailbox, letter: Letter, event: Event) -> None:
         stored = await self._decider.decide(box, letter, event)

@@ -71,7 +71,10 @@ class Lease:
     async def release(self) -> None:
         """Let a successor in at once."""
         self.give_up()
-        await shards.release(self._pool, self._shard, self._owner, self._epoch)
+        try:
+            await shards.release(self._pool, self._shard, self._owner, self._epoch)
+        except Unavailable:
+            log.warning("shard not released: Postgres does not answer", shard=self._shard)
 
     def give_up(self) -> None:
         self._until = 0.0

@@ -7,8 +7,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
+import structlog
+
 from routing.events import CallerArrived, Event
 from routing.interaction import Interaction
+
+
+log = structlog.get_logger()
 
 
 @dataclass(slots=True)
@@ -52,6 +57,14 @@ class Mailbox:
     async def _work(self) -> None:
         try:
             while self._letters:
-                await self._handle(self, self._letters.popleft())
+                await self._handle_one(self._letters.popleft())
         finally:
             self._busy = False
+
+    async def _handle_one(self, letter: Letter) -> None:
+        """A letter that cannot be handled must not hold up those behind it."""
+        try:
+            await self._handle(self, letter)
+        except Exception as error:
+            log.exception("letter not handled", cause=type(letter.event).__name__)
+            letter.refuse(error)

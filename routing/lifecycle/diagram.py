@@ -7,6 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from routing.events import DigitPressed, LegAnswered, LegGone, LegRinging, TimeReached
@@ -39,12 +40,13 @@ class Step:
     subtypes: frozenset[str]
 
 
-def steps() -> list[Step]:
+@cache
+def steps() -> tuple[Step, ...]:
     """Every move of every variant that leads somewhere or does something, in the order a life is lived."""
     found = [
         _step(move, move.decision) for queue in _variants() for move in moves(queue) if move.decision and _tells(move)
     ]
-    return sorted(set(found), key=_order)
+    return tuple(sorted(set(found), key=_order))
 
 
 def _tells(move: Move) -> bool:

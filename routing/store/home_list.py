@@ -13,7 +13,7 @@ import msgspec
 from routing.errors import Invalid
 from routing.interaction import Interaction, Status, Subtype
 from routing.store.database import Pool, connection
-from routing.store.interactions import _LOAD as LOAD
+from routing.store.interactions import LOAD as LOAD
 from routing.store.interactions import interaction
 
 

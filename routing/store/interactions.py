@@ -30,7 +30,7 @@ from routing.interaction import (
 from routing.lifecycle import Decision
 from routing.store.database import Pool, connection
 
-_LOAD = """
+LOAD = """
 SELECT i.*,
        (SELECT coalesce(jsonb_agg(to_jsonb(l) ORDER BY l.created_at, l.id), '[]') FROM legs l
          WHERE l.interaction = i.id AND l.ended_at IS NULL) AS live_legs,
@@ -39,7 +39,7 @@ SELECT i.*,
   FROM interactions i
 """
 
-_LOAD_ONE = f"{_LOAD} WHERE i.id = $1"
+_LOAD_ONE = f"{LOAD} WHERE i.id = $1"
 
 _COLUMNS = (
     "status, stage, subtype, number, assigned_to, desk, priority, front, queued_at, not_before, requested_at,"
@@ -134,7 +134,7 @@ async def load(pool: Pool, interaction_id: UUID) -> Interaction:
     return interaction(row)
 
 
-_LIVING = f"""{_LOAD}
+_LIVING = f"""{LOAD}
  WHERE i.shard = $1 AND (i.status IN ('bot', 'offered', 'connected')
                          OR i.id IN (SELECT interaction FROM legs WHERE ended_at IS NULL))
 """  # noqa: S608  # of the constant above

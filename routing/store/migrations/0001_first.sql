@@ -122,8 +122,11 @@ CREATE UNIQUE INDEX one_pending_callback ON interactions (queue, number)
     WHERE requested_at IS NOT NULL AND status NOT IN ('wrap_up', 'closed');
 -- The line, in the order it is served
 CREATE INDEX line ON interactions (queue, front DESC, priority DESC, queued_at, id) WHERE status = 'open';
+CREATE INDEX places ON interactions (queue, front DESC, priority DESC, queued_at, id)
+    WHERE status IN ('open', 'bot', 'offered');
 CREATE INDEX due ON interactions (shard, wake_at) WHERE wake_at IS NOT NULL;
 CREATE INDEX home_list ON interactions (entered_at DESC, id DESC);
+CREATE INDEX living ON interactions (entered_at DESC, id DESC) WHERE status <> 'closed';
 CREATE INDEX by_number ON interactions (number);
 
 -- Every channel we care about; id is the channel id. A leg that has `ended_at` may still be told to hang up.

@@ -1,0 +1,58 @@
+"""Letters are handled one after another, and one that fails does not hold up the next."""
+
+import asyncio
+from collections.abc import Awaitable
+from uuid import UUID
+
+import pytest
+
+from routing.engine.mailbox import Letter, Mailbox
+from routing.events import DigitPressed
+from routing.interaction import Interaction
+from routing.lifecycle.explore import arrival
+
+IT = arrival().interaction
+
+
+async def test_letters_are_handled_strictly_in_order_even_when_they_take_time() -> None:
+    handled: list[str] = []
+
+    async def handle(_: Mailbox, letter: Letter) -> None:
+        assert isinstance(letter.event, DigitPressed)
+        await asyncio.sleep(0.01 if letter.event.digit == "1" else 0)
+        handled.append(letter.event.digit)
+        letter.reply(IT)
+
+    await deliver(Mailbox(UUID(int=1), handle), "123")
+    assert handled == ["1", "2", "3"]
+
+
+async def test_a_letter_that_fails_is_answered_and_the_next_one_is_handled() -> None:
+    async def handle(_: Mailbox, letter: Letter) -> None:
+        if isinstance(letter.event, DigitPressed) and letter.event.digit == "1":
+            raise ValueError("a bug")
+        letter.reply(IT)
+
+    first, second = await deliver(Mailbox(UUID(int=1), handle), "12")
+    assert isinstance(first, ValueError) and second == IT
+
+
+async def deliver(box: Mailbox, digits: str) -> list[Interaction | BaseException]:
+    tasks: list[asyncio.Future[None]] = []
+
+    def spawn(work: Awaitable[None]) -> None:
+        tasks.append(asyncio.ensure_future(work))
+
+    letters = [Letter(DigitPressed("leg", each), asyncio.get_running_loop().create_future()) for each in digits]
+    for letter in letters:
+        box.post(letter, spawn)
+    answers = [letter.answer for letter in letters if letter.answer]
+    results = await asyncio.wait_for(asyncio.gather(*answers, return_exceptions=True), 1)
+    await asyncio.gather(*tasks)
+    assert box.idle
+    return results
+
+
+@pytest.fixture(autouse=True)
+def quiet(capsys: pytest.CaptureFixture[str]) -> None:
+    """The log of the bug is meant."""
