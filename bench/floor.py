@@ -51,7 +51,8 @@ class Floor:
         self._started[leg] = asyncio.get_running_loop().create_future()
         await self.ari.channels.create(endpoint=endpoint, app=APP, app_args="leg", channel_id=leg)
         stamps["created"] = time.monotonic()
-        await self._started.pop(leg)
+        await self._started[leg]
+        del self._started[leg]
         stamps["started"] = time.monotonic()
         await self.ari.channels.dial(leg, timeout=30)
         stamps["dialled"] = time.monotonic()

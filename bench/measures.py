@@ -14,6 +14,8 @@ ACCEPT, ACCEPT_HTTP, ACCEPT_FLOOR = "accept", "accept over bare http", "accept f
 ANSWER, ANSWER_FLOOR = "answer", "answer floor"
 INBOUND, INBOUND_BARE, INBOUND_PLAIN = "inbound", "inbound bare", "inbound plain"
 
+FLOOR_STAMPS = ("began", "saved", "created", "started")
+
 
 class Measures:
     def __init__(self, scene: Scene, service: Wire, floor: Wire) -> None:
@@ -21,6 +23,8 @@ class Measures:
         self.samples: Samples = defaultdict(list)
         self.windows: dict[str, list[tuple[float, float]]] = defaultdict(list)
         """(sent, seen) of the service's own samples: `bench.parts` looks up what happened in between."""
+        self.floor_parts: list[tuple[float, ...]] = []
+        """The times of `FLOOR_STAMPS` and of the INVITE."""
         self._numbers = (f"+49153{n:06}" for n in itertools.count(1))
 
     async def round(self) -> None:
@@ -50,6 +54,7 @@ class Measures:
         seen = (await customer.incoming()).invited_at
         self._note(ACCEPT_HTTP, answer.sent, seen)
         self._note(ACCEPT_FLOOR, answer.content["began"], seen)
+        self.floor_parts.append((*(answer.content[each] for each in FLOOR_STAMPS), seen))
         await self._over(customer)
 
     async def answer(self) -> None:

@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+WITHIN = 10.0
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -34,9 +36,10 @@ class Wire:
         request = f"POST {path} HTTP/1.1\r\n{self._head}Content-Length: {len(content)}\r\n\r\n{content}".encode()
         sent = time.monotonic()
         self._writer.write(request)
-        head = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
+        async with asyncio.timeout(WITHIN):
+            head = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
+            raw = await self._reader.readexactly(_length(head))
         status = int(head.split()[1])
-        raw = await self._reader.readexactly(_length(head))
         assert status < 300, f"POST {path}: {status} {raw.decode()}"
         return Answer(sent, status, json.loads(raw) if raw else None)
 

@@ -21,7 +21,7 @@ RETRY_LOST = 1.0
 RETRY_REFUSED = 10.0
 TECHNOLOGY = "PJSIP/"
 # Only these are sent to us: a call makes some twenty other events, which Python would parse for nothing.
-EVENTS = ("DeviceStateChange", "FullyBooted", "Shutdown")
+EVENTS = ("DeviceStateChange", "PeerStatus", "FullyBooted", "Shutdown")
 
 
 class PhoneState(StrEnum):
@@ -58,6 +58,8 @@ class AmiWatch:
         self._address = (host, port)
         self._login = (username, secret)
         self._listed: set[str] = set()
+        self._devices: dict[str, PhoneState] = {}
+        self._lost: set[str] = set()
         self._on_phone: OnPhone = lambda _agent, _state: None
         self._on_asterisk: OnAsterisk = lambda _state, _detail: None
 
@@ -86,6 +88,7 @@ class AmiWatch:
         session.on("FullyBooted", lambda _: booted.set())
         session.on("Shutdown", self._shutdown)
         session.on("DeviceStateChange", self._device)
+        session.on("PeerStatus", self._registration)
         session.on("DeviceStateListComplete", lambda _: self._forget_unlisted())
         try:
             await session.open(*self._login)
@@ -107,6 +110,7 @@ class AmiWatch:
         self.version = settings["AsteriskVersion"]
         self._tell(AsteriskState.BOOTED, self.version)
         self._listed.clear()
+        self._lost.clear()
         await session.ask("DeviceStateList")  # each entry comes as a DeviceStateChange
 
     async def _pause_and_ping(self, session: AmiSession) -> None:
@@ -116,16 +120,30 @@ class AmiWatch:
         self.last_pong = asyncio.get_running_loop().time()
 
     def _device(self, event: Fields) -> None:
-        # ContactStatus says the same at the same instant (measured), but nothing about calls.
         device = event["Device"]
         if device.startswith(TECHNOLOGY):
             endpoint = device.removeprefix(TECHNOLOGY)
             self._listed.add(endpoint)
-            self._phone(endpoint, phone_state(event["State"]))
+            self._devices[endpoint] = phone_state(event["State"])
+            self._weigh(endpoint)
+
+    def _registration(self, event: Fields) -> None:
+        """A phone that is lost while it rings or talks goes on having the state of its call (measured)."""
+        endpoint = event["Peer"].removeprefix(TECHNOLOGY)
+        if event["PeerStatus"] == "Unreachable":
+            self._lost.add(endpoint)
+        else:
+            self._lost.discard(endpoint)
+        self._weigh(endpoint)
+
+    def _weigh(self, endpoint: str) -> None:
+        lost = endpoint in self._lost or endpoint not in self._devices
+        self._phone(endpoint, PhoneState.UNREACHABLE if lost else self._devices[endpoint])
 
     def _forget_unlisted(self) -> None:
         """Asterisk started anew: phones it has not heard of are unreachable."""
         for endpoint in self.phones.keys() - self._listed:
+            self._devices.pop(endpoint, None)
             self._phone(endpoint, PhoneState.UNREACHABLE)
 
     def _phone(self, endpoint: str, state: PhoneState) -> None:

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 from demo.sip import g711, tones
 from demo.sip.errors import MediaEnded
@@ -36,6 +37,14 @@ class Gaps:
     """Without any packet."""
 
 
+class Follower(Protocol):
+    """Whoever is given every audio packet as µ-law (`follow`)."""
+
+    def feed(self, payload: bytes, at: float) -> None: ...
+    def give_up(self) -> None:
+        """Nothing more will come."""
+
+
 class _Listener:
     def __init__(self, frequencies: Iterable[int]) -> None:
         self.found: asyncio.Future[Heard] = asyncio.get_running_loop().create_future()
@@ -60,7 +69,7 @@ class Ear:
     """Fed with every audio packet as µ-law. Measures tones only while somebody listens."""
 
     def __init__(self) -> None:
-        self._listeners: set[_Listener] = set()
+        self._listeners: set[Follower] = set()
         self._recent: deque[tuple[float, bytes]] = deque(maxlen=_REMEMBERED)
         self.packets = 0
         self._closed_at: float | None = None
@@ -69,7 +78,7 @@ class Ear:
     def close(self) -> None:
         """Nothing more will come: listeners are told, gaps stop to grow."""
         self._closed_at = time.monotonic()
-        for listener in self._listeners:
+        for listener in tuple(self._listeners):
             listener.give_up()
 
     def reset_gaps(self) -> None:
@@ -98,6 +107,10 @@ class Ear:
         self._recent.append((at, payload))
         for listener in tuple(self._listeners):
             listener.feed(payload, at)
+
+    def follow(self, follower: Follower) -> None:
+        """From now on until the end."""
+        self._listeners.add(follower)
 
     async def hear_any(self, frequencies: Iterable[int], since: float | None = None) -> Heard:
         """The first of these tones, from now on or from a moment at most 2 s ago. Raises MediaEnded."""

@@ -296,12 +296,14 @@ def _confirm_key(c: Change, digit: str) -> None:
 
 
 def _wrong_in_confirm(c: Change, *first: str) -> None:
-    """Read it again. A committed request that is never answered stands: nothing the caller asked for is lost."""
+    """Read it again. A committed request that is never answered stands, though not for another number that was not
+    confirmed: nothing the caller asked for is lost."""
     number = _candidate(c)
     c.set(waiting=replace(c.it.waiting, tries=c.it.waiting.tries + 1))
     if c.it.waiting.tries < _step(c).tries:
         _read_back(c, number)
     elif c.it.requested_at:
+        c.set(waiting=replace(c.it.waiting, digits=""))
         _book(c)
     else:
         _leave_dialogue(c)

@@ -3,10 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from demo.sip.agent import SipAgent
 from tests.acceptance.conftest import Line
-
-WAITS_ON = ("1", "2", "*")
 
 
 def menu(after: float = 0.3, **settings: Any) -> dict[str, Any]:
@@ -59,8 +56,3 @@ async def is_told(line: Line, interaction_id: str, event: str, within: float = 5
 
     await line.stage.until(holds, f"{event} in the feed", within, feed)
     return feed
-
-
-async def offered_next(phone: SipAgent, within: float = 5.0) -> str:
-    """Whose matter the agent's phone rings for next: the number it shows. The phone is left ringing."""
-    return (await phone.incoming(within)).from_user

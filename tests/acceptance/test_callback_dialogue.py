@@ -11,13 +11,15 @@ from demo.sip.errors import SipTimeout
 from demo.sip.outgoing import OutgoingCall
 from routing.local.prompts import TONES
 from tests.acceptance.conftest import Line
-from tests.acceptance.story import menu, moments, only, statuses, steps, told
+from tests.acceptance.story import menu, only, statuses, steps, told
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 MUSIC, INVALID, BOOKED = TONES["music"], TONES["invalid"], TONES["booked"]
 READ_BACK, KEYS, KEYS_OTHER = TONES["confirm-number"], TONES["confirm-keys"], TONES["confirm-keys-other"]
 ENTER, CANNOT = TONES["enter-number"], TONES["cannot-call-back"]
+PATIENT = steps(menu(timeout=3))
+"""Nobody who is about to press a key is asked again, however busy the machine."""
 
 
 async def until_asked(call: OutgoingCall, keys: int = KEYS) -> None:
@@ -44,6 +46,7 @@ async def test_a_hang_up_50_ms_after_the_callback_key_is_a_callback(line: Line) 
 
 
 async def test_a_promise_is_heard_only_when_postgres_has_it_and_then_the_system_hangs_up(line: Line) -> None:
+    await line.settings(**PATIENT)
     caller, sql = line.caller(), line.stage.sql
     call = await pressed_2(line, caller)
     await until_asked(call)
@@ -78,12 +81,12 @@ async def test_the_change_of_status_and_of_subtype_is_one_transaction_told_in_on
 
 
 async def _rows(line: Line, where: str = "true") -> int:
-    count = f"SELECT count(*) FROM interactions WHERE queue = $1 AND {where}"  # noqa: S608  # constants of this file
+    count = f"SELECT count(*) FROM interactions WHERE queue = $1 AND {where}"  # constants of this file
     return int(await line.stage.sql.fetchval(count, line.queue))
 
 
 async def test_where_the_queue_says_so_a_hang_up_in_the_read_back_abandons(line: Line) -> None:
-    await line.settings(callback={"on_hangup": "abandon"}, abandon={"short": 0.1})
+    await line.settings(**PATIENT, callback={"on_hangup": "abandon"}, abandon={"short": 0.1})
     caller = line.caller()
     call = await pressed_2(line, caller)
     await call.hear(READ_BACK)
@@ -93,7 +96,7 @@ async def test_where_the_queue_says_so_a_hang_up_in_the_read_back_abandons(line:
 
 
 async def test_even_there_a_hang_up_after_the_confirmation_is_a_callback(line: Line) -> None:
-    await line.settings(callback={"on_hangup": "abandon"})
+    await line.settings(**PATIENT, callback={"on_hangup": "abandon"})
     caller = line.caller()
     call = await pressed_2(line, caller)
     await until_asked(call)
@@ -104,7 +107,7 @@ async def test_even_there_a_hang_up_after_the_confirmation_is_a_callback(line: L
 
 
 async def test_star_withdraws_the_request_and_waits_on_at_the_same_place(line: Line) -> None:
-    await line.settings(**steps(menu()), abandon={"short": 0.1})
+    await line.settings(**PATIENT, abandon={"short": 0.1})
     caller = line.caller()
     call = await pressed_2(line, caller)
     await until_asked(call)
@@ -119,6 +122,7 @@ async def test_star_withdraws_the_request_and_waits_on_at_the_same_place(line: L
 
 
 async def test_digits_before_the_read_back_has_ended_neither_confirm_nor_are_wrong(line: Line) -> None:
+    await line.settings(**PATIENT)
     caller = line.caller()
     call = await pressed_2(line, caller)
     await call.hear(READ_BACK)
@@ -137,7 +141,7 @@ async def test_digits_before_the_read_back_has_ended_neither_confirm_nor_are_wro
 
 
 async def test_another_number_by_keypad_is_read_back_confirmed_and_called(line: Line) -> None:
-    await line.settings(callback={"alternate_number": True})
+    await line.settings(**PATIENT, callback={"alternate_number": True})
     agent, caller, other = await line.agent(), line.caller(), line.caller(policy.ring())
     call = await pressed_2(line, caller)
     await until_asked(call, KEYS_OTHER)
@@ -147,13 +151,14 @@ async def test_another_number_by_keypad_is_read_back_confirmed_and_called(line: 
     await call.dtmf("0151#")
     await call.hear(TONES["invalid-number"])
     await call.hear(ENTER)
-    await call.dtmf(other.number.replace("+49", "0") + "#", gap=0.04)
+    await call.dtmf(other.number.replace("+49", "0") + "#")
     await call.hear(READ_BACK)
     await until_asked(call, KEYS_OTHER)
     await call.dtmf("1")
     await call.hear(BOOKED)
     await call.ended()
-    await line.stage.when(other.number, status="open", subtype="callback", number=other.number)
+    await line.stage.when(other.number, status="open", subtype="callback")
+    assert (await line.stage.interaction(caller.number))["id"] is None, "the caller's own number is not called"
     await agent.ready()
     offer = await agent.phone.incoming()
     offer.answer()
@@ -165,13 +170,13 @@ async def test_another_number_by_keypad_is_read_back_confirmed_and_called(line: 
 
 
 async def test_a_hang_up_while_another_number_is_read_back_keeps_the_callers_own(line: Line) -> None:
-    await line.settings(callback={"alternate_number": True})
+    await line.settings(**PATIENT, callback={"alternate_number": True})
     caller, other = line.caller(), line.caller()
     call = await pressed_2(line, caller)
     await until_asked(call, KEYS_OTHER)
     await call.dtmf("2")
     await call.hear(ENTER)
-    await call.dtmf(other.number.replace("+49", "0") + "#", gap=0.04)
+    await call.dtmf(other.number.replace("+49", "0") + "#")
     await call.hear(READ_BACK)
     await call.hangup()
     it = await line.stage.when(caller.number, status="open", subtype="callback")
@@ -179,7 +184,7 @@ async def test_a_hang_up_while_another_number_is_read_back_keeps_the_callers_own
 
 
 async def test_a_caller_without_a_number_is_told_that_a_call_back_cannot_be(line: Line) -> None:
-    await line.settings(**steps(menu()), abandon={"short": 0.1})
+    await line.settings(**PATIENT, abandon={"short": 0.1})
     call = await line.in_menu(line.caller(), anonymous=True)
     before = await only(line)
     assert before["number"] is None
@@ -201,13 +206,13 @@ async def _closed_as(line: Line, outcome: str) -> None:
 
 
 async def test_a_caller_without_a_number_enters_one(line: Line) -> None:
-    await line.settings(callback={"alternate_number": True})
+    await line.settings(**PATIENT, callback={"alternate_number": True})
     other = line.caller()
     call = await line.in_menu(line.caller(), anonymous=True)
     await call.dtmf("2")
     await call.hear(ENTER)
     assert await _rows(line, "requested_at IS NOT NULL") == 0, "nothing is committed without a number"
-    await call.dtmf(other.number.replace("+49", "0") + "#", gap=0.04)
+    await call.dtmf(other.number.replace("+49", "0") + "#")
     await until_asked(call, KEYS_OTHER)
     assert (await only(line))["number"] is None
     await call.dtmf("1")
@@ -235,7 +240,7 @@ async def test_a_caller_without_a_number_who_enters_none_waits_on(line: Line) ->
 
 
 async def test_a_second_request_for_the_same_number_leaves_one_and_the_caller_may_wait_on(line: Line) -> None:
-    await line.settings(**steps(menu()))
+    await line.settings(**PATIENT)
     caller = line.caller()
     first = await line.callback(caller)
     call = await line.in_menu(caller)
@@ -259,8 +264,24 @@ async def test_who_never_confirms_is_called_back_as_the_key_asked_for_it(line: L
     await call.hear(BOOKED)
     await call.ended()
     it = await line.stage.when(caller.number, status="open", subtype="callback")
-    requested, confirmed = (moments(await told(line, it["id"]), e) for e in ("callback_requested", "callback_confirmed"))
-    assert len(requested) == len(confirmed) == 1
+    events = [each["event"] for each in await told(line, it["id"])]
+    assert events[-3:] == ["callback_requested", "callback_confirmed", "converted"]
+
+
+async def test_another_number_that_is_never_confirmed_is_not_called(line: Line) -> None:
+    await line.settings(**steps(menu(tries=1, timeout=2)), callback={"alternate_number": True})
+    caller, other = line.caller(), line.caller()
+    call = await pressed_2(line, caller)
+    await call.hear(KEYS_OTHER, 8)
+    await call.hear(MUSIC)
+    await call.dtmf("2")
+    await call.hear(ENTER)
+    await call.dtmf(other.number.replace("+49", "0") + "#")
+    await call.hear(KEYS_OTHER, 8)
+    await call.hear(BOOKED)
+    await call.ended()
+    it = await line.stage.when(caller.number, status="open", subtype="callback")
+    assert it["number"] == caller.number
 
 
 async def test_many_hang_up_at_once_after_the_key_and_each_is_a_callback(line: Line) -> None:

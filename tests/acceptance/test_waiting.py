@@ -4,6 +4,7 @@ import pytest
 
 from demo.sip.call import Ending
 from demo.sip.errors import SipTimeout
+from demo.stage import Worker
 from routing.local.prompts import TONES
 from tests.acceptance.conftest import Line
 from tests.acceptance.story import is_told, menu, moment, moments, statuses, steps, told
@@ -36,7 +37,7 @@ async def test_a_number_nobody_answers_is_refused_with_404(line: Line) -> None:
 
 @pytest.mark.parametrize("ends", ["caller", "agent"])
 async def test_who_keeps_waiting_talks_with_the_agent_who_answers(line: Line, ends: str) -> None:
-    await line.settings(**steps(menu()))
+    await line.settings(**steps(menu(timeout=3)))
     agent, caller = await line.agent(), line.caller()
     call = await line.in_menu(caller)
     await call.dtmf("1")
@@ -63,12 +64,12 @@ async def test_who_keeps_waiting_talks_with_the_agent_who_answers(line: Line, en
     assert ended == ("agent" if ends == "agent" else "customer")
 
 
-async def _is(agent: object, state: str) -> bool:
-    return (await agent.state())["state"] == state  # type: ignore[attr-defined, no-any-return]
+async def _is(agent: Worker, state: str) -> bool:
+    return bool((await agent.state())["state"] == state)
 
 
 async def test_key_1_goes_back_to_waiting_at_the_same_place(line: Line) -> None:
-    await line.settings(**steps(menu()))
+    await line.settings(**steps(menu(timeout=3)))
     before, caller = line.caller(), line.caller()
     earlier, call = await line.call(before), await line.call(caller)
     at_first = await line.stage.interaction(caller.number)
@@ -86,7 +87,7 @@ async def test_key_1_goes_back_to_waiting_at_the_same_place(line: Line) -> None:
 
 
 async def test_three_wrong_keys_lead_back_to_waiting_at_the_same_place(line: Line) -> None:
-    await line.settings(**steps(menu()))
+    await line.settings(**steps(menu(timeout=3)))
     before, caller = line.caller(), line.caller()
     earlier, call = await line.call(before), await line.call(caller)
     at_first = await line.stage.interaction(caller.number)
@@ -122,14 +123,15 @@ async def test_who_says_nothing_three_times_goes_on_waiting_at_the_same_place(li
 
 
 async def test_a_key_cuts_the_menu_short(line: Line) -> None:
-    await line.settings(
-        **steps({"after": 0.2, "menu": "offer", "keys": {"1": "wait"}, "timeout": 5}, menu(30)),
-    )
+    await line.settings(**steps(menu(0.2, timeout=5), loop=True))
     caller = line.caller()
     call = await line.call(caller)
-    began = await call.hear(MENU)
-    await call.dtmf("1")
-    assert await call.hear(MUSIC) - began < 0.28, "the prompt of 0.3 s was played to its end"
+    lasted = []
+    for _ in range(3):  # the best of three, as the machine may be busy
+        began = await call.hear(MENU)
+        await call.dtmf("1", gap=0.02)
+        lasted.append(await call.hear(MUSIC) - began)
+    assert min(lasted) < 0.25, f"the prompt of 0.3 s was played to its end: {lasted}"
     await call.hangup()
 
 
@@ -225,7 +227,7 @@ async def test_no_step_starts_while_an_agent_is_offered_the_call_and_it_runs_rig
 
 
 async def test_a_change_of_the_queue_does_not_move_those_who_wait(line: Line) -> None:
-    await line.settings(**steps(menu(1.0)))
+    await line.settings(**steps(menu(1.0, timeout=3)))
     earlier, later = line.caller(), line.caller()
     before = await line.call(earlier)
     await line.settings(**steps({"after": 0.2, "announce": ["thank-you"]}))
@@ -241,12 +243,12 @@ async def test_a_change_of_the_queue_does_not_move_those_who_wait(line: Line) ->
 
 
 async def test_there_is_no_dead_air_in_a_whole_visit(line: Line) -> None:
-    """Music, announcement, menu, a wrong key, read-back, another number, withdrawal, and the promise."""
+    """Music, announcement, menu, a wrong key, read-back, a number half entered, withdrawal, and the promise."""
     await line.settings(
         **steps({"after": 0.3, "announce": ["position"]}, menu(0.3, timeout=5), loop=True),
         callback={"alternate_number": True},
     )
-    caller, other = line.caller(), line.caller()
+    caller = line.caller()
     call = await line.call(caller)
     call.reset_gaps()
     await call.hear(MENU)
@@ -256,17 +258,16 @@ async def test_there_is_no_dead_air_in_a_whole_visit(line: Line) -> None:
     await call.dtmf("2")
     await call.hear(TONES["confirm-keys-other"], 8)
     await call.hear(MUSIC)
-    await call.dtmf("*")
-    await call.hear(TONES["position-first"])
-    await call.hear(MENU)
-    await call.dtmf("2")
-    await call.hear(TONES["confirm-keys-other"], 8)
-    await call.hear(MUSIC)
     await call.dtmf("2")
     await call.hear(TONES["enter-number"])
     await call.dtmf("0")
     assert await call.hear(MUSIC, 1.9), "a caller who pauses between digits hears that somebody is there"
-    await call.dtmf(f"{other.number.replace('+49', '')}#")
+    await call.dtmf("1#")
+    await call.hear(TONES["invalid-number"])
+    await call.dtmf("*")
+    await call.hear(TONES["position-first"])
+    await call.hear(MENU)
+    await call.dtmf("2")
     await call.hear(TONES["confirm-keys-other"], 8)
     await call.hear(MUSIC)
     await call.dtmf("1")

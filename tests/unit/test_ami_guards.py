@@ -116,6 +116,19 @@ async def test_it_tells_the_version_and_which_phones_are_there() -> None:
         assert seen.phones == [("1001", PhoneState.REACHABLE)]
 
 
+async def test_a_phone_lost_while_it_rings_is_unreachable_though_its_call_goes_on() -> None:
+    asterisk = Asterisk()
+    async with watching(asterisk) as seen:
+        await until(lambda: bool(seen.phones))
+        asterisk.say(Event="DeviceStateChange", Device="PJSIP/1001", State="RINGING")
+        asterisk.say(Event="PeerStatus", Peer="PJSIP/1001", PeerStatus="Unreachable")
+        asterisk.say(Event="DeviceStateChange", Device="PJSIP/1001", State="INUSE")
+        asterisk.say(Event="PeerStatus", Peer="PJSIP/1001", PeerStatus="Reachable")
+        await until(lambda: len(seen.phones) == 4)
+        states = [state for _, state in seen.phones]
+        assert states == [PhoneState.REACHABLE, PhoneState.BUSY, PhoneState.UNREACHABLE, PhoneState.BUSY]
+
+
 async def test_it_never_asks_for_anything_that_moves_a_call() -> None:
     asterisk = Asterisk()
     async with watching(asterisk):

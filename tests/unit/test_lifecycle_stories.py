@@ -218,6 +218,21 @@ def test_another_number_is_entered_read_back_and_confirmed() -> None:
     assert story.it.number == "+4930901820"
 
 
+def test_another_number_that_is_read_back_but_never_confirmed_leaves_the_callers_own() -> None:
+    story = in_menu()
+    story.press("2")
+    story.said()
+    story.press("2")
+    for digit in "015112345679#":
+        story.press(digit)
+    for _ in range(QUEUE.workflow.steps[1].tries):
+        story.is_now(Status.BOT, Stage.CONFIRM)
+        story.said()
+        story.wait()
+    story.is_now(Status.BOT, Stage.BOOKED)
+    assert story.it.number == "+4915112345678"
+
+
 def test_who_withholds_the_number_is_asked_for_one_or_told_it_cannot_be() -> None:
     story = Story(number="anonymous")
     story.wait(), story.said(), story.wait(), story.press("2")
