@@ -101,7 +101,7 @@ async def _is_let_go(play: Play, customer: Customer) -> None:
         words = await customer.hears.ends("booked", _BOOKED_WITHIN)
         end = await customer.call.ended()
         expect("how the call ended", Ending.BYE_RECEIVED, end.how)
-        step.took(end.at - words.until, "last word → BYE")
+        step.took(end.at - words.over, "end of prompt → BYE")
 
 
 async def _presses_2_and_hangs_up(play: Play, customer: Customer) -> None:

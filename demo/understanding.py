@@ -16,6 +16,7 @@ from demo.sip import g711
 from demo.sip.audible import SOON
 from demo.sip.call import Call
 from demo.sip.errors import CallFailed
+from demo.sip.pacer import TICK
 from demo.sip.waiting import Changes, deadline
 
 MUSIC = "music"
@@ -40,11 +41,13 @@ class Frame:
     """20 ms of a file."""
 
     index: int
+    left: int
+    """How many follow in the file."""
     last: bool
-    """Nothing but silence follows."""
+    """Those are silent."""
 
 
-_UNKNOWN: Mapping[str, Frame] = {UNKNOWN: Frame(0, False)}
+_UNKNOWN: Mapping[str, Frame] = {UNKNOWN: Frame(0, 0, False)}
 
 
 class Language:
@@ -64,7 +67,9 @@ class Language:
         frames = [ulaw[start : start + g711.FRAME] for start in starts]
         loud = [index for index, frame in enumerate(frames) if g711.is_loud(frame)]
         for index in loud:
-            self._frames.setdefault(frames[index], {}).setdefault(said, Frame(index, index == loud[-1]))
+            self._frames.setdefault(frames[index], {}).setdefault(
+                said, Frame(index, len(frames) - 1 - index, index == loud[-1])
+            )
 
 
 def _files(sounds: Path) -> Iterator[tuple[str, Path]]:
@@ -85,12 +90,14 @@ def _encoded(path: Path) -> bytes:
 
 @dataclass
 class Utterance:
-    """One thing said, from its first to its last frame so far. Times are time.monotonic()."""
+    """One thing said. Times are time.monotonic()."""
 
     may_be: Mapping[str, Frame]
     """By the prompt: the last frame heard of it. More than one while all began with the same words."""
     began: float
+    """When Asterisk began to play it, the silence at its beginning included."""
     until: float
+    """The last frame heard so far that was no silence."""
     frames: int = 1
     ended: bool = False
     """Whether all of it was heard."""
@@ -98,6 +105,11 @@ class Utterance:
     @property
     def said(self) -> str:
         return next(iter(self.may_be))
+
+    @property
+    def over(self) -> float:
+        """When the file was or will have been played."""
+        return self.until + self.may_be[self.said].left * TICK
 
     def goes_on(self, heard: Mapping[str, Frame], at: float) -> bool:
         """Take one more frame, unless it belongs to something else."""
@@ -143,7 +155,9 @@ class Understanding:
             return
         frames = self._language.what(payload)
         if not (self.heard and self.heard[-1].goes_on(frames, at)):
-            self.heard.append(Utterance(frames, at, at))
+            said, first = next(iter(frames.items()))
+            began = at if said == MUSIC else at - first.index * TICK  # the tune goes on where it was
+            self.heard.append(Utterance(frames, began, at))
         self._changes.notify()
 
     def give_up(self) -> None:

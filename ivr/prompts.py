@@ -12,6 +12,7 @@ from importlib.resources import files
 Words = tuple[str, ...]
 _KEY = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _NUMBER = re.compile(r"number:[0-9]{1,9}")
+_SYMBOLS = {"+": "sound:letters/plus", "*": "sound:digits/star", "#": "sound:digits/pound"}
 _DIGITS = re.compile(r"digits:\+?[0-9*#]{1,32}")
 
 
@@ -37,8 +38,8 @@ def load() -> Catalogue:
 
 
 def media(words: Iterable[str], language: str = "en") -> list[str]:
-    """The words as media URIs of ARI, one each, in order. Raise UnknownWord."""
-    return [_uri(word, language) for word in words]
+    """The words as media URIs of ARI, in order. Raise UnknownWord."""
+    return [uri for word in words for uri in _uris(word, language)]
 
 
 def position(place: int) -> Words:
@@ -57,11 +58,11 @@ def missing(words: Iterable[str], catalogue: Catalogue, language: str = "en") ->
     return [word for word in words if ":" not in word and word not in known]
 
 
-def _uri(word: str, language: str) -> str:
+def _uris(word: str, language: str) -> list[str]:
     if _NUMBER.fullmatch(word):
-        return word
-    if _DIGITS.fullmatch(word):  # Asterisk's `digits:` is silent at a plus, its `characters:` says "plus"
-        return word.replace("digits:", "characters:") if "+" in word else word
+        return [word]
+    if _DIGITS.fullmatch(word):  # one by one: Asterisk writes into its log what it could not play to the end
+        return [_SYMBOLS.get(each, f"sound:digits/{each}") for each in word.removeprefix("digits:")]
     if _KEY.fullmatch(word):
-        return f"sound:ringback/{language}/{word}"
+        return [f"sound:ringback/{language}/{word}"]
     raise UnknownWord(repr(word[:40]))

@@ -34,7 +34,7 @@ async def serve(settings: Settings) -> None:
         settings.ari_url.rstrip("/") + "/ari", settings.ari_username, settings.ari_password.get_secret_value()
     )
     try:
-        lease = Lease(pool, settings.shard)
+        lease = Lease(pool, words.APP)
         await lease.take()
         service = Service(settings, pool, ari, Engine(pool, await Clock.of(pool), lease))
         try:

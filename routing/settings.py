@@ -39,7 +39,6 @@ class Settings(BaseSettings):
     http_host: str = "127.0.0.1"
     http_port: int = Field(8080, ge=1, le=65535)
     data_dir: Path | None = None
-    shard: str = Field("ringback-00", pattern=r"^[a-z0-9-]{1,40}$")
     trunk: str = Field("carrier", pattern=r"^[A-Za-z0-9_-]{1,40}$")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     allow_old_asterisk: bool = False

@@ -12,7 +12,6 @@ import structlog
 from routing.events import CallerArrived, Event
 from routing.interaction import Interaction
 
-
 log = structlog.get_logger()
 
 

@@ -14,19 +14,19 @@ from routing.events import DigitPressed, LegAnswered, LegGone, LegRinging, TimeR
 from routing.interaction import Interaction, Stage, Status
 from routing.lifecycle.change import Decision
 from routing.lifecycle.explore import QUEUE, Move, arrival, moves
-from routing.queues import Queue
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "lifecycle.md"
 
 Place = tuple[Status, Stage | None]
 
 
-def _variants() -> Iterator[Queue]:
-    """The settings that lead to moves of their own."""
-    yield QUEUE
-    yield QUEUE.model_copy(update={"dial": QUEUE.dial.model_copy(update={"order": "agent_first"})})
-    yield QUEUE.model_copy(update={"offer": QUEUE.offer.model_copy(update={"accept_mode": "auto"})})
-    yield QUEUE.model_copy(update={"callback": QUEUE.callback.model_copy(update={"on_hangup": "abandon"})})
+def _variants() -> Iterator[Iterator[Move]]:
+    """The settings, and the withheld number, that lead to moves of their own."""
+    yield moves()
+    yield moves(number="anonymous")
+    yield moves(QUEUE.model_copy(update={"dial": QUEUE.dial.model_copy(update={"order": "agent_first"})}))
+    yield moves(QUEUE.model_copy(update={"offer": QUEUE.offer.model_copy(update={"accept_mode": "auto"})}))
+    yield moves(QUEUE.model_copy(update={"callback": QUEUE.callback.model_copy(update={"on_hangup": "abandon"})}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Step:
 def steps() -> tuple[Step, ...]:
     """Every move of every variant that leads somewhere or does something, in the order a life is lived."""
     found = [
-        _step(move, move.decision) for queue in _variants() for move in moves(queue) if move.decision and _tells(move)
+        _step(move, move.decision) for variant in _variants() for move in variant if move.decision and _tells(move)
     ]
     return tuple(sorted(set(found), key=_order))
 

@@ -62,9 +62,9 @@ def arrival(queue: Queue = QUEUE, number: str = "+4915112345678") -> Decision:
     return arrive(UUID(int=7), queue, 1, event, START)
 
 
-def moves(queue: Queue = QUEUE) -> Iterator[Move]:
+def moves(queue: Queue = QUEUE, number: str = "+4915112345678") -> Iterator[Move]:
     """Every move from every state that can be reached from an arriving call."""
-    first = arrival(queue).interaction
+    first = arrival(queue, number).interaction
     seen, todo = {_likeness(first)}, [(first, START)]
     while todo:
         it, now = todo.pop()

@@ -41,6 +41,12 @@ class Home:
         return self.root / "asterisk"
 
     @property
+    def recordings(self) -> Path | None:
+        """The operator's own prompts, `<language>/<key>.wav`, when there are any."""
+        folder = self.root / "recordings"
+        return folder if folder.is_dir() else None
+
+    @property
     def run(self) -> Path:
         """Pid files and what concerns the running processes only."""
         return self.root / "run"

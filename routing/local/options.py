@@ -9,7 +9,6 @@ from routing.local.credentials import Credentials
 from routing.local.home import Home, write_secret
 from routing.local.ports import Ports
 
-SHARD = "ringback-00"
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # compared, not bound
 
 
@@ -63,7 +62,6 @@ def service_environment(options: Options, credentials: Credentials, dsn: str) ->
         "HTTP_HOST": options.bind,
         "HTTP_PORT": str(options.ports.http),
         "DATA_DIR": str(options.data_dir),
-        "SHARD": SHARD,
         "LOG_LEVEL": options.log_level,
     }
     for name, secret in secrets.items():

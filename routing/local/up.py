@@ -9,13 +9,14 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+from dialplan import words
 from routing.local import asterisk_package, postgres_binaries, prompts
 from routing.local.asterisk import AsteriskInstance
 from routing.local.credentials import Credentials, load_or_create
 from routing.local.database import prepare_database
 from routing.local.errors import SetupError
 from routing.local.health import Health
-from routing.local.options import SHARD, Options, service_environment
+from routing.local.options import Options, service_environment
 from routing.local.parts import AsteriskPart, PostgresPart
 from routing.local.ports import require_free
 from routing.local.postgres import Postgres
@@ -60,7 +61,7 @@ class Up:
 
     async def keep(self) -> None:
         """Watch over them for ever."""
-        watchdog = Watchdog(self.options.ari_url, self.credentials.ari, SHARD, self.health)
+        watchdog = Watchdog(self.options.ari_url, self.credentials.ari, words.APP, self.health)
         async with asyncio.TaskGroup() as group:
             for keeper in self._keepers:
                 group.create_task(keeper.run(), name=f"keep-{keeper.part.name}")
@@ -96,7 +97,7 @@ class Up:
     async def _expire_lease(self) -> None:
         from routing.store.shards import expire_lease
 
-        await expire_lease(self.postgres.dsn, SHARD)
+        await expire_lease(self.postgres.dsn, words.APP)
 
 
 def _asterisk(options: Options, credentials: Credentials, say: Callable[[str], None]) -> AsteriskInstance:
@@ -104,7 +105,7 @@ def _asterisk(options: Options, credentials: Credentials, say: Callable[[str], N
     return AsteriskInstance(
         home=options.home.asterisk,
         binary=binary,
-        sounds=options.sounds or prompts.spoken(binary, say),
+        sounds=options.sounds or prompts.spoken(binary, say, options.home.recordings),
         ports=options.ports,
         ari=credentials.ari,
         ami=credentials.ami,

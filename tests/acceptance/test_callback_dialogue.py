@@ -128,12 +128,13 @@ async def test_digits_before_the_read_back_has_ended_neither_confirm_nor_are_wro
     await call.hear(READ_BACK)
     await call.dtmf("1")
     await call.dtmf("777")
-    await call.hear(TONES["digits:4"])
     heard = await call.hear_any({KEYS, INVALID, BOOKED}, 8)
     assert heard.frequency == KEYS, "the read-back went on"
     await call.hear(MUSIC)
     it = await line.stage.interaction(caller.number)
     assert (it["status"], it["stage"], it["promised_at"]) == ("bot", "confirm", None)
+    tries = await line.stage.sql.fetchval("SELECT waiting ->> 'tries' FROM interactions WHERE id = $1", it["id"])
+    assert tries == "0"
     await call.dtmf("1")
     await call.hear(BOOKED)
     await line.stage.when(caller.number, status="open", subtype="callback")

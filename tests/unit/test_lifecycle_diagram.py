@@ -35,8 +35,8 @@ def test_every_deadline_has_a_row() -> None:
 
 
 def test_a_row_for_several_keys_names_all_of_them() -> None:
-    row = next(line for line in diagram.table(steps()).splitlines() if line.startswith("| bot / number_entry"))
-    assert "`DigitPressed(#, 1, 2, 5, 9)`" in row
+    rows = [line for line in diagram.table(steps()).splitlines() if line.startswith("| bot / number_entry")]
+    assert any("`DigitPressed(#, 1, 2, 5, 9)`" in row for row in rows)
 
 
 def test_every_test_the_document_names_is_there() -> None:

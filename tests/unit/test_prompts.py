@@ -13,8 +13,9 @@ def test_words_become_media_that_asterisk_plays() -> None:
     said = ("confirm-number", "digits:+4915", "digits:600", "number:12", "confirm-keys")
     assert media(said) == [
         "sound:ringback/en/confirm-number",
-        "characters:+4915",
-        "digits:600",
+        "sound:letters/plus",
+        *(f"sound:digits/{each}" for each in "4915"),
+        *(f"sound:digits/{each}" for each in "600"),
         "number:12",
         "sound:ringback/en/confirm-keys",
     ]

@@ -19,7 +19,6 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_defaults_need_the_two_passwords_only() -> None:
     settings = load()
-    assert settings.shard == "ringback-00"
     assert settings.trunk == "carrier"
     assert settings.http_port == 8080
     assert settings.ari_password.get_secret_value() == "ari-secret"
