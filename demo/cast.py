@@ -30,7 +30,7 @@ SETTINGS: dict[str, Any] = {
 
 AGENT_TONE, CUSTOMER_TONE = 350, 450
 """What they "say", in hertz."""
-_NUMBERS = "+4917139200"  # kept free for film and television by Germany's regulator: never anybody's
+_NUMBERS = "+4930231250"  # (0)30 23125 000-999 is kept free for film and print (Bundesnetzagentur 148/2021)
 
 
 class Customer:

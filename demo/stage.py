@@ -156,7 +156,7 @@ async def open_stage(
     """Start everything on free ports; stop all of it at the end. Raises AssertionError with the log when it fails."""
     with reserved() as ports:
         log = log or data_dir / "up.log"
-        data_dir.mkdir(parents=True, exist_ok=True)
+        _make_folder(data_dir)
         up = await _start(data_dir, ports, sounds, seed, log)
         try:
             await _ready(up, ports, log)
@@ -164,6 +164,14 @@ async def open_stage(
                 yield stage
         finally:
             await _stop(up)
+
+
+def _make_folder(data_dir: Path) -> None:
+    data_dir.mkdir(parents=True, exist_ok=True)
+
+
+def _end_of(log: Path) -> str:
+    return log.read_text(errors="replace")[-3000:]
 
 
 async def _start(
@@ -188,7 +196,7 @@ async def _ready(up: asyncio.subprocess.Process, ports: Ports, log: Path) -> Non
                     if response.status == 200:
                         return
             await asyncio.sleep(0.05)
-    raise AssertionError(f"Ringback did not become ready; its log ends:\n{log.read_text()[-3000:]}")
+    raise AssertionError(f"Ringback did not become ready; its log ends:\n{_end_of(log)}")
 
 
 @contextlib.asynccontextmanager
@@ -200,14 +208,17 @@ async def _connected(data_dir: Path, ports: Ports, up: asyncio.subprocess.Proces
     sql = await asyncpg.connect(Postgres(Home(data_dir).postgres, Path()).dsn)
     carrier = Carrier("127.0.0.1", ports.carrier, asterisk=("127.0.0.1", ports.sip))
     try:
-        async with Api(f"http://127.0.0.1:{ports.http}", token) as api, carrier:
-            async with Stage(data_dir, ports, api, carrier, sql, up, log) as stage:
-                watching = asyncio.create_task(stage.watch(), name="live stream")
-                try:
-                    yield stage
-                finally:
-                    watching.cancel()
-                    await asyncio.gather(watching, return_exceptions=True)
+        async with (
+            Api(f"http://127.0.0.1:{ports.http}", token) as api,
+            carrier,
+            Stage(data_dir, ports, api, carrier, sql, up, log) as stage,
+        ):
+            watching = asyncio.create_task(stage.watch(), name="live stream")
+            try:
+                yield stage
+            finally:
+                watching.cancel()
+                await asyncio.gather(watching, return_exceptions=True)
     finally:
         await sql.close()
 

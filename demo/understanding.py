@@ -26,7 +26,7 @@ _SMALLEST_TALE = 3
 
 
 def _ulaw(sample: int) -> int:
-    """As Asterisk encodes: every value is cut off, not rounded, and -1 is a zero (main/ulaw.c, measured)."""
+    """As Asterisk encodes: every value is cut off, not rounded, and -1 is a zero (measured on 22.10.1)."""
     magnitude = min(sample if sample >= 0 else ~sample, 32635) + 132
     exponent = magnitude.bit_length() - 8
     return ~((0x80 if sample < 0 else 0) | exponent << 4 | magnitude >> exponent + 3 & 0x0F) & 0xFF

@@ -1,5 +1,6 @@
 """`ringback up` at the terminal: says when it is ready and where things are."""
 
+import asyncio
 from collections.abc import Callable
 
 from routing.local.options import Options
@@ -9,10 +10,20 @@ from routing.local.up import Up, running
 async def run(options: Options, say: Callable[[str], None]) -> None:
     """Until cancelled."""
     async with running(options, say) as up:
-        await up.health.ready.wait()
-        for line in _ready_lines(up):
-            say(line)
+        if await _gets_ready(up):
+            for line in _ready_lines(up):
+                say(line)
         await up.kept()
+
+
+async def _gets_ready(up: Up) -> bool:
+    """False when the watching ended first, which `kept()` then explains."""
+    ready = asyncio.create_task(up.health.ready.wait(), name="ready")
+    try:
+        await asyncio.wait([ready, *([up.keeping] if up.keeping else [])], return_when=asyncio.FIRST_COMPLETED)
+        return ready.done()
+    finally:
+        ready.cancel()
 
 
 def _ready_lines(up: Up) -> list[str]:
