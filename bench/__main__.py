@@ -17,25 +17,28 @@ SAMPLES = 200
 WARM_UP = 10
 
 
-async def run(samples: int) -> int:
+def main(samples: int) -> int:
     with tempfile.TemporaryDirectory(prefix="rb-bench-", dir="/tmp") as folder:
         home = Path(folder)
-        home.chmod(0o755)
-        async with open_stage(home / "data", sounds=prompts.tones(home / "tones")) as stage:
-            scene = await Scene.set(stage, 2 * (samples + WARM_UP) + 2)
-            async with bare.floor(stage) as floor:
-                service = await Wire.open(stage.ports.http, await scene.token())
-                measures = await _measure(scene, service, floor, samples)
-                service.close()
-                return await report.tell(stage, measures)
+        home.chmod(0o755)  # Asterisk's and Postgres' accounts must get through
+        return asyncio.run(_run(home, samples))
+
+
+async def _run(home: Path, samples: int) -> int:
+    async with open_stage(home / "data", sounds=prompts.tones(home / "tones")) as stage:
+        scene = await Scene.set(stage, 2 * (samples + WARM_UP) + 2)
+        async with bare.floor(stage) as floor:
+            service = await Wire.open(stage.ports.http, await scene.token())
+            measures = await _measure(scene, service, floor, samples)
+            service.close()
+            return await report.tell(stage, measures)
 
 
 async def _measure(scene: Scene, service: Wire, floor: Wire, samples: int) -> Measures:
     measures = Measures(scene, service, floor)
     for _ in range(WARM_UP):
         await measures.round()
-    measures.samples.clear()
-    measures.windows.clear()
+    measures.forget()
     started = time.monotonic()
     for n in range(1, samples + 1):
         await measures.round()
@@ -45,4 +48,4 @@ async def _measure(scene: Scene, service: Wire, floor: Wire, samples: int) -> Me
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(run(int(sys.argv[1]) if len(sys.argv) > 1 else SAMPLES)))
+    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else SAMPLES))

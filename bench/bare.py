@@ -5,6 +5,7 @@ import contextlib
 import json
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 from bench.wire import Wire
 from demo.stage import Stage
@@ -15,18 +16,18 @@ from routing.local.postgres import Postgres
 @contextlib.asynccontextmanager
 async def floor(stage: Stage) -> AsyncIterator[Wire]:
     """The floor's HTTP connection, while the body runs."""
-    from pathlib import Path
-
-    login = stage.credentials["ari"]
-    told = {"dsn": Postgres(Home(stage.data_dir).postgres, Path()).dsn, "ari": f"http://127.0.0.1:{stage.ports.ari}/ari"}
+    dsn = Postgres(Home(stage.data_dir).postgres, Path()).dsn
+    told = {"dsn": dsn, "ari": f"http://127.0.0.1:{stage.ports.ari}/ari", **stage.credentials["ari"]}
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", "bench.floor", stdin=pipe, stdout=pipe)
     assert process.stdin and process.stdout
     try:
-        process.stdin.write(json.dumps({**told, **login}).encode() + b"\n")
+        process.stdin.write(json.dumps(told).encode() + b"\n")
         async with asyncio.timeout(15):
             port = int(await process.stdout.readline())
-        yield await Wire.open(port)
+        wire = await Wire.open(port)
+        yield wire
+        wire.close()
     finally:
         process.stdin.close()
         with contextlib.suppress(TimeoutError):

@@ -9,6 +9,7 @@ import json
 import logging
 import sys
 import time
+from collections.abc import Coroutine
 from uuid import uuid4
 
 import asyncpg
@@ -71,8 +72,8 @@ class Floor:
                 case _:
                     pass
 
-    def _spawn(self, work: "asyncio.Future[None] | object") -> None:
-        task = asyncio.ensure_future(work)  # type: ignore[call-overload]
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -111,8 +112,10 @@ async def main() -> None:
         floor = Floor(ari, await sql.prepare(INSERT))
         connection = AriConnection(ari, APP)
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(each) for each in (connection.run(), floor.listen(connection), ari.keep_warm())]
-            while not connection.connected:
+            tasks = [
+                group.create_task(each) for each in (connection.run(), floor.listen(connection), ari.keep_warm())
+            ]
+            while not connection.connected:  # noqa: ASYNC110  # only at the start
                 await asyncio.sleep(0.01)
             print(await serve(floor), flush=True)
             await asyncio.to_thread(sys.stdin.read)  # until the bench ends

@@ -2,10 +2,10 @@
 
 import asyncio
 import subprocess
-from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+from bench.floor import APP, INBOUND
 from demo.sip import policy
 from demo.sip.carrier import Phone
 from demo.stage import Stage, Worker
@@ -28,8 +28,8 @@ SETTINGS: dict[str, Any] = {
 # The row the service itself stored for a caller who pressed 2, again for as many customers.
 _MANY = """
 INSERT INTO interactions
-SELECT (jsonb_populate_record(i, jsonb_build_object('id', gen_random_uuid(), 'number', $2 || lpad(n::text, 6, '0')))).*
-  FROM interactions i, generate_series(1, $3::int) n WHERE i.id = $1
+SELECT (jsonb_populate_record(i, jsonb_build_object('id', gen_random_uuid(), 'number', '+49152' || 100000 + n))).*
+  FROM interactions i, generate_series(1, $2) n WHERE i.id = $1
 """
 
 _OFFERED = """
@@ -38,21 +38,12 @@ SELECT i.id, i.number FROM interactions i JOIN legs l ON l.interaction = i.id AN
 """
 
 
-async def until(holds: Callable[[], Any], what: str, within: float = 10.0) -> Any:
-    """The first result that is true."""
-    loop = asyncio.get_running_loop()
-    end = loop.time() + within
-    while not (result := await holds()):
-        assert loop.time() < end, f"not within {within} s: {what}"
-        await asyncio.sleep(0.005)
-    return result
-
-
 class Scene:
     """Use `await Scene.set(...)`."""
 
     def __init__(self, stage: Stage, agent: Worker, spare: Worker) -> None:
-        self.stage, self.agent, self.spare = stage, agent, spare
+        self.stage = stage
+        self.agent, self.spare = agent, spare
 
     @classmethod
     async def set(cls, stage: Stage, callbacks: int) -> "Scene":
@@ -75,13 +66,10 @@ class Scene:
 
     async def offered(self) -> tuple[UUID, str]:
         """The interaction the agent's phone rings for, as the service knows, and its number."""
-        row = await until(lambda: self.stage.sql.fetchrow(_OFFERED, self.agent.id), "an offer rings")
+        async with asyncio.timeout(10):
+            while not (row := await self.stage.sql.fetchrow(_OFFERED, self.agent.id)):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)  # the stream would tell, too, but keep the service busy
         return row["id"], row["number"]
-
-    async def quiet(self) -> None:
-        """Everything that a sample led to has happened: the next offer rings, other calls are gone."""
-        await self.offered()
-        await asyncio.sleep(0.05)
 
     async def _line_up(self, callbacks: int) -> None:
         caller = self.stage.carrier.phone("+4915100000001")
@@ -91,13 +79,11 @@ class Scene:
         await call.hear(TONES["confirm-number"])
         await call.hangup()  # the key was the request
         made = await self.stage.when(caller.number, status="open", subtype="callback")
-        await self.stage.sql.execute(_MANY, UUID(made["id"]), "+49152", callbacks)
+        await self.stage.sql.execute(_MANY, UUID(made["id"]), callbacks)
 
 
 def _extensions(stage: Stage) -> None:
-    """On the same Asterisk: one that only answers, one that only enters the floor's application."""
-    from bench.floor import APP, INBOUND
-
+    """On the same Asterisk: a number that is only answered, and one that only enters the floor's application."""
     lines = {PLAIN: ("Answer()", "Wait(10)"), BARE: (f"Stasis({APP},{INBOUND})",)}
     binary = asterisk_package.find_or_install(lambda _: None)
     remote = [*binary.argv, "-C", str(stage.data_dir / "asterisk/etc/asterisk.conf"), "-rx"]

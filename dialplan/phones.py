@@ -6,6 +6,7 @@ already is ours, as nobody else chooses such ids.
 
 import asyncio
 import math
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 
 import structlog
@@ -40,6 +41,8 @@ STARTED_WITHIN = 2.0
 """Seconds a channel we created has to enter our application: dialling it earlier is refused (facts, trap 4)."""
 
 Hear = Callable[[str, NetworkEvent], None]
+SetUp = tuple[float, float]
+"""Seconds it took until Asterisk had made a channel, and then until that was in our application."""
 
 
 class AsteriskPhones:
@@ -50,7 +53,7 @@ class AsteriskPhones:
         self._hear = hear
         self._trunk = trunk
         self._starting: dict[str, asyncio.Future[None]] = {}
-        self._reserved: dict[str, asyncio.Task[bool]] = {}
+        self._reserved: dict[str, asyncio.Task[SetUp]] = {}
 
     def started(self, leg: str) -> None:
         """A channel we created has entered our application."""
@@ -96,7 +99,7 @@ class AsteriskPhones:
                 await self._ari.bridges.destroy(bridge)
             case HangUp(leg):
                 if reserved := self._reserved.pop(leg, None):
-                    await asyncio.wait([reserved])
+                    await asyncio.gather(reserved, return_exceptions=True)
                 await channels.hangup(leg, reason="normal")
 
     async def _say(self, say: Say) -> None:
@@ -136,16 +139,15 @@ class AsteriskPhones:
         create = self._create(ring.leg, f"PJSIP/{ring.agent}", variables)
         await self._call_out(ring.leg, create, ring.timeout)
 
-    async def reserve(self, call: DialCustomer) -> None:
-        """Create the customer's channel: no INVITE leaves before `perform` dials it."""
+    def reserve(self, call: DialCustomer) -> None:
+        """Begin to create the customer's channel: no INVITE leaves before `perform` dials it."""
         self._reserved[call.leg] = asyncio.create_task(self._create_customer(call), name="reserve")
-        await asyncio.wait([self._reserved[call.leg]])
 
     async def _dial_customer(self, call: DialCustomer) -> None:
         create = self._reserved.pop(call.leg, None) or self._create_customer(call)
         await self._call_out(call.leg, create, call.timeout)
 
-    def _create_customer(self, call: DialCustomer) -> Coroutine[object, object, bool]:
+    def _create_customer(self, call: DialCustomer) -> Coroutine[object, object, SetUp]:
         variables = {
             "CONNECTEDLINE(num)": call.caller_id,
             "CONNECTEDLINE(name)": "",
@@ -153,25 +155,30 @@ class AsteriskPhones:
         }
         return self._create(call.leg, words.dial_string(call.number, self._trunk), variables)
 
-    async def _create(self, leg: str, endpoint: str, variables: dict[str, str]) -> bool:
-        """Whether the channel is new. It is in our application when this returns."""
+    async def _create(self, leg: str, endpoint: str, variables: dict[str, str]) -> SetUp:
+        """The channel is in our application when this returns."""
+        asked = time.monotonic()
         waiter = self._starting.setdefault(leg, asyncio.get_running_loop().create_future())
         try:
             request = self._ari.channels.create(
                 endpoint=endpoint, app=words.APP, app_args=words.LEG, channel_id=leg, variables=variables
             )
             made = await self._ari.create_or_adopt(leg, request)
+            created = time.monotonic()
             if made.created:
                 async with asyncio.timeout(STARTED_WITHIN):
                     await waiter
-            return made.created
+            return created - asked, time.monotonic() - created
         finally:
             self._starting.pop(leg, None)
 
-    async def _call_out(self, leg: str, create: Awaitable[bool], seconds: float) -> None:
+    async def _call_out(self, leg: str, create: Awaitable[SetUp], seconds: float) -> None:
         try:
-            await create
+            created, started = await create
+            asked = time.monotonic()
             await self._ari.channels.dial(leg, timeout=math.ceil(seconds))
+            took = {"create": created, "start": started, "dial": time.monotonic() - asked}
+            log.info("dialled", leg=leg, **{part: round(1000 * each, 2) for part, each in took.items()})
         except AriConflict:
             log.info("dialled already", leg=leg)
         except AriUnavailable as error:

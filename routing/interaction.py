@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 from uuid import UUID, uuid5
 
 BRIDGE = "bridge-"
@@ -146,7 +146,7 @@ class Waiting:
     said: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, for the sake of `changed`
 class Interaction:
     """See the module's docstring. `front` puts it before everyone else of its line; `excluded` maps agents to the
     time until which they are not offered it again."""
@@ -183,6 +183,13 @@ class Interaction:
     lines: int = 0  # of its feed
     legs: tuple[Leg, ...] = ()
     attempts: tuple[Attempt, ...] = ()
+
+    def changed(self, **fields: Any) -> Self:
+        """What `dataclasses.replace` makes, in a tenth of its time: a decision makes a dozen of them."""
+        assert fields.keys() <= vars(self).keys()
+        other = object.__new__(type(self))
+        vars(other).update(vars(self), **fields)
+        return other
 
     def leg(self, role: Role) -> Leg | None:
         """The live leg of that role."""

@@ -10,7 +10,7 @@ from routing.store import tokens
 from routing.store.database import Pool
 from routing.store.tokens import Identity
 
-REMEMBERED = 3.0
+REMEMBERED = 30.0
 """Seconds after which a token revoked elsewhere stops working here. Those revoked here stop at once."""
 _MOST = 10_000
 

@@ -2,6 +2,7 @@
 a while when Postgres does not answer. What it returns is durable."""
 
 import asyncio
+import time
 from dataclasses import dataclass, replace
 
 from routing.effects import DialCustomer, HangUp
@@ -46,7 +47,7 @@ class Decider:
                 before = box.interaction or await interactions.load(self._pool, box.id)
                 if before.version == unsure + 1:  # it was stored after all, but not acted upon
                     event, unsure = ServiceRestarted(), -1
-                return await self._once(box, before, event)
+                return await self._once(box, letter, before, event)
             except DuplicateCallback:
                 event = DuplicateFound("")
             except Conflict:
@@ -62,13 +63,15 @@ class Decider:
                 await asyncio.sleep(pause)
                 pause = min(LONGEST_PAUSE, pause * 2)
 
-    async def _once(self, box: Mailbox, before: Interaction, event: Event) -> Stored:
+    async def _once(self, box: Mailbox, letter: Letter, before: Interaction, event: Event) -> Stored:
         box.interaction = before
         queue = await self._queues.version(before.queue, before.queue_version)
         decision = decide(before, queue, event, self._clock.now())
         if decision.ignored or (decision.interaction == before and not decision.effects):
             return Stored(before, decision, None)
+        letter.decided = time.monotonic()
         cursor = await self._save(before, decision)
+        letter.saved = time.monotonic()
         box.interaction = replace(decision.interaction, version=before.version + 1)
         return Stored(before, replace(decision, interaction=box.interaction), cursor)
 
@@ -77,16 +80,13 @@ class Decider:
         call = next((each for each in decision.effects if isinstance(each, DialCustomer)), None)
         if call is None or not self._lease.valid:
             return await self._write(before, decision)
-        reserving = asyncio.create_task(self._phones.reserve(call), name="reserve")
+        self._phones.reserve(call)
         try:
             return await self._write(before, decision)
         except BaseException:
-            await asyncio.wait([reserving])
             if before.leg_with(call.leg) is None:
                 await self._phones.perform(HangUp(call.leg))
             raise
-        finally:
-            await asyncio.wait([reserving])
 
     async def _write(self, before: Interaction, decision: Decision) -> int:
         return await interactions.save(self._pool, self._lease.ownership, before, decision, self._clock.now())

@@ -32,6 +32,9 @@ from routing.store.database import Pool
 
 log = structlog.get_logger()
 
+NEWS_WITHIN = 0.05
+"""Seconds that those who wait for news may have to wait while Asterisk is told what to do."""
+
 MOST_CONFLICTS = 5
 
 
@@ -193,26 +196,33 @@ class Engine:
 
     async def _happen(self, box: Mailbox, letter: Letter, event: Event) -> None:
         stored = await self._decider.decide(box, letter, event)
-        letter.reply(stored.decision.interaction)
         if stored.cursor is None:
             if isinstance(event, TimeReached):  # a timer can fire a moment too early
                 self._timers.set(box.id, stored.before.wake_at)
             metrics.EVENTS_IGNORED.labels(event=type(event).__name__).inc()
+            letter.reply(stored.decision.interaction)
             return
-        self._after_commit(stored.before, stored.decision, stored.cursor, letter)
-        await self._actor.perform_all(box.id, stored.decision.effects, letter.posted)
+        await self._follow(stored.before, stored.decision, stored.cursor, letter)
 
-    def _after_commit(self, before: Interaction | None, decision: Decision, cursor: int, letter: Letter) -> None:
+    async def _follow(self, before: Interaction | None, decision: Decision, cursor: int, letter: Letter) -> None:
+        """Act upon what was stored, then tell of it: the customer's INVITE does not wait for anybody's news."""
         it = decision.interaction
+        self._keep_track(before, it)
+        acting = asyncio.ensure_future(self._actor.perform_all(it.id, decision.effects, letter.posted))
+        await asyncio.wait([acting], timeout=NEWS_WITHIN)
+        letter.reply(it)
+        self._log(before, decision, letter)
+        self._notify(InteractionChanged(before, it, decision.feed, cursor))
+        self._notify_agents(before, it)
+        self._stir(before, it)
+        await acting
+
+    def _keep_track(self, before: Interaction | None, it: Interaction) -> None:
         for leg in before.legs if before else ():
             if it.leg_with(leg.id) is None:
                 self._legs.pop(leg.id, None)
         self._legs.update({leg.id: it.id for leg in it.legs})
         self._timers.set(it.id, it.wake_at)
-        self._log(before, decision, letter)
-        self._notify(InteractionChanged(before, it, decision.feed, cursor))
-        self._notify_agents(before, it)
-        self._stir(before, it)
 
     def _stir(self, before: Interaction | None, it: Interaction) -> None:
         """The line or the agents who are free have changed."""
@@ -236,7 +246,9 @@ class Engine:
             before=_where(before),
             after=_where(decision.interaction),
             effects=[type(each).__name__ for each in decision.effects],
-            ms=round((time.monotonic() - letter.posted) * 1000, 2),
+            decided=letter.ms(letter.decided),
+            saved=letter.ms(letter.saved),
+            ms=letter.ms(time.monotonic()),
         )
         metrics.observe(before, decision)
 
@@ -253,15 +265,16 @@ class Engine:
             queue, version = found
             now = self.clock.now()
             decision = arrive(box.id, queue, version, event, now)
+            letter.decided = time.monotonic()
             cursor = await interactions.create(self.pool, self.lease.ownership, decision, now)
         except (Unavailable, Conflict):
             self._legs.pop(event.leg, None)
             await self._phones.perform(SendBack(event.leg))
             raise
+        letter.saved = time.monotonic()
         box.interaction = replace(decision.interaction, version=1)
         decision = replace(decision, interaction=box.interaction)
-        self._after_commit(None, decision, cursor, letter)
-        await self._actor.perform_all(box.id, decision.effects, letter.posted)
+        await self._follow(None, decision, cursor, letter)
 
     # Memory
 

@@ -17,11 +17,20 @@ log = structlog.get_logger()
 
 @dataclass(slots=True)
 class Letter:
-    """An event and, when somebody waits for what became of it, the place for the answer."""
+    """An event and, when somebody waits for what became of it, the place for the answer.
+
+    `posted`, `decided` and `saved` are when that was, in monotonic seconds.
+    """
 
     event: Event | CallerArrived
     answer: "asyncio.Future[Interaction] | None" = None
     posted: float = field(default_factory=time.monotonic)
+    decided: float = 0.0
+    saved: float = 0.0
+
+    def ms(self, at: float) -> float:
+        """Milliseconds since it was posted."""
+        return round((at - self.posted) * 1000, 2)
 
     def reply(self, it: Interaction) -> None:
         if self.answer and not self.answer.done():

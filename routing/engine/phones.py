@@ -14,8 +14,9 @@ class Phones(Protocol):
     async def perform(self, effect: Effect) -> None:
         """Carry out one effect. What is refused comes back as the matching event, never as an exception."""
 
-    async def reserve(self, call: DialCustomer) -> None:
-        """Set up the customer's leg without placing the call, while the decision is still being stored."""
+    def reserve(self, call: DialCustomer) -> None:
+        """Begin to set up the customer's leg, while the decision is still being stored. `perform` of the call then
+        places it, of HangUp clears it away."""
 
     async def provision(self, agent: str, ha1: str) -> None:
         """Make the agent's SIP account live. Raises Unavailable."""

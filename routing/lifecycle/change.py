@@ -66,7 +66,7 @@ class Change:
         self._ignored = True
 
     def set(self, **fields: Any) -> None:
-        self.it = replace(self.it, **fields)
+        self.it = self.it.changed(**fields)
 
     def tell(self, event: str, actor: str | None = None, **data: Any) -> None:
         self._feed.append(FeedLine(event, actor or self.actor, data))

@@ -46,8 +46,13 @@ async def connect(dsn: str, *, size: int = 10) -> Pool:
             max_size=size,
             command_timeout=STATEMENT_TIMEOUT,
             init=_prepare,
+            reset=_leave_as_is,
             max_inactive_connection_lifetime=0,
         )
+
+
+async def _leave_as_is(_: Any) -> None:
+    """We set no session state, so none is reset: that would be a second round trip after every statement."""
 
 
 async def _prepare(connection: Any) -> None:

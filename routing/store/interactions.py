@@ -5,7 +5,7 @@ agent's work and the feed in the same transaction; being one statement, it is on
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -191,22 +191,26 @@ def _values(it: Interaction) -> Iterable[Any]:
     plain = {name: getattr(it, name) for name in _FIELDS if name not in ("wake_at", "desk", "waiting")}
     plain["version"] = it.version + 1
     plain["wake_at"] = it.wake_at
-    plain["desk"] = asdict(it.desk)
-    plain["waiting"] = asdict(it.waiting)
+    plain["desk"] = it.desk
+    plain["waiting"] = it.waiting
     return (plain[name] for name in _FIELDS)
 
 
 def _legs(before: Interaction | None, after: Interaction, now: datetime) -> list[dict[str, Any]]:
     known = {leg.id: leg for leg in (before.legs if before else ())}
     kept = {leg.id for leg in after.legs}
-    changed = [{**asdict(leg), "ended_at": None} for leg in after.legs if known.get(leg.id) != leg]
-    ended = [{**asdict(leg), "ended_at": now} for leg in known.values() if leg.id not in kept]
+    changed = [_leg_row(leg, None) for leg in after.legs if known.get(leg.id) != leg]
+    ended = [_leg_row(leg, now) for leg in known.values() if leg.id not in kept]
     return ended + changed
 
 
-def _attempts(before: Interaction | None, after: Interaction) -> list[dict[str, Any]]:
+def _leg_row(leg: Leg, ended_at: datetime | None) -> dict[str, Any]:
+    return {"id": leg.id, "role": leg.role, "party": leg.party, "state": leg.state, "ended_at": ended_at}
+
+
+def _attempts(before: Interaction | None, after: Interaction) -> list[Attempt]:
     known = before.attempts if before else ()
-    return [asdict(each) for each in after.attempts if each not in known]
+    return [each for each in after.attempts if each not in known]
 
 
 def _feed(decision: Decision) -> list[dict[str, Any]]:

@@ -1,11 +1,13 @@
 """What the acceptance tests of the agents' side share: callbacks by the dozen, talks, refusals."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -111,9 +113,23 @@ async def kill(stage: Stage, part: str = "service") -> float:
     pid, at = stage.pid(part), time.monotonic()
     os.kill(pid, signal.SIGKILL)
     async with asyncio.timeout(20), aiohttp.ClientSession() as session:
-        while not (stage.pid(part) != pid and await _is_ready(stage, session)):  # noqa: ASYNC110
+        while stage.pid(part) == pid or not await _is_ready(stage, session):  # noqa: ASYNC110
             await asyncio.sleep(0.01)  # a process that starts tells us nothing
     return time.monotonic() - at
+
+
+async def stands_by(stage: Stage) -> None:
+    """Until a successor of the service waits: one killed before that counts as one that does not work."""
+    wanted = {"--standby", str(stage.data_dir)}
+    async with asyncio.timeout(20):
+        while not any(wanted <= set(words) for words in _command_lines()):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+def _command_lines() -> Iterator[list[str]]:
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # ended meanwhile
+            yield entry.read_text(errors="replace").split("\0")
 
 
 async def _is_ready(stage: Stage, session: aiohttp.ClientSession) -> bool:

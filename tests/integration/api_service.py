@@ -31,7 +31,7 @@ class SilentPhones:
     async def perform(self, effect: Effect) -> None:
         self.asked.append(effect)
 
-    async def reserve(self, call: DialCustomer) -> None:
+    def reserve(self, call: DialCustomer) -> None:
         pass
 
     async def provision(self, agent: str, ha1: str) -> None:

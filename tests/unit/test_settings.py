@@ -39,9 +39,7 @@ def test_the_file_may_be_named_by_the_environment(tmp_path: Path, monkeypatch: p
     assert load().log_level == "debug"
 
 
-def test_a_secret_may_be_in_a_file_named_by_the_environment(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_secret_may_be_in_a_file_named_by_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "ari").write_text("from-a-file\n")
     monkeypatch.delenv("RINGBACK_ARI_PASSWORD")
     monkeypatch.setenv("RINGBACK_ARI_PASSWORD_FILE", str(tmp_path / "ari"))
@@ -75,9 +73,7 @@ def test_secrets_do_not_show_and_settings_do_not_change() -> None:
         ("RINGBACK_CONFIG", "/nowhere/x.toml", "cannot read /nowhere/x.toml: No such file or directory"),
     ],
 )
-def test_a_wrong_variable_is_named(
-    variable: str, value: str, message: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_wrong_variable_is_named(variable: str, value: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(variable, value)
     with pytest.raises(SettingsError) as raised:
         load()
