@@ -1,4 +1,4 @@
-"""Saving decisions: compare-and-set, the shard's epoch, the invariants in the schema, and the feed beside every change."""
+"""Saving decisions: compare-and-set, the shard's epoch, invariants in the schema, the feed beside every change."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta

@@ -92,7 +92,7 @@ def test_a_customer_is_dialled_only_with_a_new_attempt_and_an_agents_phone_known
 
 
 def test_no_leg_is_rung_twice_by_new_ids(made: list[Move]) -> None:
-    for before, after, move in changed(made):
+    for _, after, move in changed(made):
         rung = [each for each in (move.decision.effects if move.decision else ()) if isinstance(each, RingAgent)]
         assert len(rung) <= 1
         assert len(after.legs) == len({leg.role for leg in after.legs})

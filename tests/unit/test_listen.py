@@ -4,9 +4,9 @@ import msgspec
 import pytest
 
 from dialplan import words
+from dialplan.ari.connection import Snapshot
 from dialplan.ari.events import EventDecoder
 from dialplan.ari.models import Application, Channel
-from dialplan.ari.connection import Snapshot
 from dialplan.listen import alive, arrival, event
 from routing.engine.phones import ChannelState
 from routing.events import CallerArrived, DigitPressed, LegAnswered, LegGone, LegRinging, SayFinished
