@@ -40,6 +40,7 @@ class Hears(Protocol):
     def arrive(self, event: CallerArrived) -> None: ...
     def knows(self, leg: str) -> bool: ...
     async def reconcile(self, alive: Alive) -> None: ...
+    async def end_orphan(self, leg: str) -> None: ...
 
 
 class Listener:
@@ -70,7 +71,7 @@ class Listener:
             case Disconnected():
                 self.ready = False
             case models.StasisStart(args=args, channel=channel):
-                self._entered(args, channel)
+                await self._entered(args, channel)
             case _:
                 if news := event(item):
                     self._engine.hear(news[0], news[1])
@@ -87,9 +88,10 @@ class Listener:
         self.ready = True
         self._on_contact()
 
-    def _entered(self, args: list[str], channel: models.Channel) -> None:
+    async def _entered(self, args: list[str], channel: models.Channel) -> None:
         if made_by_us(channel.id):
             self._on_started(channel.id)
+            await self._engine.end_orphan(channel.id)
         elif self._engine.knows(channel.id):
             self._engine.hear(channel.id, CallerReturned(channel.id))
         elif caller := arrival(args, channel):

@@ -60,6 +60,10 @@ class AsteriskPhones:
         if (waiter := self._starting.get(leg)) and not waiter.done():
             waiter.set_result(None)
 
+    def expects(self, leg: str) -> bool:
+        """Whether this leg is just being set up."""
+        return leg in self._starting or leg in self._reserved
+
     async def perform(self, effect: Effect) -> None:
         """Never raises for what the other side does; a refusal comes back as an event."""
         try:
@@ -130,8 +134,8 @@ class AsteriskPhones:
 
     async def _ring_agent(self, ring: RingAgent) -> None:
         variables = {
-            "CONNECTEDLINE(num)": ring.caller_id,
-            "CONNECTEDLINE(name)": "Ringback",
+            words.FROM_NUMBER: ring.caller_id,
+            words.FROM_NAME: "Ringback",
             words.INTERACTION_ID: ring.interaction,
         }
         if ring.auto_answer:
@@ -149,8 +153,8 @@ class AsteriskPhones:
 
     def _create_customer(self, call: DialCustomer) -> Coroutine[object, object, SetUp]:
         variables = {
-            "CONNECTEDLINE(num)": call.caller_id,
-            "CONNECTEDLINE(name)": "",
+            words.FROM_NUMBER: call.caller_id,
+            words.FROM_NAME: "",
             words.INTERACTION_ID: call.interaction,
         }
         return self._create(call.leg, words.dial_string(call.number, self._trunk), variables)
@@ -183,12 +187,15 @@ class AsteriskPhones:
             log.info("dialled already", leg=leg)
         except AriUnavailable as error:
             self._not_placed(leg, error, refused=not error.sent)
-        except (AriError, TimeoutError) as error:
+        except TimeoutError as error:
+            self._not_placed(leg, error, refused=False)
+        except AriError as error:
             self._not_placed(leg, error, refused=True)
 
     def _not_placed(self, leg: str, error: Exception, *, refused: bool) -> None:
+        """As far as we know; should the leg be there all the same, the core has it hung up."""
         log.warning("call not placed", leg=leg, error=str(error))
-        self._hear(leg, LegGone(leg, refused=refused))
+        self._hear(leg, LegGone(leg, refused=refused, certain=False))
 
     # Agents' accounts
 

@@ -51,11 +51,16 @@ class LegAnswered:
 
 @dataclass(frozen=True, slots=True)
 class LegGone:
-    """The channel ended, or never was. `sip_cause` is the final SIP status where one is known."""
+    """The channel ended, or never was. `sip_cause` is the final SIP status where one is known.
+
+    `refused`: Asterisk did not place the call. Not `certain`: nobody saw it end, it is only missing or unanswered
+    for; should it be there all the same, it has to be hung up.
+    """
 
     leg: str
     sip_cause: int | None = None
-    refused: bool = False  # Asterisk never placed the call
+    refused: bool = False
+    certain: bool = True
 
 
 @dataclass(frozen=True, slots=True)

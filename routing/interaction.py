@@ -204,9 +204,9 @@ class Interaction:
         return next((each for each in self.attempts if each.ended_at is None), None)
 
     @property
-    def last_answered(self) -> bool:
-        """Whether the last attempt reached the customer."""
-        return bool(self.attempts) and self.attempts[-1].outcome is Outcome.ANSWERED
+    def was_answered(self) -> bool:
+        """Whether an attempt reached the customer: who was served is not called again by the system."""
+        return any(each.outcome is Outcome.ANSWERED for each in self.attempts)
 
     @property
     def wake_at(self) -> datetime | None:

@@ -68,11 +68,12 @@ class Service:
         engine.use(phones)
         self._connection = AriConnection(ari, words.APP)
         self._contact = asyncio.Event()
-        self._listener = Listener(self._connection, engine, phones.started, self._contact.set)
+        self._accounts_there = False
+        self._listener = Listener(self._connection, engine, phones.started, self._in_contact)
         self._ami = AmiWatch(
             settings.ami_host, settings.ami_port, settings.ami_username, settings.ami_password.get_secret_value()
         )
-        engine.add_part("ari", lambda: self._connection.connected and self._listener.ready)
+        engine.add_part("ari", lambda: self._connection.connected and self._listener.ready and self._accounts_there)
         engine.add_part("ami", lambda: self._ami.state is AsteriskState.BOOTED)
 
     async def run(self) -> None:
@@ -83,6 +84,7 @@ class Service:
             async with asyncio.TaskGroup() as group:
                 self._start(group)
         finally:
+            self.engine.halt()
             await _end_site(site)
 
     def _start(self, group: asyncio.TaskGroup) -> None:
@@ -129,12 +131,18 @@ class Service:
     async def _phone_changed(self, agent: str, state: PhoneState) -> None:
         await _contained(lambda: self.engine.desks.phone_changed(agent, state))
 
+    def _in_contact(self) -> None:
+        """Asterisk may be a new one, which knows no agents yet."""
+        self._accounts_there = False
+        self._contact.set()
+
     async def _keep_accounts(self) -> None:
         """Push the agents' SIP accounts after every contact: Asterisk keeps them in memory only."""
         while True:
             await self._contact.wait()
             self._contact.clear()
-            if not await _contained(self.engine.desks.provision_all):
+            self._accounts_there = await _contained(self.engine.desks.provision_all)
+            if not self._accounts_there:
                 await asyncio.sleep(0.5)
                 self._contact.set()
 

@@ -70,6 +70,12 @@ class Dial(Part):
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 3
     ready_to_call: Seconds = 60
 
+    @field_validator("retry")
+    @classmethod
+    def _with_the_rest(cls, retry: Mapping[Retried, Retry]) -> Mapping[Retried, Retry]:
+        """Outcomes that are not named keep their defaults."""
+        return {**DEFAULT_RETRY, **retry}
+
 
 class Callback(Part):
     """The offer to be called back. `place`: keep the place in line, join the end, or a priority offset."""

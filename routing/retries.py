@@ -5,8 +5,11 @@ from collections.abc import Sequence
 from routing.interaction import Attempt, Outcome
 from routing.queues import Dial, Retried
 
-NOT_COUNTED = frozenset({Outcome.AGENT_LOST, Outcome.NOT_DIALLED, Outcome.UNKNOWN, Outcome.ERROR, Outcome.CONGESTION})
-"""The centre's own failures and the network's: they do not use up the customer's attempts."""
+OUR_OWN = frozenset({Outcome.AGENT_LOST, Outcome.NOT_DIALLED, Outcome.UNKNOWN})
+"""The centre's own failures: they count for nothing; what ends the trying then is the callback's expiry."""
+
+NOT_COUNTED = OUR_OWN | {Outcome.ERROR, Outcome.CONGESTION}
+"""The network's failures have a limit of their own, but do not use up the customer's attempts either."""
 
 _POLICY: dict[Outcome, Retried] = {
     Outcome.BUSY: "busy",
@@ -24,7 +27,7 @@ def delay_after(attempts: Sequence[Attempt], dial: Dial) -> float | None:
         return None
     policy = _policy(attempts[-1])
     most, delay = dial.retry.get(policy, (0, 0.0))
-    same = sum(1 for each in attempts if _policy(each) == policy)
+    same = sum(1 for each in attempts if _policy(each) == policy and each.outcome not in OUR_OWN)
     return delay if same < most else None
 
 

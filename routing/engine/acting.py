@@ -9,7 +9,7 @@ import structlog
 
 from ivr import prompts
 from routing import metrics
-from routing.effects import DialCustomer, Effect, RingAgent, Say
+from routing.effects import DialCustomer, Effect, HangUp, RingAgent, Say
 from routing.engine.lease import Lease
 from routing.engine.phones import Phones
 from routing.errors import Unavailable
@@ -37,6 +37,7 @@ class Actor:
     async def _perform(self, interaction_id: UUID, effect: Effect, since: float) -> None:
         if isinstance(effect, RingAgent | DialCustomer) and not self._lease.valid:
             log.warning("no lease: call not started", leg=effect.leg)
+            await self._phones.perform(HangUp(effect.leg))  # it may have been set up already
             self._hear(effect.leg, LegGone(effect.leg, refused=True))
             return
         if isinstance(effect, Say):

@@ -12,7 +12,7 @@ from routing.engine.mailbox import Letter, Mailbox
 from routing.engine.phones import Phones
 from routing.engine.queues import Queues
 from routing.errors import Conflict, DuplicateCallback, Unavailable
-from routing.events import DuplicateFound, Event, ServiceRestarted
+from routing.events import DuplicateFound, Event
 from routing.interaction import Interaction
 from routing.lifecycle import Decision, decide
 from routing.store import interactions
@@ -40,53 +40,62 @@ class Decider:
         self._phones = phones
 
     async def decide(self, box: Mailbox, letter: Letter, event: Event) -> Stored:
-        """Raises what refuses a person, Conflict, or Unavailable; for the network's news it waits for Postgres."""
-        conflicts, pause, unsure = 0, FIRST_PAUSE, -1
+        """Raises what refuses a person, Conflict, or Unavailable; for the network's news it waits for Postgres.
+
+        When an earlier decision's commit was never confirmed and turns out to be durable, that one is returned.
+        """
+        conflicts, pause = 0, FIRST_PAUSE
         while True:
             try:
-                before = box.interaction or await interactions.load(self._pool, box.id)
-                if before.version == unsure + 1:  # it was stored after all, but not acted upon
-                    event, unsure = ServiceRestarted(), -1
-                return await self._once(box, letter, before, event)
+                return await self._settled(box) or await self._once(box, letter, event)
             except DuplicateCallback:
                 event = DuplicateFound("")
             except Conflict:
                 box.interaction = None
                 conflicts += 1
-                if conflicts >= MOST_CONFLICTS:
+                if letter.answer and conflicts >= MOST_CONFLICTS:
                     raise
             except Unavailable:
-                unsure = box.interaction.version if box.interaction else unsure
                 box.interaction = None
                 if letter.answer:
                     raise
+            if conflicts or box.interaction is None:
                 await asyncio.sleep(pause)
                 pause = min(LONGEST_PAUSE, pause * 2)
 
-    async def _once(self, box: Mailbox, letter: Letter, before: Interaction, event: Event) -> Stored:
+    async def _settled(self, box: Mailbox) -> Stored | None:
+        """What became of the decision whose commit was not confirmed; None when it is not durable."""
+        if box.unsure is None:
+            return None
+        it = await interactions.load(self._pool, box.id)
+        (before, decision), box.unsure, box.interaction = box.unsure, None, it
+        if it.version != before.version + 1:
+            return None
+        return Stored(before, replace(decision, interaction=it), 0)
+
+    async def _once(self, box: Mailbox, letter: Letter, event: Event) -> Stored:
+        before = box.interaction or await interactions.load(self._pool, box.id)
         box.interaction = before
         queue = await self._queues.version(before.queue, before.queue_version)
         decision = decide(before, queue, event, self._clock.now())
         if decision.ignored or (decision.interaction == before and not decision.effects):
             return Stored(before, decision, None)
         letter.decided = time.monotonic()
-        cursor = await self._save(before, decision)
+        cursor = await self._save(box, before, decision)
         letter.saved = time.monotonic()
         box.interaction = replace(decision.interaction, version=before.version + 1)
         return Stored(before, replace(decision, interaction=box.interaction), cursor)
 
-    async def _save(self, before: Interaction, decision: Decision) -> int:
+    async def _save(self, box: Mailbox, before: Interaction, decision: Decision) -> int:
         """Meanwhile the customer's leg is set up, though not dialled."""
         call = next((each for each in decision.effects if isinstance(each, DialCustomer)), None)
-        if call is None or not self._lease.valid:
-            return await self._write(before, decision)
-        self._phones.reserve(call)
+        if call and self._lease.valid:
+            self._phones.reserve(call)
         try:
-            return await self._write(before, decision)
-        except BaseException:
-            if before.leg_with(call.leg) is None:
+            return await interactions.save(self._pool, self._lease.ownership, before, decision, self._clock.now())
+        except BaseException as error:
+            if isinstance(error, Unavailable):
+                box.unsure = (before, decision)
+            elif call and before.leg_with(call.leg) is None:
                 await self._phones.perform(HangUp(call.leg))
             raise
-
-    async def _write(self, before: Interaction, decision: Decision) -> int:
-        return await interactions.save(self._pool, self._lease.ownership, before, decision, self._clock.now())

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import structlog
 
 from routing import metrics
-from routing.effects import Effect, Refuse, SendBack
+from routing.effects import Effect, HangUp, Refuse, SendBack
 from routing.engine import recovery
 from routing.engine.acting import Actor
 from routing.engine.clock import Clock
@@ -24,7 +24,7 @@ from routing.engine.queues import Queues
 from routing.engine.router import Router
 from routing.engine.timers import HORIZON, Timers
 from routing.errors import Conflict, RingbackError, Unavailable
-from routing.events import CallerArrived, Event, NetworkEvent, PersonEvent, ServiceRestarted, TimeReached
+from routing.events import CallerArrived, Event, LegGone, NetworkEvent, PersonEvent, TimeReached
 from routing.interaction import Interaction, Status
 from routing.lifecycle import Decision, arrive
 from routing.store import interactions
@@ -35,7 +35,8 @@ log = structlog.get_logger()
 NEWS_WITHIN = 0.05
 """Seconds that those who wait for news may have to wait while Asterisk is told what to do."""
 
-MOST_CONFLICTS = 5
+ANSWER_WITHIN = 2.0
+"""Seconds a person waits for what becomes of a request. What has not begun by then is not done any more."""
 
 
 class Engine:
@@ -60,7 +61,7 @@ class Engine:
         """The telephones, which need the engine's ear before it can have them."""
         self._phones = phones
         self.desks = Desks(self.pool, phones, self.ask, self.tell, self.agents_changed)
-        self.router = Router(self.pool, self.clock, self.ask, self.desks.reachable)
+        self.router = Router(self.pool, self.clock, self.ask, self.tell, self.desks.reachable)
         self._decider = Decider(self.pool, self.clock, self.lease, self.queues, phones)
         self._actor = Actor(self.pool, self.lease, phones, self.hear)
 
@@ -73,9 +74,14 @@ class Engine:
             group.create_task(self.router.run(), name="router")
             group.create_task(self._watch_table(), name="due rows")
 
+    def halt(self) -> None:
+        """Start nothing any more."""
+        self.lease.give_up()
+        self._timers.cancel_all()
+
     async def stop(self) -> None:
         """Let what is being handled finish, then let go of the shard. Calls are left as they are."""
-        self._timers.cancel_all()
+        self.halt()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=3)
         await self.lease.release()
@@ -93,7 +99,11 @@ class Engine:
         """Let a person's event happen; the interaction it led to. Raises the RingbackError that refuses it."""
         answer: asyncio.Future[Interaction] = asyncio.get_running_loop().create_future()
         self._box(interaction_id).post(Letter(event, answer), self._spawn)
-        return await answer
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN):
+                return await answer
+        except TimeoutError:
+            raise Unavailable("This could not be done in time; look again before you repeat it.") from None
 
     def hear(self, leg: str, event: NetworkEvent) -> None:
         """News from the telephones about a leg. Of legs we no longer have it is late, and counted."""
@@ -127,6 +137,11 @@ class Engine:
         """Carry out an effect no decision stands behind: recovery clears away what nobody needs."""
         await self._phones.perform(effect)
 
+    async def end_orphan(self, leg: str) -> None:
+        """Hang up a leg that belongs to nothing, unless it does by now or is just being set up."""
+        if not self.knows(leg) and not self._phones.expects(leg):
+            await self._phones.perform(HangUp(leg))
+
     # Notices
 
     def subscribe(self, listener: Callable[[Notice], None]) -> Callable[[], None]:
@@ -155,6 +170,8 @@ class Engine:
     def adopt(self, it: Interaction) -> None:
         """Take a row that was read as the mailbox's own."""
         box = self._box(it.id)
+        if box.interaction and box.interaction.version > it.version:
+            return  # it has gone on since the row was read
         if box.idle:
             box.interaction = it
         self._legs.update({leg.id: it.id for leg in it.legs})
@@ -189,13 +206,18 @@ class Engine:
     def _refused(self, box: Mailbox, letter: Letter, error: Exception) -> None:
         if isinstance(error, Conflict):
             error = Unavailable("Somebody else is changing this interaction.")
-        if isinstance(error, Unavailable) and letter.answer:
-            self.tell(box.id, ServiceRestarted())  # it may have been stored without being acted upon
+        if box.unsure:
+            self.tell(box.id, TimeReached())  # finds out whether it was stored, and then acts upon it
         letter.refuse(error)
         log.info("refused", cause=type(letter.event).__name__, error=str(error))
 
     async def _happen(self, box: Mailbox, letter: Letter, event: Event) -> None:
+        left_over = box.unsure
         stored = await self._decider.decide(box, letter, event)
+        if left_over and stored.before is left_over[0]:
+            await self._follow(stored.before, stored.decision, stored.cursor or 0, Letter(event))
+            await self._happen(box, letter, event)
+            return
         if stored.cursor is None:
             if isinstance(event, TimeReached):  # a timer can fire a moment too early
                 self._timers.set(box.id, stored.before.wake_at)
@@ -270,6 +292,7 @@ class Engine:
         except (Unavailable, Conflict):
             self._legs.pop(event.leg, None)
             await self._phones.perform(SendBack(event.leg))
+            self.tell(box.id, LegGone(event.leg))  # should the row have been stored after all
             raise
         letter.saved = time.monotonic()
         box.interaction = replace(decision.interaction, version=1)

@@ -11,6 +11,7 @@ import structlog
 
 from routing.events import CallerArrived, Event
 from routing.interaction import Interaction
+from routing.lifecycle import Decision
 
 log = structlog.get_logger()
 
@@ -47,6 +48,7 @@ class Mailbox:
     def __init__(self, interaction_id: UUID, handle: "Callable[[Mailbox, Letter], Awaitable[None]]") -> None:
         self.id = interaction_id
         self.interaction: Interaction | None = None
+        self.unsure: tuple[Interaction, Decision] | None = None  # stored or not: Postgres did not say
         self._handle = handle
         self._letters: deque[Letter] = deque()
         self._busy = False
@@ -70,7 +72,9 @@ class Mailbox:
             self._busy = False
 
     async def _handle_one(self, letter: Letter) -> None:
-        """A letter that cannot be handled must not hold up those behind it."""
+        """A letter that cannot be handled must not hold up those behind it; one nobody waits for any more is void."""
+        if letter.answer and letter.answer.done():
+            return
         try:
             await self._handle(self, letter)
         except Exception as error:

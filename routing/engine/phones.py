@@ -18,6 +18,9 @@ class Phones(Protocol):
         """Begin to set up the customer's leg, while the decision is still being stored. `perform` of the call then
         places it, of HangUp clears it away."""
 
+    def expects(self, leg: str) -> bool:
+        """Whether this leg is just being set up."""
+
     async def provision(self, agent: str, ha1: str) -> None:
         """Make the agent's SIP account live. Raises Unavailable."""
 

@@ -11,7 +11,7 @@ class Queues:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._versions: dict[tuple[str, int], Queue] = {}
-        self._numbers: dict[str, tuple[Queue, int] | None] = {}
+        self._numbers: dict[str, tuple[Queue, int]] = {}
 
     async def version(self, name: str, version: int) -> Queue:
         key = (name, version)
@@ -21,11 +21,12 @@ class Queues:
 
     async def by_number(self, dialled: str) -> tuple[Queue, int] | None:
         """The queue that answers the dialled number, with its current version."""
-        if dialled not in self._numbers:
-            if len(self._numbers) > 10_000:  # anybody can dial anything
-                self._numbers.clear()
-            self._numbers[dialled] = await stored.by_number(self._pool, dialled)
-        return self._numbers[dialled]
+        if found := self._numbers.get(dialled):
+            return found
+        numbers = self._numbers
+        if found := await stored.by_number(self._pool, dialled):
+            numbers[dialled] = found  # into the table we started from: it may have been replaced meanwhile
+        return found
 
     def changed(self) -> None:
-        self._numbers.clear()
+        self._numbers = {}

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from routing.effects import HangUp, Part
+from routing.effects import Part
 from routing.engine.phones import Alive, ChannelState
 from routing.events import LegAnswered, LegGone, LegRinging, NetworkEvent, ServiceRestarted
 from routing.interaction import BRIDGE, Interaction, Leg, LegState, Role
@@ -18,19 +18,19 @@ log = structlog.get_logger()
 
 async def reconcile(engine: "Engine", alive: Alive) -> None:
     """Adopt every living interaction, replay what it missed, let in callers nobody knows, end orphans."""
+    known = await interactions.known_legs(engine.pool, list(alive.channels))
     living = await interactions.load_living(engine.pool, engine.lease.ownership.shard)
     for it in living:
         engine.adopt(it)
         for event in missed(it, alive):
             engine.tell(it.id, event)
-    known = await interactions.known_legs(engine.pool, list(alive.channels))
     for caller in alive.callers:
         if caller.leg not in known:
             engine.arrive(caller)
     wanted = {leg.id for it in living for leg in it.legs}
     orphans = ({*alive.ours, *known}) - wanted
     for leg in orphans:
-        await engine.perform(HangUp(leg))
+        await engine.end_orphan(leg)
     talking = {it.bridge for it in living}
     for bridge in alive.bridges:
         if bridge.startswith(BRIDGE) and bridge not in talking:
@@ -40,7 +40,7 @@ async def reconcile(engine: "Engine", alive: Alive) -> None:
 
 def missed(it: Interaction, alive: Alive) -> list[NetworkEvent]:
     """What the interaction would have heard, and that contact is back. Ends come first: they decide the rest."""
-    gone: list[NetworkEvent] = [LegGone(leg.id) for leg in it.legs if _is_gone(leg, alive)]
+    gone: list[NetworkEvent] = [LegGone(leg.id, certain=False) for leg in it.legs if _is_gone(leg, alive)]
     news = [each for leg in it.legs if (each := _progress(leg, alive.channels.get(leg.id)))]
     return [*gone, *news, ServiceRestarted()]
 

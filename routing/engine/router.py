@@ -8,7 +8,7 @@ import structlog
 
 from routing.engine.clock import Clock
 from routing.errors import RingbackError
-from routing.events import Offered
+from routing.events import Offered, OfferWithdrawn
 from routing.interaction import Interaction
 from routing.matching import Free, InLine, match
 from routing.store import line
@@ -32,11 +32,13 @@ class Router:
         pool: Pool,
         clock: Clock,
         ask: Callable[[UUID, Offered], Awaitable[Interaction]],
+        tell: Callable[[UUID, OfferWithdrawn], None],
         reachable: Callable[[str], bool],
     ) -> None:
         self._pool = pool
         self._clock = clock
         self._ask = ask
+        self._tell = tell
         self._reachable = reachable
         self._stirred = asyncio.Event()
 
@@ -76,5 +78,7 @@ class Router:
         """Somebody may have been quicker, on either side: then it is looked at again."""
         try:
             await self._ask(waiting.id, Offered(agent.agent, agent.desk))
+            if not await line.is_ready(self._pool, agent.agent):  # left since we looked
+                self._tell(waiting.id, OfferWithdrawn(agent.agent, "not_ready"))
         except RingbackError as error:
             log.info("offer not made", agent=agent.agent, error=str(error))

@@ -12,9 +12,7 @@ from routing.events import (
     CallerReturned,
     Event,
     OfferAccepted,
-    Offered,
     OfferRejected,
-    OfferWithdrawn,
     PickedUp,
     Redialled,
     ServiceRestarted,
@@ -68,7 +66,7 @@ def decide(it: Interaction, queue: Queue, event: Event, now: datetime) -> Decisi
 
 
 def _time_reached(change: Change) -> None:
-    """Let every deadline that has passed have its say, the oldest first; none of them twice."""
+    """Let every deadline that has passed have its say, the oldest first."""
     for _ in Deadline:
         due = [
             (at, kind) for kind, at in change.it.deadlines.items() if at <= change.now and not change.it.holds(kind)
@@ -85,7 +83,5 @@ def _actor(event: Event) -> str:
     match event:
         case OfferAccepted() | OfferRejected() | PickedUp() | CallEnded() | Redialled() | WorkDone() as by_person:
             return f"agent:{by_person.agent}"
-        case Offered() | OfferWithdrawn():
-            return "system"
         case _:
             return "system"

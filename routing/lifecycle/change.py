@@ -115,6 +115,12 @@ class Change:
         """The leg is gone."""
         self.set(legs=tuple(each for each in self.it.legs if each.id != leg.id))
 
+    def gone(self, leg: Leg, *, certain: bool) -> None:
+        """The leg ended; where nobody saw it end it is hung up to make sure."""
+        self.forget(leg)
+        if not certain:
+            self.do(HangUp(leg.id))
+
     def drop(self, role: Role) -> None:
         """Hang up the leg of that role, if there is one. What it still reports is late news."""
         if leg := self.leg(role):

@@ -140,8 +140,8 @@ def when_connected(c: Change, event: Event) -> None:
             _leg_ringing(c, leg)
         case LegAnswered() if leg and leg.state is not LegState.UP:
             _leg_answered(c, leg)
-        case LegGone(_, cause, refused) if leg:
-            c.forget(leg)
+        case LegGone(_, cause, refused, certain) if leg:
+            c.gone(leg, certain=certain)
             _leg_gone(c, leg, cause, refused=refused)
         case SayFinished(_, say) if say == c.it.waiting.playing:
             greeting_over(c)
@@ -335,7 +335,7 @@ def _redial(c: Change, agent: str) -> None:
 
 def conclude(c: Change) -> None:
     """Done, or the time to redial is over: wrap up a talk, plan another try, or give up (T24)."""
-    if c.it.last_answered:
+    if c.it.was_answered:
         ending.wrap_up(c)
         return
     delay = retries.delay_after(c.it.attempts, c.queue.dial) if c.it.attempts else 0.0

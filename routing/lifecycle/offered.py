@@ -70,8 +70,8 @@ def when_offered(c: Change, event: Event) -> None:
             c.mark(leg, LegState.UP)
             c.actor = f"agent:{leg.party}"
             connected.accept(c, "phone")
-        case LegGone(_, cause, refused) if leg and leg.role is Role.AGENT:
-            c.forget(leg)
+        case LegGone(_, cause, refused, certain) if leg and leg.role is Role.AGENT:
+            c.gone(leg, certain=certain)
             _phone_gone(c, cause, refused=refused)
         case LegGone() if leg and leg.role is Role.CALLER:
             c.forget(leg)

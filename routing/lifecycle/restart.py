@@ -1,13 +1,17 @@
 """Contact with the telephones was lost and is back. What was missed has been told already, leg by leg; this puts
 what people hear right again and asks once more for what may never have left (every effect may be asked twice)."""
 
-from routing.effects import Join, RingTone
-from routing.interaction import Leg, LegState, Role, Stage, Status
+from routing.effects import Answer, Join, RingTone
+from routing.interaction import Leg, LegState, Role, Stage, Status, Subtype
 from routing.lifecycle import connected, offered, waiting
 from routing.lifecycle.change import Change
 
 
 def restarted(c: Change) -> None:
+    if c.it.subtype is Subtype.INBOUND and waiting.caller_lost(c):
+        return
+    if caller := c.leg(Role.CALLER):
+        c.do(Answer(caller.id, c.it.id.hex))
     match c.it.status:
         case Status.OPEN | Status.OFFERED:
             _music_again(c)
@@ -34,7 +38,8 @@ def _music_again(c: Change) -> None:
 def _ring_again(c: Change) -> None:
     agent = c.leg(Role.AGENT)
     if agent and agent.state is LegState.ASKED:
-        c.do(offered.agent_call(c, agent))
+        accepted = c.it.status is Status.CONNECTED
+        c.do(offered.agent_call(c, agent, auto_answer=accepted and c.it.desk.auto_answer))
 
 
 def _connected_again(c: Change) -> None:

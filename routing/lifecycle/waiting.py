@@ -57,6 +57,8 @@ def arrive(interaction_id: UUID, queue: Queue, version: int, event: CallerArrive
 
 def when_open(c: Change, event: Event) -> None:
     match event:
+        case Offered() | PickedUp() if c.it.subtype is Subtype.INBOUND and caller_lost(c):
+            pass
         case Offered(agent, desk) if _may_be_offered(c):
             offered.offer(c, agent, desk)
         case PickedUp(agent, desk):
@@ -143,8 +145,8 @@ def when_bot(c: Change, event: Event) -> None:
             _say_finished(c)
         case LegGone(leg) if _is_caller(c, leg):
             caller_gone(c)
-        case LegGone(leg) if (gone := c.it.leg_with(leg)) and gone.role is Role.CUSTOMER:
-            c.forget(gone)
+        case LegGone(leg, certain=certain) if (gone := c.it.leg_with(leg)) and gone.role is Role.CUSTOMER:
+            c.gone(gone, certain=certain)
             back_to_line(c, front=True)
         case DuplicateFound() if c.it.stage in _ASKS_FOR_CALLBACK:
             _duplicate(c)
@@ -315,7 +317,7 @@ def _book(c: Change) -> None:
         stage=Stage.BOOKED,
         number=_candidate(c),
         requested_at=c.it.requested_at or c.now,
-        promised_at=c.now,
+        promised_at=max(c.now, c.it.requested_at or c.now),
         waiting=replace(c.it.waiting, digits=""),
     )
     c.tell("callback_confirmed", "caller")
@@ -403,6 +405,14 @@ def _hang_up_withdraws(c: Change) -> bool:
     return in_dialogue and c.queue.callback.on_hangup == "abandon"
 
 
+def caller_lost(c: Change) -> bool:
+    """A call that waits or is offered without its caller was lost by us: it is closed, nobody is there (T38)."""
+    if c.leg(Role.CALLER) or c.it.status not in (Status.OPEN, Status.BOT, Status.OFFERED):
+        return False
+    ending.close(c, "error")
+    return True
+
+
 def abandon(c: Change) -> None:
     waited = (c.now - c.it.entered_at).total_seconds()
     c.tell("abandoned", "caller", waited=round(waited, 3))
@@ -419,7 +429,7 @@ def _convert(c: Change) -> None:
         stage=None,
         subtype=Subtype.CALLBACK,
         not_before=c.now + delay,
-        promised_at=c.it.promised_at or c.now,
+        promised_at=c.it.promised_at or max(c.now, c.it.requested_at or c.now),
         queued_at=c.now if place == "end" else c.it.queued_at,
         priority=c.it.priority + (place if isinstance(place, int) else 0),
         waiting=replace(c.it.waiting, playing=None, digits="", tries=0),

@@ -24,6 +24,9 @@ _BY_CONSTRAINT: dict[str, type[Exception]] = {
     "interactions_pkey": Conflict,
 }
 
+_TROUBLE = frozenset({"08", "25", "40", "53", "57", "58", "XX"})
+"""Classes of SQLSTATE (PostgreSQL documentation, appendix A)."""
+
 _GONE = (
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
@@ -79,8 +82,13 @@ class database_errors:  # lower case as it reads as a statement: `with database_
             raise _BY_CONSTRAINT.get(str(error.constraint_name), Conflict)() from error
         if isinstance(error, asyncpg.DataError | asyncpg.CharacterNotInRepertoireError):
             raise Invalid("A value cannot be stored.") from error
-        if isinstance(error, _GONE):
+        if isinstance(error, _GONE) or _passing(error):
             raise Unavailable("Postgres does not answer.") from error
+
+
+def _passing(error: BaseException) -> bool:
+    """Whether it is Postgres' trouble and not our statement: failover, deadlock, disk or memory full, shutdown."""
+    return isinstance(error, asyncpg.PostgresError) and str(error.sqlstate)[:2] in _TROUBLE
 
 
 @asynccontextmanager

@@ -56,3 +56,9 @@ async def in_line(pool: Pool, queues: list[str], now: datetime, most: int) -> li
         )
         for row in rows
     ]
+
+
+async def is_ready(pool: Pool, agent: str) -> bool:
+    """Whether the agent still wants work."""
+    async with connection(pool) as c:
+        return bool(await c.fetchval("SELECT availability = 'ready' FROM agents WHERE id = $1", agent))

@@ -122,6 +122,7 @@ async def test_twenty_kills_while_customers_ring_talk_choose_in_the_menu_and_age
     offer.answer()
     back = await late.incoming()
     back.answer()
+    await agent.not_ready()  # or the caller of the menu, a callback by now, would be next
     await _ends_well(line, Talk(agent, late, offer, back, late_id))
 
 

@@ -34,6 +34,9 @@ class SilentPhones:
     def reserve(self, call: DialCustomer) -> None:
         pass
 
+    def expects(self, leg: str) -> bool:
+        return False
+
     async def provision(self, agent: str, ha1: str) -> None:
         if self.fails:
             raise self.fails

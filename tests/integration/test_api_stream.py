@@ -56,8 +56,8 @@ async def ready(service: Service, agent: str = "1001") -> None:
 
 async def test_an_offer_comes_with_its_preview_and_goes_when_it_is_rejected(service: Service) -> None:
     async with listening(service, "1001") as mine, listening(service, "1002") as theirs:
-        await ready(service)
         interaction_id = str(await service.callback())
+        await ready(service)
 
         offer = await mine.of_type("offer")
         assert set(offer) - {"type", "cursor", "agent"} == {each.name for each in fields(answers.Offer)}
@@ -116,9 +116,9 @@ async def test_who_comes_back_with_a_cursor_is_told_what_was_missed(service: Ser
 
 
 async def test_an_offer_that_stands_is_told_to_who_connects(service: Service) -> None:
-    await ready(service)
     changed = service.changes()
     interaction_id = await service.callback()
+    await ready(service)
     await changed.until(lambda it: it.status is Status.OFFERED)
 
     async with listening(service, "1001") as mine:
@@ -127,8 +127,8 @@ async def test_an_offer_that_stands_is_told_to_who_connects(service: Service) ->
 
 async def test_accepting_ends_the_offer_without_withdrawing_it(service: Service) -> None:
     async with listening(service, "1001") as mine:
-        await ready(service)
         interaction_id = await service.callback()
+        await ready(service)  # not before: a live caller could be offered before the menu starts
         await mine.of_type("offer")
         await service.ask("POST", f"interactions/{interaction_id}/accept", "1001")
         await mine.until(lambda m: m.get("interaction", {}).get("status") == "connected")

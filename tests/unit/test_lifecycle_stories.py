@@ -541,3 +541,35 @@ def test_the_bridge_is_named_after_the_interaction() -> None:
     it = Story().it
     assert replace(it).bridge == f"bridge-{it.id.hex}"
     assert it.legs[0].state is LegState.UP
+
+
+def test_a_leg_that_nobody_saw_end_is_hung_up_to_make_sure() -> None:
+    story = offered(converted())
+    story.then(OfferAccepted("1001"))
+    customer = story.leg(Role.CUSTOMER).id
+    story.then(LegGone(customer, certain=False))
+    assert HangUp(customer) in story.last.effects
+    assert story.it.attempts[0].outcome == "unknown"
+
+
+def test_a_call_that_lost_its_caller_is_closed_and_never_offered() -> None:
+    story = Story()
+    story.last = replace(story.last, interaction=replace(story.it, legs=()))
+    story.then(Offered("1001"))
+    assert (story.it.status, story.it.outcome) == (Status.CLOSED, "error")
+
+
+def test_after_a_restart_a_caller_who_was_never_answered_is_answered() -> None:
+    story = Story()
+    story.then(ServiceRestarted())
+    assert story.done(Answer) and story.done(HoldMusic)
+
+
+def test_who_was_served_is_not_called_again_by_the_system() -> None:
+    story = talking(converted())
+    story.then(CallEnded("1001"))
+    story.then(Redialled("1001"))
+    story.then(LegAnswered(story.leg(Role.AGENT).id))
+    story.then(LegGone(story.leg(Role.CUSTOMER).id, 486))
+    story.then(WorkDone("1001"))
+    story.is_now(Status.WRAP_UP)

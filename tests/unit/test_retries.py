@@ -49,3 +49,15 @@ def test_the_centres_and_the_networks_failures_do_not_use_up_the_attempts() -> N
 def test_but_congestion_for_ever_ends_too() -> None:
     assert delay_after(attempts(*[Outcome.CONGESTION] * 4), DIAL) == 60
     assert delay_after(attempts(*[Outcome.CONGESTION] * 5), DIAL) is None
+
+
+def test_whoever_was_promised_a_call_does_not_pay_for_the_centres_failures() -> None:
+    lost = (Outcome.AGENT_LOST,) * 4 + (Outcome.UNKNOWN,) * 4
+    assert delay_after(attempts(*lost, Outcome.CONGESTION), DIAL) == 60
+    assert delay_after(attempts(*lost), DIAL) == 60
+
+
+def test_outcomes_that_a_queue_does_not_name_keep_their_defaults() -> None:
+    dial = Dial.model_validate({"retry": {"busy": [1, 5]}})
+    assert delay_after(attempts(Outcome.NO_ANSWER), dial) == 900
+    assert delay_after(attempts(Outcome.BUSY), dial) is None

@@ -157,7 +157,7 @@ CREATE TABLE attempts (
 -- I3: one attempt under way per interaction
 CREATE UNIQUE INDEX one_live_attempt ON attempts (interaction) WHERE ended_at IS NULL;
 
--- The one thing an agent is doing. A second one is refused by the primary key.
+-- The one thing an agent is doing. A second one is refused by one_interaction_per_agent above.
 CREATE TABLE agent_work (
     agent        text PRIMARY KEY REFERENCES agents,
     interaction  uuid NOT NULL REFERENCES interactions,

@@ -1,0 +1,168 @@
+"""The engine when Postgres leaves it unsure, and when two sides of a race meet: nothing is lost, nothing done twice."""
+
+import asyncio
+from typing import Any
+from uuid import UUID
+
+import pytest
+from api_service import CUSTOMER, QUICK, Service
+
+from routing.agents import Availability
+from routing.effects import Answer, HangUp, HoldMusic, SendBack
+from routing.engine import deciding
+from routing.engine import engine as engine_module
+from routing.engine.phones import Alive, ChannelState
+from routing.errors import Unavailable
+from routing.events import CallEnded, CallerArrived, LegAnswered, LegGone, LegRinging
+from routing.interaction import Interaction, Role, Stage, Status
+from routing.store import agents, interactions
+
+
+class LostAnswers:
+    """Postgres commits, but its answer gets lost, for the next so many saves."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, name: str = "save") -> None:
+        self.next = 0
+        self._real = getattr(interactions, name)
+        monkeypatch.setattr(deciding.interactions, name, self)
+
+    async def __call__(self, *arguments: Any) -> int:
+        cursor: int = await self._real(*arguments)
+        if self.next:
+            self.next -= 1
+            raise Unavailable("Postgres does not answer.")
+        return cursor
+
+
+async def talking(service: Service) -> Interaction:
+    """A callback that was picked up; both sides talk."""
+    await service.queue(numbers=["600"], workflow=QUICK)
+    await service.agent("1001", "support")
+    interaction_id = await service.callback()
+    changed = service.changes()
+    it = await service.engine.desks.pick_up("1001", interaction_id)
+    agent = it.leg(Role.AGENT)
+    assert agent
+    service.engine.hear(agent.id, LegRinging(agent.id))
+    service.engine.hear(agent.id, LegAnswered(agent.id))
+    it = await changed.until(lambda it: it.leg(Role.CUSTOMER))
+    customer = it.leg(Role.CUSTOMER)
+    assert customer
+    service.engine.hear(customer.id, LegAnswered(customer.id))
+    return await changed.until(lambda it: it.stage is Stage.TALKING)
+
+
+async def quiet(service: Service, interaction_id: UUID) -> None:
+    """Wait until its mailbox has nothing to do."""
+    async with asyncio.timeout(5):
+        while not service.engine._box(interaction_id).idle:
+            await asyncio.sleep(0.01)
+
+
+async def test_news_whose_commit_was_not_confirmed_is_acted_upon_once(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it = await talking(service)
+    lost, changed = LostAnswers(monkeypatch), service.changes()
+    service.phones.asked.clear()
+    lost.next = 1
+    customer, agent = it.leg(Role.CUSTOMER), it.leg(Role.AGENT)
+    assert customer and agent
+    service.engine.hear(customer.id, LegGone(customer.id))
+    after = await changed.until(lambda it: it.stage is Stage.READY_TO_CALL)
+    await quiet(service, it.id)
+    assert service.phones.asked.count(HangUp(agent.id)) == 1
+    assert after.version == (await service.stored(it.id)).version == it.version + 1
+
+
+async def test_a_request_whose_commit_was_not_confirmed_is_refused_yet_acted_upon(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it = await talking(service)
+    lost, changed = LostAnswers(monkeypatch), service.changes()
+    service.phones.asked.clear()
+    lost.next = 1
+    with pytest.raises(Unavailable):
+        await service.engine.ask(it.id, CallEnded("1001"))
+    await changed.until(lambda it: it.stage is Stage.READY_TO_CALL)
+    await quiet(service, it.id)
+    hung_up = {each.leg for each in service.phones.asked if isinstance(each, HangUp)}
+    assert hung_up == {leg.id for leg in it.legs}
+
+
+async def test_a_call_whose_row_was_not_confirmed_leaves_no_ghost_behind(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await service.queue(numbers=["600"], workflow=QUICK)
+    real, failed, changed = interactions.create, asyncio.Event(), service.changes()
+
+    async def create(*arguments: Any) -> int:
+        await real(*arguments)
+        failed.set()
+        raise Unavailable("Postgres does not answer.")
+
+    monkeypatch.setattr(engine_module.interactions, "create", create)
+    service.engine.arrive(CallerArrived("caller-1", "600", CUSTOMER))
+    await asyncio.wait_for(failed.wait(), 5)
+    closed = await changed.until(lambda it: it.status is Status.CLOSED)
+    assert closed.legs == () and SendBack("caller-1") in service.phones.asked
+
+
+async def test_a_request_that_waits_too_long_is_given_up_and_not_done_later(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it = await talking(service)
+    monkeypatch.setattr(engine_module, "ANSWER_WITHIN", 0.1)
+    away = asyncio.Event()
+
+    async def save(*_: Any) -> int:
+        if not away.is_set():
+            raise Unavailable("Postgres does not answer.")
+        return await real(*_)
+
+    real = interactions.save
+    monkeypatch.setattr(deciding.interactions, "save", save)
+    agent, changed = it.leg(Role.AGENT), service.changes()
+    assert agent
+    service.engine.hear(agent.id, LegGone(agent.id))
+    with pytest.raises(Unavailable):
+        await service.engine.ask(it.id, CallEnded("1001"))
+    away.set()
+    await changed.until(lambda it: it.stage is Stage.READY_TO_CALL)
+    await quiet(service, it.id)
+    assert (await service.stored(it.id)).version == it.version + 1
+
+
+async def test_a_caller_who_arrives_while_contact_is_regained_is_not_hung_up(service: Service) -> None:
+    await service.queue(numbers=["600"], workflow={"steps": []})
+    interaction_id = await service.call_in()
+    leg = (await service.stored(interaction_id)).legs[0].id
+    service.phones.asked.clear()
+    await service.engine.reconcile(Alive({leg: ChannelState.UP}))
+    await quiet(service, interaction_id)
+    assert Answer(leg, interaction_id.hex) in service.phones.asked and HoldMusic(leg) in service.phones.asked
+    assert HangUp(leg) not in service.phones.asked
+
+
+async def test_a_leg_nobody_owns_is_hung_up_when_contact_is_regained(service: Service) -> None:
+    orphan = "0" * 32
+    await service.engine.reconcile(Alive({orphan: ChannelState.RINGING}, ours=(orphan,)))
+    assert service.phones.asked == [HangUp(orphan)]
+
+
+async def test_an_offer_to_an_agent_who_has_just_left_goes_back_to_the_line(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await service.queue(numbers=["600"], workflow=QUICK)
+    await service.agent("1001", "support")
+    interaction_id, changed = await service.callback(), service.changes()
+    real = service.engine.router._ask
+
+    async def leave_first(*arguments: Any) -> Interaction:
+        await agents.set_availability(service.engine.pool, "1001", Availability.LOGGED_OUT, None)
+        return await real(*arguments)
+
+    monkeypatch.setattr(service.engine.router, "_ask", leave_first)
+    await service.engine.desks.set_availability("1001", Availability.READY, None)
+    await changed.until(lambda it: it.id == interaction_id and it.status is Status.OFFERED)
+    await changed.until(lambda it: it.id == interaction_id and it.status is Status.OPEN)
