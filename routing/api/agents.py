@@ -3,7 +3,7 @@
 from routing.agents import Availability, check_change, check_id, ha1
 from routing.api import answers, bodies, views
 from routing.api.route import ADMINS, ANYBODY, STAFF, Call, Route
-from routing.errors import Forbidden, Invalid
+from routing.errors import AgentBusy, Forbidden, Invalid
 from routing.store import agents
 from routing.store.agents import Membership, Settings
 from routing.store.tokens import Role
@@ -80,9 +80,11 @@ async def _set_account(call: Call, agent_id: str, *, there: bool) -> None:
 async def delete_agent(call: Call) -> None:
     """The agent is gone, with tokens and SIP account; the story of the calls stays."""
     agent_id = call.path("id")
+    if (await agents.get(call.pool, agent_id)).work:
+        raise AgentBusy
+    await call.engine.desks.withdraw_account(agent_id)  # first: without Asterisk nothing is deleted, and can be again
     await agents.delete(call.pool, agent_id)
     call.services.tokens.forget_agent(agent_id)
-    await call.engine.desks.withdraw_account(agent_id)
     call.engine.agents_changed(agent_id)
 
 

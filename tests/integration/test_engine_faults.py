@@ -1,4 +1,4 @@
-"""The engine when Postgres leaves it unsure, and when two sides of a race meet: nothing is lost, nothing done twice."""
+"""The engine when Postgres leaves it unsure, and when two sides race: nothing is lost, nothing done twice."""
 
 import asyncio
 from typing import Any
@@ -11,9 +11,10 @@ from routing.agents import Availability
 from routing.effects import Answer, HangUp, HoldMusic, SendBack
 from routing.engine import deciding
 from routing.engine import engine as engine_module
+from routing.engine.mailbox import Letter
 from routing.engine.phones import Alive, ChannelState
 from routing.errors import Unavailable
-from routing.events import CallEnded, CallerArrived, LegAnswered, LegGone, LegRinging
+from routing.events import CallEnded, CallerArrived, LegAnswered, LegGone, LegRinging, TimeReached
 from routing.interaction import Interaction, Role, Stage, Status
 from routing.store import agents, interactions
 
@@ -53,10 +54,10 @@ async def talking(service: Service) -> Interaction:
 
 
 async def quiet(service: Service, interaction_id: UUID) -> None:
-    """Wait until its mailbox has nothing to do."""
-    async with asyncio.timeout(5):
-        while not service.engine._box(interaction_id).idle:
-            await asyncio.sleep(0.01)
+    """Wait until all that was in its mailbox is done, effects included: letters are handled in order."""
+    answer: asyncio.Future[Interaction] = asyncio.get_running_loop().create_future()
+    service.engine._box(interaction_id).post(Letter(TimeReached(), answer), service.engine._spawn)
+    await asyncio.wait_for(answer, 5)
 
 
 async def test_news_whose_commit_was_not_confirmed_is_acted_upon_once(
