@@ -119,12 +119,12 @@ def event(item: Item) -> tuple[str, NetworkEvent] | None:
         case models.ChannelStateChange(channel=channel):
             return _state(channel.id, channel.state)
         case models.Dial(peer=peer, dialstatus=status):
-            # A 183 is told by PROGRESS alone (facts); both mean that the far phone is being alerted.
+            # A 183 is told by PROGRESS alone (measured); both mean that the far phone is being alerted.
             return (peer.id, LegRinging(peer.id)) if status in ("RINGING", "PROGRESS") else None
         case models.ChannelDestroyed(channel=channel, tech_cause=cause):
             return channel.id, LegGone(channel.id, cause or None)
         case models.StasisEnd(channel=channel) if not made_by_us(channel.id):
-            # Channels that came from the dialplan are not ours to see destroyed (facts, trap 5).
+            # Channels that came from the dialplan are not ours to see destroyed (trap 5 in `dialplan.ari`).
             return channel.id, LegGone(channel.id)
         case _:
             return None

@@ -1,4 +1,4 @@
-"""What can be refused to a person. The class says the fixed code, the docstring the message (contract.md)."""
+"""What can be refused to a person. The class says the fixed code, the docstring the message."""
 
 
 class RingbackError(Exception):

@@ -16,7 +16,7 @@ BRIDGE = "bridge-"
 
 
 class Status(StrEnum):
-    """Who engages the interaction (features.md section 3)."""
+    """Who engages the interaction (docs/lifecycle.md)."""
 
     OPEN = "open"
     BOT = "bot"

@@ -1,4 +1,4 @@
-"""A queue's settings, as the API and `ivr/workflows/*.toml` spell them (contract.md, "Queue"). Pure, frozen.
+"""A queue's settings, as the API and `ivr/workflows/*.toml` spell them. Pure, frozen.
 
 Every key but `name` is optional; an unknown key is an error. A change makes a new version: callers who wait
 keep the version they came in under.

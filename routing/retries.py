@@ -1,4 +1,4 @@
-"""Whether and when a customer who was not reached is called again (features.md M54, section 5). Pure."""
+"""Whether and when a customer who was not reached is called again (M54). Pure."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What clients are told, as contract.md spells it. Frozen shapes; `views.py` fills them in."""
+"""What clients are told; /openapi.json is made of it. Frozen shapes; `views.py` fills them in."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Errors become HTTP here, once: RFC 9457 problem documents with the fixed codes of contract.md."""
+"""Errors become HTTP here, once: RFC 9457 problem documents with the fixed codes of `routing.errors`."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field

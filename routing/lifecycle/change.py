@@ -10,7 +10,7 @@ from routing.interaction import Attempt, Deadline, Interaction, Leg, LegState, O
 from routing.queues import Queue
 
 LONGEST_PROMPT = 60.0
-"""Seconds after which a prompt that never reported its end is taken as ended (facts, trap 9)."""
+"""Seconds after which a prompt that never reported its end is taken as ended (trap 9 in `dialplan.ari`)."""
 
 
 @dataclass(frozen=True, slots=True)

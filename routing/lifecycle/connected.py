@@ -1,6 +1,6 @@
 """Connected: an agent owns it, from the moment of accepting. The call back goes out at once (T11, T12, T15–T24).
 
-Who rings first: architecture.md, "Who rings first". The customer is dialled only when the agent's phone is known
+The customer is dialled only when the agent's phone is known
 to ring (`on_alert`) or was answered (`agent_first`).
 """
 

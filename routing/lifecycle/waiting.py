@@ -1,6 +1,6 @@
 """Open and bot: a caller waits and meets the timed workflow, or a callback waits for an agent.
 
-Rules: contract.md "Step semantics" and "The number dialogue"; features.md T1–T8, T12, T38.
+Rules: docs/lifecycle.md, "What a waiting caller goes through".
 """
 
 from dataclasses import replace
