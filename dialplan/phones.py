@@ -38,7 +38,7 @@ from routing.events import LegGone, NetworkEvent, SayFinished
 log = structlog.get_logger()
 
 STARTED_WITHIN = 2.0
-"""Seconds a channel we created has to enter our application; before that it is not dialled (trap 4, `dialplan.ari`)."""
+"""Seconds a channel we made has to enter our application; before that it is not dialled (trap 4, `dialplan.ari`)."""
 
 Hear = Callable[[str, NetworkEvent], None]
 SetUp = tuple[float, float]
