@@ -70,7 +70,8 @@ async def talk(line: Line, agent: Worker | None = None) -> Talk:
 
 
 async def hear_each_other(offer: IncomingCall, back: IncomingCall) -> None:
-    await asyncio.gather(offer.hear(CUSTOMER), back.hear(AGENT))
+    """Ten seconds, as a busy disk may hold up the commit before which nobody is joined."""
+    await asyncio.gather(offer.hear(CUSTOMER, 10), back.hear(AGENT, 10))
 
 
 async def refused(asked: Awaitable[Any]) -> tuple[int, str | None]:
