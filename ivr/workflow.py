@@ -65,11 +65,6 @@ class Step(Part):
             raise ValueError("keys belong to a menu, and a menu needs them")
         return self
 
-    @property
-    def asks(self) -> bool:
-        """Whether the step wants an answer from the caller (and so makes the interaction `bot`)."""
-        return self.menu is not None
-
 
 class Workflow(Part):
     """The steps in their order. Without steps a caller hears music until an agent is free."""

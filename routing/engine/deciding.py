@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from routing.effects import DialCustomer, HangUp
 from routing.engine.clock import Clock
 from routing.engine.lease import Lease
-from routing.engine.mailbox import Letter, Mailbox
+from routing.engine.mailbox import Letter, Mailbox, Unsure
 from routing.engine.phones import Phones
 from routing.engine.queues import Queues
 from routing.errors import Conflict, DuplicateCallback, Unavailable
@@ -44,12 +44,13 @@ class Decider:
 
         When an earlier decision's commit was never confirmed and turns out to be durable, that one is returned.
         """
-        conflicts, pause = 0, FIRST_PAUSE
+        conflicts, pause, given_up = 0, FIRST_PAUSE, box.unsure
         while True:
             try:
-                return await self._settled(box) or await self._once(box, letter, event)
+                return await self._settled(box, given_up) or await self._once(box, letter, event)
             except DuplicateCallback:
                 event = DuplicateFound("")
+                continue
             except Conflict:
                 box.interaction = None
                 conflicts += 1
@@ -59,17 +60,21 @@ class Decider:
                 box.interaction = None
                 if letter.answer:
                     raise
-            if conflicts or box.interaction is None:
-                await asyncio.sleep(pause)
-                pause = min(LONGEST_PAUSE, pause * 2)
+            await asyncio.sleep(pause)
+            pause = min(LONGEST_PAUSE, pause * 2)
 
-    async def _settled(self, box: Mailbox) -> Stored | None:
-        """What became of the decision whose commit was not confirmed; None when it is not durable."""
-        if box.unsure is None:
+    async def _settled(self, box: Mailbox, given_up: Unsure | None) -> Stored | None:
+        """What became of the decision whose commit was not confirmed; None when it is not durable.
+
+        What was set up for one that is `given_up` is cleared away; one that is tried again takes it over.
+        """
+        if (unsure := box.unsure) is None:
             return None
         it = await interactions.load(self._pool, box.id)
-        (before, decision), box.unsure, box.interaction = box.unsure, None, it
+        (before, decision), box.unsure, box.interaction = unsure, None, it
         if it.version != before.version + 1:
+            if unsure is given_up:
+                await self._clear_away(before, decision)
             return None
         return Stored(before, replace(decision, interaction=it), 0)
 
@@ -88,14 +93,25 @@ class Decider:
 
     async def _save(self, box: Mailbox, before: Interaction, decision: Decision) -> int:
         """Meanwhile the customer's leg is set up, though not dialled."""
-        call = next((each for each in decision.effects if isinstance(each, DialCustomer)), None)
-        if call and self._lease.valid:
-            self._phones.reserve(call)
+        for call in _new_calls(before, decision):
+            if self._lease.valid:
+                self._phones.reserve(call)
         try:
             return await interactions.save(self._pool, self._lease.ownership, before, decision, self._clock.now())
         except BaseException as error:
             if isinstance(error, Unavailable):
                 box.unsure = (before, decision)
-            elif call and before.leg_with(call.leg) is None:
-                await self._phones.perform(HangUp(call.leg))
+            else:
+                await self._clear_away(before, decision)
             raise
+
+    async def _clear_away(self, before: Interaction, decision: Decision) -> None:
+        """The legs set up for a decision that did not come to be."""
+        for call in _new_calls(before, decision):
+            await self._phones.perform(HangUp(call.leg))
+
+
+def _new_calls(before: Interaction, decision: Decision) -> list[DialCustomer]:
+    """The customers' legs this decision asks for; one it had before is not a new one."""
+    calls = [each for each in decision.effects if isinstance(each, DialCustomer)]
+    return [call for call in calls if before.leg_with(call.leg) is None]

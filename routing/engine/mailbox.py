@@ -15,6 +15,9 @@ from routing.lifecycle import Decision
 
 log = structlog.get_logger()
 
+Unsure = tuple[Interaction, Decision]
+"""A decision and the row it was made of: stored or not, Postgres did not say."""
+
 
 @dataclass(slots=True)
 class Letter:
@@ -48,7 +51,7 @@ class Mailbox:
     def __init__(self, interaction_id: UUID, handle: "Callable[[Mailbox, Letter], Awaitable[None]]") -> None:
         self.id = interaction_id
         self.interaction: Interaction | None = None
-        self.unsure: tuple[Interaction, Decision] | None = None  # stored or not: Postgres did not say
+        self.unsure: Unsure | None = None
         self._handle = handle
         self._letters: deque[Letter] = deque()
         self._busy = False

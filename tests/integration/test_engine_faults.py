@@ -14,7 +14,15 @@ from routing.engine import engine as engine_module
 from routing.engine.mailbox import Letter
 from routing.engine.phones import Alive, ChannelState
 from routing.errors import Unavailable
-from routing.events import CallEnded, CallerArrived, LegAnswered, LegGone, LegRinging, TimeReached
+from routing.events import (
+    CallEnded,
+    CallerArrived,
+    LegAnswered,
+    LegGone,
+    LegRinging,
+    OfferAccepted,
+    TimeReached,
+)
 from routing.interaction import Interaction, Role, Stage, Status
 from routing.store import agents, interactions
 
@@ -89,6 +97,61 @@ async def test_a_request_whose_commit_was_not_confirmed_is_refused_yet_acted_upo
     await quiet(service, it.id)
     hung_up = {each.leg for each in service.phones.asked if isinstance(each, HangUp)}
     assert hung_up == {leg.id for leg in it.legs}
+
+
+class OneFailure:
+    """The first save does not happen. `reserved` are the customers' legs set up meanwhile."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, service: Service) -> None:
+        self.reserved: list[str] = []
+        self._failed = False
+        self._real = interactions.save
+        monkeypatch.setattr(service.phones, "reserve", lambda call: self.reserved.append(call.leg))
+        monkeypatch.setattr(deciding.interactions, "save", self)
+
+    async def __call__(self, *arguments: Any) -> int:
+        if not self._failed:
+            self._failed = True
+            raise Unavailable("Postgres does not answer.")
+        return await self._real(*arguments)
+
+
+def asked_of(service: Service, leg: str) -> list[str]:
+    return [type(each).__name__ for each in service.phones.asked if getattr(each, "leg", None) == leg]
+
+
+async def test_news_that_is_tried_again_takes_over_the_leg_set_up_for_it(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await service.queue(numbers=["600"], workflow=QUICK)
+    await service.agent("1001", "support")
+    interaction_id = await service.callback()
+    agent = (await service.engine.desks.pick_up("1001", interaction_id)).leg(Role.AGENT)
+    assert agent
+    failure, changed = OneFailure(monkeypatch, service), service.changes()
+    service.engine.hear(agent.id, LegRinging(agent.id))
+    await changed.until(lambda it: it.leg(Role.CUSTOMER))
+    await quiet(service, interaction_id)
+    assert len(set(failure.reserved)) == 1 and asked_of(service, failure.reserved[0]) == ["DialCustomer"]
+
+
+async def test_the_leg_set_up_for_a_request_that_failed_is_cleared_away(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await service.queue(numbers=["600"], workflow=QUICK)
+    await service.agent("1001", "support")
+    interaction_id, changed = await service.callback(), service.changes()
+    await service.engine.desks.set_availability("1001", Availability.READY, None)
+    agent = (await changed.until(lambda it: it.status is Status.OFFERED)).leg(Role.AGENT)
+    assert agent
+    service.engine.hear(agent.id, LegRinging(agent.id))
+    await quiet(service, interaction_id)
+    failure = OneFailure(monkeypatch, service)
+    with pytest.raises(Unavailable):
+        await service.engine.ask(interaction_id, OfferAccepted("1001"))
+    await quiet(service, interaction_id)
+    assert (await service.stored(interaction_id)).status is Status.OFFERED
+    assert asked_of(service, failure.reserved[0]) == ["HangUp"]
 
 
 async def test_a_call_whose_row_was_not_confirmed_leaves_no_ghost_behind(
