@@ -66,8 +66,11 @@ class Audible:
         """Keep what is heard from now on; the WAV is written when the call ends."""
         self.media.capture(path)
 
-    async def dtmf(self, digits: str, duration: float = 0.04, gap: float = 0.06) -> None:
-        """Press keys (RFC 4733). Returns when the last is released and its gap has passed."""
+    async def dtmf(self, digits: str, duration: float = 0.08, gap: float = 0.08) -> None:
+        """Press keys (RFC 4733). Returns when the last is released and its gap has passed.
+
+        Asterisk stretches what is shorter than 80 ms, and with 45 ms between two digits: faster ones may be lost.
+        """
         within = SOON + len(digits) * (duration + gap + 0.04)
         await self._sound(self.media.dial(digits, duration, gap), within, "could not send its digits")
 

@@ -33,6 +33,7 @@ _GONE = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a connection that Postgres ended at the wrong moment
     asyncpg.QueryCanceledError,
     asyncpg.TooManyConnectionsError,
     TimeoutError,
@@ -96,7 +97,11 @@ async def connection(pool: Pool) -> AsyncIterator[Any]:
     """A connection for some statements; domain errors come out of it."""
     with database_errors():
         async with pool.acquire(timeout=ACQUIRE_TIMEOUT) as acquired:
-            yield acquired
+            try:
+                yield acquired
+            except asyncpg.InternalClientError:
+                acquired.terminate()  # the pool would hand out its broken state again
+                raise
 
 
 @asynccontextmanager

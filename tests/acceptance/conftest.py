@@ -3,11 +3,12 @@
 import itertools
 import os
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 import pytest_asyncio
 
 from demo.sip.carrier import Phone
@@ -97,3 +98,13 @@ async def line(stage: Stage) -> AsyncIterator[Line]:
     made = Line(stage, f"queue-{n}", f"7{n:03}", n)
     await made.settings()
     yield made
+
+
+@pytest.fixture(autouse=True)
+def service_log(request: pytest.FixtureRequest, stage: Stage) -> Iterator[None]:
+    """What the service logged meanwhile stands in the report of a test that fails."""
+    before = stage.log.stat().st_size
+    yield
+    with stage.log.open() as log:
+        log.seek(before)
+        request.node.add_report_section("call", "service log", log.read()[-20_000:])
