@@ -1,5 +1,5 @@
 # From a bare checkout to calls, tests and figures. Each target first sets up what is missing; again, that is quick.
-.PHONY: help setup demo run test check format bench
+.PHONY: help setup demo run test faults check format bench
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 BIN := .venv/bin
@@ -13,6 +13,7 @@ help:
 	@echo "make run     the same system, left running for your own phone and browser"
 	@echo "make test    all tests"
 	@echo "make check   format, lint, types, layers, tests"
+	@echo "make faults  every part fails in every way, measured (under 30 minutes)"
 	@echo "make bench   measured against the raw floor"
 	@echo "make setup   prepare everything, start nothing"
 
@@ -27,6 +28,9 @@ run: setup
 
 test: setup
 	@$(BIN)/pytest
+
+faults: setup
+	@$(BIN)/pytest tests/faults --faults=full -q
 
 check: setup
 	$(BIN)/ruff format --check .

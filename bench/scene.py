@@ -17,18 +17,19 @@ DNIS, DNIS_NOBODY = "7001", "7002"
 PLAIN, BARE = "7003", "7004"
 TURNED_DOWN = policy.reject(486, after=0.02)
 
+AT_ANY_TIME: dict[str, Any] = {"window": ["00:00", "24:00"], "cps": 1000}
 SETTINGS: dict[str, Any] = {
     "workflow": {"steps": [{"after": 0.2, "menu": "offer", "keys": {"2": "callback"}, "tries": 3, "timeout": 2}]},
     "callback": {"initial_delay": 0.0},
     "offer": {"accept_timeout": 20.0, "answer_timeout": 20.0, "exclude": 0.0},
-    "dial": {"ring_timeout": 20.0, "ready_to_call": 0.01, "max_attempts": 1},
+    "dial": {"ring_timeout": 20.0, "ready_to_call": 0.01, "max_attempts": 1, **AT_ANY_TIME},
     "wrap_up": {"seconds": 0.0},
 }
 
 # The row the service itself stored for a caller who pressed 2, again for as many customers.
 _MANY = """
 INSERT INTO interactions
-SELECT (jsonb_populate_record(i, jsonb_build_object('id', gen_random_uuid(), 'number', '+49152' || 100000 + n))).*
+SELECT (jsonb_populate_record(i, jsonb_build_object('id', gen_random_uuid(), 'number', '+49152' || 10000000 + n))).*
   FROM interactions i, generate_series(1, $2) n WHERE i.id = $1
 """
 

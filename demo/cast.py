@@ -24,6 +24,7 @@ SETTINGS: dict[str, Any] = {
         "steps": [{"after": MENU_AFTER, "menu": "offer", "keys": {"1": "wait", "2": "callback"}}],
     },
     "callback": {"initial_delay": 1},
+    "dial": {"window": ["00:00", "24:00"]},
     "wrap_up": {"seconds": 60, "dispositions": [{"code": "solved", "title": "Solved"}]},
 }
 """Nobody at a terminal wants to wait as long as a caller."""

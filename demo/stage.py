@@ -21,6 +21,7 @@ from demo.api import Api
 from demo.sip.agent import SipAgent
 from demo.sip.carrier import Carrier
 from demo.sip.policy import Policy
+from demo.sip.tls import Tls
 from routing.local.ports import Ports, reserved
 
 READY_WITHIN = 60.0
@@ -66,6 +67,11 @@ class Stage:
     def credentials(self) -> dict[str, Any]:
         return dict(json.loads((self.data_dir / "credentials.json").read_text()))
 
+    @property
+    def authority(self) -> Path:
+        """Whom phones that speak TLS trust."""
+        return self.data_dir / "asterisk/tls/ca.crt"
+
     def pid(self, part: str) -> int:
         """The process id of `service`, `asterisk` or `postgres`."""
         return int((self.data_dir / "run" / f"{part}.pid").read_text())
@@ -75,14 +81,24 @@ class Stage:
         return dict(await self.api.put(f"queues/{name}", {"name": name, "numbers": [number], **settings}))
 
     async def worker(
-        self, agent_id: str, *queues: str, register: bool = True, policy: Policy | None = None, **settings: Any
+        self,
+        agent_id: str,
+        *queues: str,
+        register: bool = True,
+        policy: Policy | None = None,
+        tls: bool = False,
+        **settings: Any,
     ) -> Worker:
-        """Make an agent who serves `queues`, register the phone and log in. Not Ready yet."""
+        """Make an agent who serves `queues`, register the phone and log in. Not Ready yet.
+
+        `tls`: the phone speaks SIP over TLS, and SRTP.
+        """
         password, sip_password = f"login-{agent_id}-secret", f"sip-{agent_id}-secret"
         serves = [{"queue": name} for name in queues]
         body = {"password": password, "sip_password": sip_password, "queues": serves, **settings}
         await self.api.put(f"agents/{agent_id}", body)
-        phone = SipAgent(agent_id, "127.0.0.1", self.ports.sip, sip_password, policy=policy, tone=350)
+        port, trust = (self.ports.sip_tls, Tls.trusting(self.authority)) if tls else (self.ports.sip, None)
+        phone = SipAgent(agent_id, "127.0.0.1", port, sip_password, policy=policy, tone=350, tls=trust)
         await self._workers.enter_async_context(phone)
         if register:
             await phone.register()
@@ -139,6 +155,14 @@ class Stage:
                             self._news.notify_all()
             await asyncio.sleep(0.1)
 
+    async def ready(self) -> bool:
+        """Whether the service says so."""
+        try:
+            async with aiohttp.request("GET", f"{self.url}/readyz") as response:
+                return response.status == 200
+        except aiohttp.ClientError:
+            return False
+
     async def leave(self) -> None:
         await self._workers.aclose()
 
@@ -151,16 +175,26 @@ class Stage:
 
 @contextlib.asynccontextmanager
 async def open_stage(
-    data_dir: Path, *, sounds: Path | None = None, seed: str = "none", log: Path | None = None
+    data_dir: Path,
+    *,
+    sounds: Path | None = None,
+    seed: str = "none",
+    log: Path | None = None,
+    trunk_tls: Path | None = None,
+    rtp: tuple[int, int] | None = None,
 ) -> AsyncIterator[Stage]:
-    """Start everything on free ports; stop all of it at the end. Raises AssertionError with the log when it fails."""
+    """Start everything on free ports; stop all of it at the end. Raises AssertionError with the log when it fails.
+
+    `trunk_tls`: a folder of `routing.local.certificates.own`, with which the carrier then speaks TLS.
+    `rtp`: the first and last port, for more than 400 calls.
+    """
     with reserved() as ports:
         log = log or data_dir / "up.log"
         _make_folder(data_dir)
-        up = await _start(data_dir, ports, sounds, seed, log)
+        up = await _start(data_dir, ports, sounds, seed, log, trunk_tls, rtp)
         try:
             await _ready(up, ports, log)
-            async with _connected(data_dir, ports, up, log) as stage:
+            async with _connected(data_dir, ports, up, log, trunk_tls) as stage:
                 yield stage
         finally:
             await _stop(up)
@@ -175,11 +209,21 @@ def _end_of(log: Path) -> str:
 
 
 async def _start(
-    data_dir: Path, ports: Ports, sounds: Path | None, seed: str, log: Path
+    data_dir: Path,
+    ports: Ports,
+    sounds: Path | None,
+    seed: str,
+    log: Path,
+    trunk_tls: Path | None,
+    rtp: tuple[int, int] | None,
 ) -> asyncio.subprocess.Process:
     options = ["--data-dir", str(data_dir), "--port-base", str(ports.base), "--seed", seed]
     if sounds:
         options += ["--sounds", str(sounds)]
+    if rtp:
+        options += ["--rtp", f"{rtp[0]}-{rtp[1]}"]
+    if trunk_tls:
+        options += ["--carrier", f"sips:127.0.0.1:{ports.carrier}", "--tls-ca", str(trunk_tls / "ca.crt")]
     with log.open("ab") as output:
         return await asyncio.create_subprocess_exec(
             sys.executable, "-m", "routing", "up", *options, stdout=output, stderr=output, start_new_session=True
@@ -200,13 +244,15 @@ async def _ready(up: asyncio.subprocess.Process, ports: Ports, log: Path) -> Non
 
 
 @contextlib.asynccontextmanager
-async def _connected(data_dir: Path, ports: Ports, up: asyncio.subprocess.Process, log: Path) -> AsyncIterator[Stage]:
+async def _connected(
+    data_dir: Path, ports: Ports, up: asyncio.subprocess.Process, log: Path, trunk_tls: Path | None
+) -> AsyncIterator[Stage]:
     from routing.local.home import Home
     from routing.local.postgres import Postgres
 
     token = (data_dir / "admin.token").read_text().strip()
     sql = await asyncpg.connect(Postgres(Home(data_dir).postgres, Path()).dsn)
-    carrier = Carrier("127.0.0.1", ports.carrier, asterisk=("127.0.0.1", ports.sip))
+    carrier = _carrier(data_dir, ports, trunk_tls)
     try:
         async with (
             Api(f"http://127.0.0.1:{ports.http}", token) as api,
@@ -221,6 +267,14 @@ async def _connected(data_dir: Path, ports: Ports, up: asyncio.subprocess.Proces
                 await asyncio.gather(watching, return_exceptions=True)
     finally:
         await sql.close()
+
+
+def _carrier(data_dir: Path, ports: Ports, certificate: Path | None) -> Carrier:
+    if certificate is None:
+        return Carrier("127.0.0.1", ports.carrier, asterisk=("127.0.0.1", ports.sip))
+    chain, key = certificate / "server.crt", certificate / "server.key"
+    tls = Tls.trusting(data_dir / "asterisk/tls/ca.crt", chain=chain, key=key)
+    return Carrier("127.0.0.1", ports.carrier, asterisk=("127.0.0.1", ports.sip_tls), tls=tls)
 
 
 async def _stop(up: asyncio.subprocess.Process) -> None:

@@ -51,6 +51,8 @@ def _endpoint(agent_id: str, codecs: str) -> dict[str, str]:
         "language": LANGUAGE,
         "direct_media": "no",
         "dtmf_mode": "auto",
+        "media_encryption": "sdes",
+        "media_encryption_optimistic": "yes",  # a phone without SRTP is heard all the same
         "device_state_busy_at": "1",
         "allow_transfer": "no",  # a REFER would send the customer into the agents' context: transfer by the API
         # Phones sit behind NAT:

@@ -7,7 +7,7 @@ and write=system,reporting, and the module res_manager_devicestate.
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
 from enum import StrEnum
 from typing import ParamSpec
 
@@ -22,6 +22,8 @@ RETRY_REFUSED = 10.0
 TECHNOLOGY = "PJSIP/"
 # Only these are sent to us: a call makes some twenty other events, which Python would parse for nothing.
 EVENTS = ("DeviceStateChange", "PeerStatus", "FullyBooted", "Shutdown")
+FIRST_ANSWER = 0.1
+"""Seconds phones are given to answer before they are taken for lost with the Asterisk that knew them."""
 
 
 class PhoneState(StrEnum):
@@ -60,6 +62,8 @@ class AmiWatch:
         self._listed: set[str] = set()
         self._devices: dict[str, PhoneState] = {}
         self._lost: set[str] = set()
+        self._session: AmiSession | None = None
+        self._ours: tuple[str, ...] = ()
         self._on_phone: OnPhone = lambda _agent, _state: None
         self._on_asterisk: OnAsterisk = lambda _state, _detail: None
 
@@ -93,13 +97,25 @@ class AmiWatch:
         try:
             await session.open(*self._login)
             await self._only_our_events(session)
-            while not booted.is_set():
-                await self._pause_and_ping(session)
+            while not await _within(booted.wait(), PING_EVERY):
+                await self._ping(session)
             await self._read_state(session)
+            self._session = session
             while True:
                 await self._pause_and_ping(session)
         finally:
+            self._session = None
             await session.close()
+
+    async def ask_phones(self, endpoints: Iterable[str]) -> None:
+        """Have Asterisk ask these phones now how they are, as after a start it does so only by and by; again after
+        every start. Where that cannot be, it does so all the same in the end."""
+        self._ours = tuple(endpoints)
+        if self._session:
+            try:
+                await _ask_phones(self._session, self._ours)
+            except AmiLost as error:
+                log.info("phones not asked", error=str(error))
 
     async def _only_our_events(self, session: AmiSession) -> None:
         for event in EVENTS:
@@ -111,11 +127,17 @@ class AmiWatch:
         self._tell(AsteriskState.BOOTED, self.version)
         self._listed.clear()
         self._lost.clear()
+        if self._ours:  # it may be another Asterisk, which has only their addresses
+            await _ask_phones(session, self._ours)
+            await asyncio.sleep(FIRST_ANSWER)
         await session.ask("DeviceStateList")  # each entry comes as a DeviceStateChange
 
     async def _pause_and_ping(self, session: AmiSession) -> None:
         if await session.wait_ended(PING_EVERY):
             raise AmiLost("connection ended")
+        await self._ping(session)
+
+    async def _ping(self, session: AmiSession) -> None:
         await session.ask("Ping")
         self.last_pong = asyncio.get_running_loop().time()
 
@@ -161,6 +183,24 @@ class AmiWatch:
         self.state, self.detail = state, detail
         log.info("asterisk", state=state, detail=detail)
         _contained(self._on_asterisk, state, detail)
+
+
+async def _ask_phones(session: AmiSession, endpoints: Iterable[str]) -> None:
+    for endpoint in tuple(endpoints):
+        try:
+            await session.ask("PJSIPQualify", Endpoint=endpoint)
+        except AmiRefused as error:
+            log.debug("phone not asked", endpoint=endpoint, error=str(error))
+
+
+async def _within(event: Awaitable[object], seconds: float) -> bool:
+    """Whether it happened in time."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event
+    except TimeoutError:
+        return False
+    return True
 
 
 def _contained(callback: Callable[Told, None], *args: Told.args, **named: Told.kwargs) -> None:

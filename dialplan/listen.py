@@ -10,6 +10,9 @@ import structlog
 from dialplan import words
 from dialplan.ari import models
 from dialplan.ari.connection import AriConnection, Connected, Disconnected, Item, Snapshot
+from dialplan.ari.errors import AriError
+from routing import metrics
+from routing.engine import sweeping
 from routing.engine.phones import Alive, ChannelState
 from routing.errors import Unavailable
 from routing.events import (
@@ -64,6 +67,18 @@ class Listener:
         async for item in self._connection:
             await self._take(item)
 
+    async def sweep(self, sweeper: sweeping.Sweeper) -> None:
+        """Look for ever whether Asterisk and we agree."""
+        while True:
+            await asyncio.sleep(sweeping.EVERY)
+            try:
+                if self.ready:
+                    await sweeper.look(alive(await self._connection.snapshot()))
+                else:
+                    sweeper.forget()
+            except (AriError, Unavailable) as error:
+                log.info("not swept", error=str(error))
+
     async def _take(self, item: Item) -> None:
         match item:
             case Connected(snapshot):
@@ -114,6 +129,7 @@ def event(item: Item) -> tuple[str, NetworkEvent] | None:
         case models.ChannelDtmfReceived(channel=channel, digit=digit):
             return channel.id, DigitPressed(channel.id, digit)
         case models.PlaybackFinished(playback=playback):
+            _note_failure(playback)
             leg = playback.target_uri.removeprefix("channel:")
             return leg, SayFinished(leg, playback.id)
         case models.ChannelStateChange(channel=channel):
@@ -128,6 +144,13 @@ def event(item: Item) -> tuple[str, NetworkEvent] | None:
             return channel.id, LegGone(channel.id)
         case _:
             return None
+
+
+def _note_failure(playback: models.Playback) -> None:
+    """The caller goes on with music; somebody has to mend the recording."""
+    if playback.state == "failed":
+        metrics.PROMPTS_FAILED.inc()
+        log.error("prompt not played", media=playback.media_uri)
 
 
 def _state(channel: str, state: str) -> tuple[str, NetworkEvent] | None:
@@ -151,7 +174,8 @@ def alive(snapshot: Snapshot) -> Alive:
         if each.id in inside and not made_by_us(each.id) and (caller := _caller(each))
     ]
     ours = tuple(each for each in channels if made_by_us(each))
-    return Alive(channels, ours, tuple(callers), tuple(bridge.id for bridge in snapshot.bridges))
+    bridges = tuple(bridge.id for bridge in snapshot.bridges)
+    return Alive(channels, ours, tuple(callers), bridges, snapshot.started or None)
 
 
 def _caller(channel: models.Channel) -> CallerArrived | None:

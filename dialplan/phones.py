@@ -46,12 +46,19 @@ SetUp = tuple[float, float]
 
 
 class AsteriskPhones:
-    """`hear` takes the events that stand for refusals."""
+    """`hear` takes the events that stand for refusals; `may_call` tells whether calls may still be started."""
 
-    def __init__(self, ari: AriClient, hear: Hear, trunk: str = words.CARRIER) -> None:
+    def __init__(
+        self,
+        ari: AriClient,
+        hear: Hear,
+        trunk: str = words.CARRIER,
+        may_call: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._ari = ari
         self._hear = hear
         self._trunk = trunk
+        self._may_call = may_call
         self._starting: dict[str, asyncio.Future[None]] = {}
         self._reserved: dict[str, asyncio.Task[SetUp]] = {}
 
@@ -117,14 +124,16 @@ class AsteriskPhones:
             self._hear(say.leg, SayFinished(say.leg, say.say))
 
     async def _join(self, bridge: str, legs: tuple[str, str]) -> None:
-        """The first leg may hear music, the second a ringing tone: both stop before they meet."""
+        """The first leg may hear music, the second a ringing tone: both stop before they meet. A caller whose answer
+        got lost is answered now, at the latest."""
         far, agent = legs
-        await asyncio.gather(
-            _anyway(self._ari.bridges.create_with_id(bridge, type="mixing")),
-            _anyway(self._ari.channels.stop_moh(far)),
-            _anyway(self._ari.channels.ring_stop(agent)),
-        )
         try:
+            await asyncio.gather(
+                self._ari.channels.answer(far),
+                _anyway(self._ari.bridges.create_with_id(bridge, type="mixing")),
+                _anyway(self._ari.channels.stop_moh(far)),
+                _anyway(self._ari.channels.ring_stop(agent)),
+            )
             await self._ari.bridges.add_channel(bridge, channel=[far, agent])
         except AriError as error:
             log.warning("not joined: hung up rather than left in silence", error=str(error))
@@ -141,15 +150,26 @@ class AsteriskPhones:
         if ring.auto_answer:
             variables["PJSIP_HEADER(add,Call-Info)"] = "<sip:ringback>;answer-after=0"
         create = self._create(ring.leg, f"PJSIP/{ring.agent}", variables)
-        await self._call_out(ring.leg, create, ring.timeout)
+        await self._call_out(ring.leg, create, ring.timeout, to_agent=True)
 
     def reserve(self, call: DialCustomer) -> None:
         """Begin to create the customer's channel: no INVITE leaves before `perform` dials it."""
         self._reserved[call.leg] = asyncio.create_task(self._create_customer(call), name="reserve")
 
     async def _dial_customer(self, call: DialCustomer) -> None:
+        if call.made:
+            await self._dial_made(call)
+            return
         create = self._reserved.pop(call.leg, None) or self._create_customer(call)
         await self._call_out(call.leg, create, call.timeout)
+
+    async def _dial_made(self, call: DialCustomer) -> None:
+        """Of one that is gone the end is told by an event, or it is found missing."""
+        try:
+            if self._may_call():
+                await self._ari.channels.dial(call.leg, timeout=math.ceil(call.timeout))
+        except AriConflict:
+            log.info("dialled already", leg=call.leg)
 
     def _create_customer(self, call: DialCustomer) -> Coroutine[object, object, SetUp]:
         variables = {
@@ -176,9 +196,12 @@ class AsteriskPhones:
         finally:
             self._starting.pop(leg, None)
 
-    async def _call_out(self, leg: str, create: Awaitable[SetUp], seconds: float) -> None:
+    async def _call_out(self, leg: str, create: Awaitable[SetUp], seconds: float, *, to_agent: bool = False) -> None:
+        """No agent's phone is to blame for an Asterisk that does not answer."""
         try:
             created, started = await create
+            if not self._may_call():  # the process slept meanwhile, say: by now it may be another's to dial
+                raise AriUnavailable("the lease is over", f"dial {leg}", sent=False)
             asked = time.monotonic()
             await self._ari.channels.dial(leg, timeout=math.ceil(seconds))
             took = {"create": created, "start": started, "dial": time.monotonic() - asked}
@@ -186,16 +209,16 @@ class AsteriskPhones:
         except AriConflict:
             log.info("dialled already", leg=leg)
         except AriUnavailable as error:
-            self._not_placed(leg, error, refused=not error.sent)
+            self._not_placed(leg, error, refused=not error.sent, lost=to_agent)
         except TimeoutError as error:
-            self._not_placed(leg, error, refused=False)
+            self._not_placed(leg, error, refused=False, lost=to_agent)
         except AriError as error:
             self._not_placed(leg, error, refused=True)
 
-    def _not_placed(self, leg: str, error: Exception, *, refused: bool) -> None:
+    def _not_placed(self, leg: str, error: Exception, *, refused: bool, lost: bool = False) -> None:
         """As far as we know; should the leg be there all the same, the core has it hung up."""
         log.warning("call not placed", leg=leg, error=str(error))
-        self._hear(leg, LegGone(leg, refused=refused, certain=False))
+        self._hear(leg, LegGone(leg, refused=refused, certain=False, lost=lost))
 
     # Agents' accounts
 

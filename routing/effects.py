@@ -70,13 +70,15 @@ class RingAgent:
 
 @dataclass(frozen=True, slots=True)
 class DialCustomer:
-    """Place the call back: one INVITE per leg id, however often this is asked."""
+    """Place the call back: one INVITE per leg id, however often this is asked. `made`: the channel was seen, so it is
+    dialled if it is there still, and never made anew: its call may be over already."""
 
     leg: str
     interaction: str
     number: str
     caller_id: str
     timeout: float
+    made: bool = False
 
 
 @dataclass(frozen=True, slots=True)

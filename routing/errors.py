@@ -1,5 +1,8 @@
 """What can be refused to a person. The class says the fixed code, the docstring the message."""
 
+from datetime import datetime
+from uuid import UUID
+
 
 class RingbackError(Exception):
     """Something went wrong."""
@@ -56,6 +59,8 @@ class DuplicateCallback(RingbackError):
     """A callback for this number is already pending in this queue."""
 
     code = "duplicate_callback"
+    existing: UUID | None = None
+    """The interaction that is pending."""
 
 
 class DispositionRequired(RingbackError):
@@ -78,6 +83,40 @@ class Invalid(RingbackError):
     def __init__(self, detail: str | None = None, pointer: str = "") -> None:
         super().__init__(detail)
         self.pointer = pointer
+
+
+class InvalidNumber(RingbackError):
+    """This is no telephone number that can be called."""
+
+    code = "invalid_number"
+
+
+class NumberBlocked(RingbackError):
+    """This number is not called."""
+
+    code = "number_blocked"
+
+    def __init__(self, rule: str, detail: str | None = None, until: datetime | None = None) -> None:
+        """`rule` is a word of `routing.numbers.Rule`; `until`: from when it may be called, where that is known."""
+        super().__init__(detail)
+        self.rule = rule
+        self.until = until
+
+
+class RateLimited(RingbackError):
+    """Too many tries; wait a little."""
+
+    code = "rate_limited"
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__()
+        self.retry_after = max(1, round(retry_after))
+
+
+class IdempotencyConflict(RingbackError):
+    """This Idempotency-Key was used for another request."""
+
+    code = "idempotency_conflict"
 
 
 class Unavailable(RingbackError):

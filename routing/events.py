@@ -3,7 +3,10 @@
 Network events name a leg (channel id); the interaction knows whose it is. People's events name the agent.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 
 from routing.interaction import Desk
 
@@ -54,13 +57,15 @@ class LegGone:
     """The channel ended, or never was. `sip_cause` is the final SIP status where one is known.
 
     `refused`: Asterisk did not place the call. Not `certain`: nobody saw it end, it is only missing or unanswered
-    for; should it be there all the same, it has to be hung up.
+    for; should it be there all the same, it has to be hung up. `lost`: the telephones failed with it, so nobody hung
+    up and nobody is to blame.
     """
 
     leg: str
     sip_cause: int | None = None
     refused: bool = False
     certain: bool = True
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +122,98 @@ class WorkDone:
 
 
 @dataclass(frozen=True, slots=True)
+class CallbackRequested:
+    """A call back was asked for without a call (T29). `number` is E.164; without `at` as soon as possible.
+
+    In this and the following, `by` is who did it, as the feed names the actor: `agent:1001`, `operator:admin`.
+    """
+
+    by: str
+    queue: str
+    number: str
+    at: datetime | None = None
+    time_zone: str | None = None
+    callback_type: str | None = None
+    name: str | None = None
+    case_data: Mapping[str, Any] = field(default_factory=dict)
+    instructions: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    by: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Requeued:
+    """Put into the line again, or into the line of another queue (`queue` and its current version)."""
+
+    by: str
+    queue: str | None = None
+    queue_version: int = 0
+    priority: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reassigned:
+    """Given to one agent as an offer, or taken from whoever has it (`agent` None)."""
+
+    by: str
+    agent: str | None = None
+    desk: Desk = Desk()
+
+
+@dataclass(frozen=True, slots=True)
+class Rescheduled:
+    by: str
+    at: datetime
+    time_zone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Closed by hand: `resolved`, or back in line for somebody else (T26)."""
+
+    by: str
+    resolved: bool
+    disposition: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """What is None stays; `case_data` names the keys that change, None removes one."""
+
+    by: str
+    number: str | None = None
+    priority: int | None = None
+    case_data: Mapping[str, Any] | None = None
+    instructions: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NoteAdded:
+    by: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class DuplicateFound:
     """The request could not be stored: this number already has a callback pending in this queue."""
 
     leg: str
+
+
+@dataclass(frozen=True, slots=True)
+class NumberRefused:
+    """What was decided could not be stored: the number may not be promised a call, or not be called now.
+
+    `rule` is a word of `routing.numbers.Rule`; `until`: from when on it may be called, None when that is not known.
+    """
+
+    rule: str
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,5 +229,8 @@ class ServiceRestarted:
 NetworkEvent = (
     CallerReturned | DigitPressed | SayFinished | LegRinging | LegAnswered | LegGone | TimeReached | ServiceRestarted
 )
-PersonEvent = Offered | OfferAccepted | OfferRejected | OfferWithdrawn | PickedUp | CallEnded | Redialled | WorkDone
-Event = NetworkEvent | PersonEvent | DuplicateFound
+Operation = Cancelled | Requeued | Reassigned | Rescheduled | Settled | Edited | NoteAdded
+PersonEvent = (
+    Offered | OfferAccepted | OfferRejected | OfferWithdrawn | PickedUp | CallEnded | Redialled | WorkDone | Operation
+)
+Event = NetworkEvent | PersonEvent | DuplicateFound | NumberRefused

@@ -49,6 +49,14 @@ class Subtype(StrEnum):
     CALLBACK = "callback"
 
 
+class Kind(StrEnum):
+    """Where a callback came from."""
+
+    QUEUED = "queued"  # a caller who did not want to wait
+    REQUESTED = "requested"  # asked for over the API, as soon as possible
+    SCHEDULED = "scheduled"  # asked for over the API, for a time
+
+
 class Role(StrEnum):
     """Whose leg it is."""
 
@@ -149,7 +157,8 @@ class Waiting:
 @dataclass(frozen=True)  # without slots, for the sake of `changed`
 class Interaction:
     """See the module's docstring. `front` puts it before everyone else of its line; `excluded` maps agents to the
-    time until which they are not offered it again."""
+    time until which they are not offered it again; `tried_before` counts the attempts that are history: the retry
+    rules begin anew after them."""
 
     id: UUID
     queue: str
@@ -159,6 +168,7 @@ class Interaction:
     status: Status = Status.OPEN
     stage: Stage | None = None
     subtype: Subtype = Subtype.INBOUND
+    kind: Kind | None = None
     number: str | None = None
     dialled_number: str = ""
     version: int = 0
@@ -174,8 +184,12 @@ class Interaction:
     outcome: str | None = None
     disposition: str | None = None
     note: str | None = None
+    name: str | None = None
+    callback_type: str | None = None
+    time_zone: str | None = None
     case_data: Mapping[str, Any] = field(default_factory=dict)
     instructions: str | None = None
+    tried_before: int = 0
     waiting: Waiting = Waiting()
     deadlines: Mapping[Deadline, datetime] = field(default_factory=dict)
     excluded: Mapping[str, datetime] = field(default_factory=dict)
@@ -204,9 +218,14 @@ class Interaction:
         return next((each for each in self.attempts if each.ended_at is None), None)
 
     @property
+    def tries(self) -> tuple[Attempt, ...]:
+        """The attempts the retry rules go by."""
+        return self.attempts[self.tried_before :]
+
+    @property
     def was_answered(self) -> bool:
         """Whether an attempt reached the customer: who was served is not called again by the system."""
-        return any(each.outcome is Outcome.ANSWERED for each in self.attempts)
+        return any(each.outcome is Outcome.ANSWERED for each in self.tries)
 
     @property
     def wake_at(self) -> datetime | None:

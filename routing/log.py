@@ -119,6 +119,7 @@ def _configure_stdlib(writer: LineWriter, level: int, as_json: bool) -> None:
     )
     logging.basicConfig(level=max(level, logging.INFO), handlers=[handler], force=True)
     logging.raiseExceptions = False
+    logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)  # Postgres' absence is told by us, in one line
 
 
 def _before() -> list[Processor]:

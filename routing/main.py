@@ -1,7 +1,9 @@
 """The composition root: builds every part of the service, lets them run, and lets go of the shard at the end."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
 
 import structlog
 from aiohttp import web
@@ -18,39 +20,62 @@ from routing.agents import PhoneState
 from routing.api.app import create_app, start_site
 from routing.engine.clock import Clock
 from routing.engine.engine import Engine
+from routing.engine.following import follow
 from routing.engine.lease import Lease
+from routing.engine.sweeping import Sweeper
 from routing.errors import RingbackError, Unavailable
 from routing.local.asterisk_package import check_version
 from routing.settings import Settings
-from routing.store.database import Pool, connect
+from routing.store.database import STATEMENT_TIMEOUT, Pool, close, connect
 
 log = structlog.get_logger()
+
+API_PATIENCE = 2.0
+"""Seconds for one of the API's statements: `unavailable` is to come soon."""
+LEASE_PATIENCE = 1.0
+"""Seconds for one renewal, which must have failed in time for the next."""
 
 
 async def serve(settings: Settings) -> None:
     """Run until cancelled, or until another process owns the shard. Calls are left as they are."""
-    pool = await _connect(settings.dsn)
+    async with (
+        _pool(settings.dsn, size=10) as pool,
+        _pool(settings.dsn, size=5, statement_timeout=API_PATIENCE) as api_pool,
+        _pool(settings.dsn, size=1, statement_timeout=LEASE_PATIENCE) as lease_pool,
+    ):
+        await _serve(settings, pool, api_pool, Lease(lease_pool, words.APP))
+
+
+async def _serve(settings: Settings, pool: Pool, api_pool: Pool, lease: Lease) -> None:
     ari = AriClient(
         settings.ari_url.rstrip("/") + "/ari", settings.ari_username, settings.ari_password.get_secret_value()
     )
     try:
-        lease = Lease(pool, words.APP)
         await lease.take()
-        service = Service(settings, pool, ari, Engine(pool, await Clock.of(pool), lease))
+        service = Service(settings, api_pool, ari, Engine(pool, await Clock.of(pool), lease))
         try:
             await service.run()
         finally:
-            await service.engine.stop()
+            await service.stop()
     finally:
         await ari.close()
-        await pool.close()
 
 
-async def _connect(dsn: str) -> Pool:
+@asynccontextmanager
+async def _pool(dsn: str, *, size: int, statement_timeout: float = STATEMENT_TIMEOUT) -> AsyncIterator[Pool]:
+    """Calls, API and lease have one each: none waits for a connection another holds."""
+    pool = await _connect(dsn, size, statement_timeout)
+    try:
+        yield pool
+    finally:
+        await close(pool)
+
+
+async def _connect(dsn: str, size: int, statement_timeout: float) -> Pool:
     """Wait for Postgres: a deployment starts its parts in any order."""
     while True:
         try:
-            return await connect(dsn)
+            return await connect(dsn, size=size, statement_timeout=statement_timeout)
         except Unavailable:
             log.warning("waiting for Postgres")
             await asyncio.sleep(0.5)
@@ -64,11 +89,13 @@ class Service:
         self._settings = settings
         self._ari = ari
         self._pool = pool
-        phones = AsteriskPhones(ari, engine.hear, settings.trunk)
+        phones = AsteriskPhones(ari, engine.hear, settings.trunk, lambda: engine.lease.valid)
         engine.use(phones)
         self._connection = AriConnection(ari, words.APP)
         self._contact = asyncio.Event()
         self._accounts_there = False
+        self._accounts: list[str] = []
+        self._site: web.AppRunner | None = None
         self._listener = Listener(self._connection, engine, phones.started, self._in_contact)
         self._ami = AmiWatch(
             settings.ami_host, settings.ami_port, settings.ami_username, settings.ami_password.get_secret_value()
@@ -78,14 +105,31 @@ class Service:
 
     async def run(self) -> None:
         """Every background task of the service, by name. The first that fails ends them all."""
-        app = create_app(self.engine, realm=words.SIP_REALM)
-        site = await start_site(app, self._settings.http_host, self._settings.http_port)
-        try:
-            async with asyncio.TaskGroup() as group:
-                self._start(group)
-        finally:
-            self.engine.halt()
-            await _end_site(site)
+        app = create_app(self.engine, self._pool, realm=words.SIP_REALM)
+        self._site = await start_site(app, self._settings.http_host, self._settings.http_port)
+        self._show_drivers()
+        async with asyncio.TaskGroup() as group:
+            self._start(group)
+
+    async def stop(self) -> None:
+        """The shard first: a successor does not wait until our clients have gone."""
+        await self.engine.stop()
+        if self._site:
+            await self._site.cleanup()
+
+    def _show_drivers(self) -> None:
+        """To Prometheus: how well we hear Asterisk."""
+        loop, ari, ami = asyncio.get_running_loop(), self._connection, self._ami
+        metrics.ARI_WAITING.set_function(lambda: ari.queue_depth)
+        metrics.ARI_ODD.set_function(lambda: ari.odd_events)
+        metrics.ARI_SILENT.set_function(lambda: loop.time() - (ari.health.last_heard or 0.0))
+        metrics.AMI_SILENT.set_function(lambda: loop.time() - (ami.last_pong or 0.0))
+        metrics.ARI_CONNECTS.set_function(lambda: ari.health.connects)
+        for state in AsteriskState:
+            metrics.AMI_STATE.labels(state=state).set_function(partial(self._ami_is, state))
+
+    def _ami_is(self, state: AsteriskState) -> float:
+        return float(self._ami.state is state)
 
     def _start(self, group: asyncio.TaskGroup) -> None:
         tasks: dict[str, Awaitable[None]] = {
@@ -94,6 +138,8 @@ class Service:
             "ari pool": self._ari.keep_warm(),
             "phones": self._watch_phones(group),
             "accounts": self._keep_accounts(),
+            "sweep": self._listener.sweep(Sweeper(self.engine)),
+            "applied settings": follow(self.engine),
             "loop lag": metrics.watch_loop_lag(),
         }
         for name, task in tasks.items():
@@ -141,10 +187,15 @@ class Service:
         while True:
             await self._contact.wait()
             self._contact.clear()
-            self._accounts_there = await _contained(self.engine.desks.provision_all)
+            self._accounts_there = await _contained(self._push_accounts)
             if not self._accounts_there:
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(0.2)
                 self._contact.set()
+            else:
+                await self._ami.ask_phones(self._accounts)
+
+    async def _push_accounts(self) -> None:
+        self._accounts = await self.engine.desks.provision_all()
 
 
 async def _contained(work: Callable[[], Awaitable[None]]) -> bool:
@@ -159,7 +210,3 @@ async def _contained(work: Callable[[], Awaitable[None]]) -> bool:
 
 async def _as_coroutine(task: Awaitable[None]) -> None:
     await task
-
-
-async def _end_site(site: web.AppRunner) -> None:
-    await site.cleanup()

@@ -26,8 +26,18 @@ ACCEPT_TO_DIAL = Histogram(
     buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
     registry=REGISTRY,
 )
+NUMBERS_REFUSED = Counter(
+    "ringback_numbers_refused", "Promises and dials the number rules refused", ["rule"], registry=REGISTRY
+)
 EVENTS_IGNORED = Counter(
     "ringback_events_ignored", "Late news from the network, passed over on purpose", ["event"], registry=REGISTRY
+)
+PROMPTS_FAILED = Counter("ringback_prompts_failed", "Prompts that could not be played", registry=REGISTRY)
+PUT_RIGHT = Counter(
+    "ringback_put_right",
+    "What Asterisk and the rows disagreed on for more than a moment",
+    ["what"],
+    registry=REGISTRY,
 )
 LOOP_LAG = Histogram(
     "ringback_event_loop_lag_seconds",
@@ -35,6 +45,14 @@ LOOP_LAG = Histogram(
     buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
     registry=REGISTRY,
 )
+ARI_WAITING = Gauge("ringback_ari_events_waiting", "Events read and not yet handed on", registry=REGISTRY)
+ARI_ODD = Gauge("ringback_ari_events_odd", "Events not understood since the start", registry=REGISTRY)
+ARI_CONNECTS = Gauge("ringback_ari_connects", "How often contact was made since the start", registry=REGISTRY)
+ARI_SILENT = Gauge(
+    "ringback_ari_silent_seconds", "Since anything was heard over ARI, a pong at least", registry=REGISTRY
+)
+AMI_SILENT = Gauge("ringback_ami_silent_seconds", "Since the last pong over AMI", registry=REGISTRY)
+AMI_STATE = Gauge("ringback_ami_state", "1 for what Asterisk is, seen over AMI", ["state"], registry=REGISTRY)
 PART_UP = Gauge("ringback_part_up", "Whether a part answers", ["part"], registry=REGISTRY)
 HTTP_REQUESTS = Histogram(
     "ringback_http_request_seconds",

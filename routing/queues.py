@@ -5,6 +5,7 @@ keep the version they came in under.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Literal, Self
 from zoneinfo import available_timezones as read_timezones
@@ -57,8 +58,8 @@ class Offer(Part):
 class Dial(Part):
     """How a customer is called back.
 
-    `retry`: outcome -> (how many such outcomes, seconds until the next try). `cps` and `window` are kept for the
-    number rules and are not applied yet.
+    `retry`: outcome -> (how many such outcomes, seconds until the next try). `cps`: calls a second at most, over the
+    whole queue. `window`: from when until before when the customer may be called, on the customer's own clock.
     """
 
     order: Literal["on_alert", "agent_first"] = "on_alert"
@@ -76,6 +77,13 @@ class Dial(Part):
         """Outcomes that are not named keep their defaults."""
         return {**DEFAULT_RETRY, **retry}
 
+    @field_validator("window")
+    @classmethod
+    def _opens_before_it_closes(cls, window: tuple[str, str]) -> tuple[str, str]:
+        if window[0] >= window[1]:
+            raise ValueError("the window has to close later on the day it opens")
+        return window
+
 
 class Callback(Part):
     """The offer to be called back. `place`: keep the place in line, join the end, or a priority offset."""
@@ -86,6 +94,27 @@ class Callback(Part):
     initial_delay: Seconds = 5
     max_pending: Annotated[int, Field(ge=0, le=1_000_000)] = 500
     on_hangup: Literal["keep", "abandon"] = "keep"
+
+
+class Limits(Part):
+    """How often, counted over all queues and compared with this queue's figures; null for no limit.
+
+    Requests and dials of a number within 24 hours. Within an hour: requests one caller makes for other numbers than
+    the caller's own, and requests for foreign numbers that share their first seven digits.
+    """
+
+    requests_per_number: Annotated[int, Field(ge=1, le=1_000_000)] | None = 3
+    dials_per_number: Annotated[int, Field(ge=1, le=1_000_000)] | None = 6
+    requests_per_source: Annotated[int, Field(ge=1, le=1_000_000)] | None = 20
+    requests_per_prefix: Annotated[int, Field(ge=1, le=1_000_000)] | None = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Switches:
+    """What of a queue's callbacks goes on: `register`, they are taken; `process`, they are offered and dialled."""
+
+    register: bool = True
+    process: bool = True
 
 
 class Abandon(Part):
@@ -115,7 +144,7 @@ class WrapUp(Part):
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Hours = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)$")]
-Prefix = Annotated[str, Field(pattern=r"^\+[0-9]{1,15}$")]
+Prefix = Annotated[str, Field(pattern=r"^\+[1-9][0-9]{0,14}$")]
 
 
 class Slots(Part):
@@ -129,8 +158,8 @@ class Slots(Part):
 class Queue(Part):
     """All settings of one queue. `numbers` are the DNIS numbers it answers.
 
-    `hours`, `holidays`, `slots`, `numbers_allowed`, `numbers_denied` and `callback.max_pending` are validated and
-    kept; the rules that use them are not built yet.
+    `numbers_allowed` empty: the numbers of `region`. `hours`, `holidays` and `slots` are validated and kept; the
+    rules that use them are not built yet.
     """
 
     name: Slug
@@ -151,6 +180,7 @@ class Queue(Part):
     slots: Slots = Slots()
     numbers_allowed: Annotated[tuple[Prefix, ...], Field(max_length=1000)] = ()
     numbers_denied: Annotated[tuple[Prefix, ...], Field(max_length=1000)] = ()
+    limits: Limits = Limits()
 
     @field_validator("time_zone")
     @classmethod

@@ -18,6 +18,7 @@ from demo.sip.placing import place
 from demo.sip.policy import Policy, ring
 from demo.sip.registration import Registration
 from demo.sip.timers import Timing
+from demo.sip.tls import Tls
 from demo.sip.trace import ladder
 from demo.sip.transactions import ServerTransaction
 from demo.sip.useragent import UserAgent
@@ -41,16 +42,17 @@ class SipAgent(Line):
         policy: Policy | None = None,
         tone: int | None = None,
         timing: Timing | None = None,
+        tls: Tls | None = None,
     ) -> None:
         super().__init__(user, policy or ring(), tone)
         self.user, self._server, self._password = user, (host, port), password
-        self._local, self._timing = (local_host, local_port), timing
+        self._local, self._timing, self._tls = (local_host, local_port), timing, tls
         self._ua: UserAgent | None = None
         self._registration: Registration | None = None
 
     async def open(self) -> None:
         credentials = (self.user, self._password) if self._password is not None else None
-        self._ua = UserAgent(*self._local, self._invited, credentials=credentials, timing=self._timing)
+        self._ua = UserAgent(*self._local, self._invited, credentials=credentials, timing=self._timing, tls=self._tls)
         self._registration = Registration(self._ua, self.user, self._server)
 
     async def close(self) -> None:

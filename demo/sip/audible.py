@@ -19,8 +19,8 @@ SOON = 5.0
 class Audible:
     """Every wait raises SipTimeout in the end, and CallFailed as soon as the call is over."""
 
-    def __init__(self, host: str, tone: int | None) -> None:
-        self._host, self._tone = host, tone
+    def __init__(self, host: str, tone: int | None, *, secure: bool = False) -> None:
+        self._host, self._tone, self._secure = host, tone, secure
         self._media: RtpStream | None = None
 
     @property
@@ -28,7 +28,7 @@ class Audible:
         """Made when first needed: a rejected call has none."""
         if self._media is None:
             self._refuse_when_over()
-            self._media = RtpStream(self._host)
+            self._media = RtpStream(self._host, secure=self._secure)
             self._media.play(self._tone)
         return self._media
 

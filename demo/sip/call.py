@@ -46,7 +46,7 @@ class Call(Audible):
     """Times are time.monotonic(), or None while it has not happened."""
 
     def __init__(self, ua: UserAgent, dialog: Dialog, tone: int | None) -> None:
-        super().__init__(ua.host, tone)
+        super().__init__(ua.host, tone, secure=ua.secure)
         self.ua, self.dialog = ua, dialog
         self.changes = Changes()
         self.ringing_at: float | None = None
@@ -211,11 +211,19 @@ class Call(Audible):
 
     def _local_sdp(self, direction: Direction = Direction.SENDRECV) -> Sdp:
         self._sdp_version += 1
-        return Sdp(self.media.host, self.media.port, direction=direction, version=self._sdp_version)
+        key = self.media.key
+        return Sdp(
+            *(self.media.host, self.media.port),
+            direction=direction,
+            version=self._sdp_version,
+            key=key,
+            encrypted=key is not None,
+        )
 
     def _answer_sdp(self, offer: Sdp) -> Sdp | None:
         self._sdp_version += 1
-        return offer.answer(self.media.host, self.media.port, version=self._sdp_version, hold=self.holding)
+        media = self.media
+        return offer.answer(media.host, media.port, version=self._sdp_version, hold=self.holding, key=media.key)
 
     async def _reinvite(self, direction: Direction) -> None:
         body = self._local_sdp(direction).render()

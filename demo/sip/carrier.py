@@ -13,6 +13,7 @@ from demo.sip.outgoing import OutgoingCall
 from demo.sip.placing import place, place_anonymous
 from demo.sip.policy import Policy, reject, ring
 from demo.sip.timers import Timing
+from demo.sip.tls import Tls
 from demo.sip.trace import ladder
 from demo.sip.transactions import ServerTransaction
 from demo.sip.useragent import UserAgent
@@ -45,17 +46,25 @@ class Phone(Line):
 class Carrier:
     """`async with Carrier("127.0.0.1", 8091, asterisk=("127.0.0.1", 8090)) as carrier:`"""
 
-    def __init__(self, host: str, port: int, *, asterisk: tuple[str, int], timing: Timing | None = None) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        asterisk: tuple[str, int],
+        timing: Timing | None = None,
+        tls: Tls | None = None,
+    ) -> None:
         self.asterisk = asterisk
         self.invites: list[InviteSeen] = []
         """Every call from Asterisk since the start, to whatever number."""
         self._unknown = Phone(self, "unknown", reject(404))
         self._phones: dict[str, Phone] = {}
-        self._local, self._timing = (host, port), timing
+        self._local, self._timing, self._tls = (host, port), timing, tls
         self._ua: UserAgent | None = None
 
     async def open(self) -> None:
-        self._ua = UserAgent(*self._local, self._invited, timing=self._timing)
+        self._ua = UserAgent(*self._local, self._invited, timing=self._timing, tls=self._tls)
 
     async def close(self) -> None:
         """Ends all calls first."""

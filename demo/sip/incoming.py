@@ -23,7 +23,7 @@ class IncomingCall(Call):
     def __init__(self, ua: UserAgent, transaction: ServerTransaction, tone: int | None) -> None:
         self.invite: Request = transaction.request
         self.invited_at = transaction.at
-        contact = f"<{Uri(self.to_user, ua.host, ua.port)}>"
+        contact = ua.contact(self.to_user)
         super().__init__(ua, Dialog.of_invite(self.invite, new_tag(), contact), tone)
         self.final_status: int | None = None
         self.acked_at: float | None = None

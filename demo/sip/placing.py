@@ -25,14 +25,14 @@ def place(
     tone: int | None = None,
 ) -> OutgoingCall:
     """INVITE sip:number@at, sent before this returns."""
-    target = str(Uri(number, *at))
+    target = str(Uri(number, *at, {"transport": "tls"} if ua.secure else {}))
     quoted = display.replace("\\", r"\\").replace('"', r"\"")
     name = f'"{quoted}" ' if display else ""
     dialog = Dialog(
         call_id=f"{secrets.token_hex(10)}@{ua.host}",
         local=f"{name}<{caller}>;tag={new_tag()}",
         remote=f"<{target}>",
-        contact=f"<{Uri(caller.user, ua.host, ua.port)}>",
+        contact=ua.contact(caller.user),
         target=target,
     )
     return OutgoingCall(ua, dialog, tone, list((headers or {}).items()))

@@ -31,7 +31,7 @@ class Registration:
             call_id=f"{secrets.token_hex(10)}@{ua.host}",
             local=f"{aor};tag={new_tag()}",
             remote=aor,
-            contact=f"<{Uri(user, ua.host, ua.port)}>",
+            contact=ua.contact(user),
             target=str(Uri("", *registrar)),
         )
         self._refreshing: asyncio.Task[None] | None = None

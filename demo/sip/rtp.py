@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
 
-from demo.sip import dtmf, g711, sdp, tones
+from demo.sip import dtmf, g711, sdp, srtp, tones
 from demo.sip.capture import Capture
 from demo.sip.ear import Ear
 from demo.sip.errors import MediaEnded
@@ -24,13 +24,16 @@ _MARKER = 0x80
 class RtpStream:
     """Bound to a free port at once; sends from `connect` until `close`."""
 
-    def __init__(self, host: str) -> None:
+    def __init__(self, host: str, *, secure: bool = False) -> None:
         self._socket = UdpSocket(host, 0, self._received)
         self.host, self.port = host, self._socket.port
         self.ear = Ear()
         self.changes = Changes()
         self.digits = ""
         """All digits received so far."""
+        self.key = srtp.new_key() if secure else None
+        """Ours for SRTP; None: this phone has none."""
+        self._srtp: srtp.Srtp | None = None
         self._remote: Peer | None = None
         self._codec, self._dtmf_type = sdp.PCMU, sdp.DTMF
         self._frames: tuple[bytes, ...] = tones.SILENCE
@@ -49,7 +52,20 @@ class RtpStream:
         if self._remote is None:
             self.ear.reset_gaps()
         self._remote = (remote.host, remote.port)
+        self._encrypt(remote.key)
         pacer().add(self)
+
+    @property
+    def encrypted(self) -> bool:
+        """Both ways, by keys that were agreed on."""
+        return self._srtp is not None
+
+    def _encrypt(self, theirs: str | None) -> None:
+        """Agreed on anew only when their key is another: a session remembers which packets it has seen."""
+        if theirs is None or self.key is None:
+            self._srtp = None
+        elif self._srtp is None or self._srtp.theirs != theirs:
+            self._srtp = srtp.Srtp(self.key, theirs)
 
     def play(self, frequency: int | None) -> None:
         """A tone in Hz from the next packet on; None is silence (packets go on)."""
@@ -62,9 +78,23 @@ class RtpStream:
             self._events.extend([()] * _ticks(gap))
         await self.changes.until(lambda: self._unless_closed(not self._events))
 
+    def press(self, digit: str, duration: float) -> None:
+        """Send one digit; nobody waits for it."""
+        self.send_events(dtmf.packets(digit, _ticks(duration)))
+
+    def send_events(self, ticks: Iterable[tuple[bytes, ...]]) -> None:
+        """Payloads of telephone events, right or wrong, for each 20 ms."""
+        self._events.extend(ticks)
+
     async def receive(self, digits: str) -> None:
         """Until all that was received ends with these."""
         await self.changes.until(lambda: self._unless_closed(self.digits.endswith(digits)))
+
+    def put_down(self) -> None:
+        """The receiver lies on the table: from now on nothing is said and nothing heard. One of a crowd costs
+        no more than that."""
+        pacer().remove(self)
+        self._socket.ignore()
 
     def capture(self, path: Path) -> None:
         """From now on keep what is received; the file is written by `close`."""
@@ -106,10 +136,12 @@ class RtpStream:
             _VERSION_2, self._marker | payload_type, self._sequence, timestamp & 0xFFFFFFFF, self._ssrc
         )
         self._marker = 0
-        self._socket.send(header + payload, self._remote)
+        packet = header + payload
+        self._socket.send(self._srtp.protect(packet) if self._srtp else packet, self._remote)
 
     def _received(self, data: bytes, peer: Peer, at: float) -> None:
         """RTCP, which may come to this port from a neighbour's pair, has none of these payload types."""
+        data = self._srtp.unprotect(data) if self._srtp else data
         if len(data) <= _HEADER.size:
             return
         flags, kind, _, timestamp, _ = _HEADER.unpack_from(data)

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 PCMU, PCMA, DTMF = 0, 8, 101
 AUDIO = (PCMU, PCMA)
+_CIPHER = "AES_CM_128_HMAC_SHA1_80"
 _RTPMAP = {PCMU: "PCMU/8000", PCMA: "PCMA/8000"}
 
 
@@ -35,6 +36,11 @@ class Sdp:
     dtmf: int | None = DTMF
     direction: Direction = Direction.SENDRECV
     version: int = 1
+    key: str | None = None
+    """For SRTP, of its writer."""
+    key_tag: str = "1"
+    encrypted: bool = False
+    """SRTP and nothing else (RTP/SAVP)."""
 
     @property
     def holds(self) -> bool:
@@ -46,14 +52,17 @@ class Sdp:
         """The first that we speak."""
         return next((codec for codec in self.codecs if codec in AUDIO), None)
 
-    def answer(self, host: str, port: int, *, version: int = 1, hold: bool = False) -> Sdp | None:
-        """Our answer to this offer; None when there is no codec in common."""
-        if self.codec is None:
+    def answer(
+        self, host: str, port: int, *, version: int = 1, hold: bool = False, key: str | None = None
+    ) -> Sdp | None:
+        """Our answer to this offer, with SRTP if both have a key; None when there is nothing in common."""
+        key = key if self.key else None
+        if self.codec is None or (self.encrypted and key is None):
             return None
         direction = _ANSWER[self.direction]
         if hold:
             direction = Direction.INACTIVE if self.holds else Direction.SENDONLY
-        return Sdp(host, port, (self.codec,), self.dtmf, direction, version)
+        return Sdp(host, port, (self.codec,), self.dtmf, direction, version, key, self.key_tag, self.encrypted)
 
     def render(self) -> bytes:
         types = [*self.codecs, *([self.dtmf] if self.dtmf is not None else [])]
@@ -63,11 +72,13 @@ class Sdp:
             "s=-",
             f"c=IN IP4 {self.host}",
             "t=0 0",
-            f"m=audio {self.port} RTP/AVP {' '.join(map(str, types))}",
+            f"m=audio {self.port} RTP/{'SAVP' if self.encrypted else 'AVP'} {' '.join(map(str, types))}",
             *(f"a=rtpmap:{codec} {_RTPMAP[codec]}" for codec in self.codecs if codec in _RTPMAP),
         ]
         if self.dtmf is not None:
             lines += [f"a=rtpmap:{self.dtmf} telephone-event/8000", f"a=fmtp:{self.dtmf} 0-16"]
+        if self.key:
+            lines.append(f"a=crypto:{self.key_tag} {_CIPHER} inline:{self.key}")
         lines += ["a=ptime:20", f"a={self.direction}"]
         return "".join(f"{line}\r\n" for line in lines).encode()
 
@@ -81,13 +92,16 @@ def parse(body: bytes) -> Sdp | None:
     fields = audio[0].split()
     if len(fields) < 4 or not fields[1].partition("/")[0].isdigit():
         return None
-    dtmf = _telephone_event(audio)
+    dtmf, (tag, key) = _telephone_event(audio), _crypto(audio)
     return Sdp(
         host=_connection(audio) or _connection(session) or "0.0.0.0",  # noqa: S104 — nothing is bound
         port=int(fields[1].partition("/")[0]),
         codecs=tuple(int(number) for number in fields[3:] if number.isdigit() and int(number) != dtmf),
         dtmf=dtmf,
         direction=_direction(audio) or _direction(session) or Direction.SENDRECV,
+        key=key,
+        key_tag=tag,
+        encrypted="SAVP" in fields[2],
     )
 
 
@@ -107,6 +121,15 @@ def _connection(lines: list[str]) -> str | None:
 
 def _direction(lines: list[str]) -> Direction | None:
     return next((d for d in Direction if f"a={d}" in lines), None)
+
+
+def _crypto(lines: list[str]) -> tuple[str, str | None]:
+    """Tag and key of the first cipher that we speak (RFC 4568)."""
+    for line in lines:
+        words = line.removeprefix("a=crypto:").split()
+        if line.startswith("a=crypto:") and len(words) > 2 and words[1] == _CIPHER:
+            return words[0], words[2].removeprefix("inline:").partition("|")[0]
+    return "1", None
 
 
 def _telephone_event(lines: list[str]) -> int | None:

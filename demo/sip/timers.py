@@ -12,6 +12,8 @@ from dataclasses import dataclass
 class Timing:
     t1: float = 0.5
     t2: float = 4.0
+    reliable: bool = False
+    """Over TLS nothing is sent twice."""
 
     @property
     def give_up(self) -> float:
@@ -22,7 +24,7 @@ class Timing:
 def repeats(timing: Timing, longest: float) -> Iterator[float]:
     """Seconds after the first sending: t1, 3·t1, 7·t1 …, with intervals that double up to `longest`."""
     at, interval = timing.t1, timing.t1
-    while at < timing.give_up:
+    while not timing.reliable and at < timing.give_up:
         yield at
         interval = min(2 * interval, longest)
         at += interval
@@ -40,6 +42,7 @@ class Repeater:
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._again, self._given_up = again, given_up
+        self._reliable = timing.reliable
         self._start, self._end = self._loop.time(), timing.give_up
         self._moments = repeats(timing, longest or timing.t2)
         self._timer: asyncio.TimerHandle
@@ -50,6 +53,8 @@ class Repeater:
 
     def slow_down(self, interval: float) -> None:
         """A provisional response came: repeat at this pace only."""
+        if self._reliable:
+            return
         first = self._loop.time() - self._start + interval
         count = max(0, math.ceil((self._end - first) / interval))
         self._timer.cancel()

@@ -129,8 +129,8 @@ class ServerTransaction:
 class Transactions:
     """All transactions of one socket."""
 
-    def __init__(self, send: Send, timing: Timing) -> None:
-        self.send, self.timing = send, timing
+    def __init__(self, send: Send, timing: Timing, transport: str = "UDP") -> None:
+        self.send, self.timing, self._transport = send, timing, transport
         self.loop = asyncio.get_running_loop()
         self._client: dict[tuple[str, str], ClientTransaction] = {}
         self._server: dict[tuple[str, str, str], ServerTransaction] = {}
@@ -138,7 +138,7 @@ class Transactions:
 
     def request(self, request: Request, peer: Peer, sent_by: str, on_response: OnResponse) -> ClientTransaction:
         """Sends it under a new branch."""
-        _add_via(request, sent_by)
+        _add_via(request, sent_by, self._transport)
         return self.request_again(request, peer, on_response)
 
     def request_again(self, request: Request, peer: Peer, on_response: OnResponse) -> ClientTransaction:
@@ -149,7 +149,7 @@ class Transactions:
 
     def send_once(self, ack: Request, peer: Peer, sent_by: str) -> None:
         """The ACK of a 2xx is in no transaction: it is sent again when the 2xx is."""
-        _add_via(ack, sent_by)
+        _add_via(ack, sent_by, self._transport)
         self.send(ack, peer)
 
     def response(self, response: Response, at: float) -> bool:
@@ -195,9 +195,9 @@ class Transactions:
         self._server.clear()
 
 
-def _add_via(request: Request, sent_by: str) -> None:
+def _add_via(request: Request, sent_by: str, transport: str) -> None:
     branch = _COOKIE + secrets.token_hex(8)
-    request.headers = Headers([("Via", f"SIP/2.0/UDP {sent_by};rport;branch={branch}"), *request.headers])
+    request.headers = Headers([("Via", f"SIP/2.0/{transport} {sent_by};rport;branch={branch}"), *request.headers])
 
 
 def _server_key(request: Request, method: str) -> tuple[str, str, str]:

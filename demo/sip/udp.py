@@ -37,6 +37,10 @@ class UdpSocket:
         except BlockingIOError:
             self.dropped += 1
 
+    def ignore(self) -> None:
+        """Read no more: what comes fills the kernel's buffer and is lost."""
+        self._loop.remove_reader(self._socket.fileno())
+
     def close(self) -> None:
         """Closing twice is fine."""
         if self._socket.fileno() >= 0:

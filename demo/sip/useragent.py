@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 import structlog
 
 from demo.sip import digest
+from demo.sip.address import Uri
 from demo.sip.dialog import ALLOW, USER_AGENT
 from demo.sip.errors import MalformedMessage, SipError
 from demo.sip.message import Message, Request, Response, parse, reply
 from demo.sip.timers import Timing
+from demo.sip.tls import Tls, TlsSocket
 from demo.sip.trace import Entry, Trace
 from demo.sip.transactions import ServerTransaction, Transactions
 from demo.sip.udp import Peer, UdpSocket
@@ -44,11 +47,19 @@ class UserAgent:
         *,
         credentials: tuple[str, str] | None = None,
         timing: Timing | None = None,
+        tls: Tls | None = None,
     ) -> None:
-        self._socket = UdpSocket(host, port, self._received, buffer=_BUFFER)
+        self._socket: UdpSocket | TlsSocket
+        if tls:
+            self._socket = TlsSocket(host, port, self._received, tls)
+        else:
+            self._socket = UdpSocket(host, port, self._received, buffer=_BUFFER)
+        self.secure = tls is not None
+        """Speaks SIP over TLS, and offers and takes SRTP."""
         self.host, self.port = host, self._socket.port
         self.trace = Trace()
-        self.transactions = Transactions(self.send, timing or Timing())
+        timing = replace(timing or Timing(), reliable=self.secure)
+        self.transactions = Transactions(self.send, timing, "TLS" if tls else "UDP")
         self.credentials = credentials
         self._on_invite = on_invite
         self._dialogues: dict[tuple[str, str], Dialogue] = {}
@@ -56,6 +67,10 @@ class UserAgent:
     @property
     def sent_by(self) -> str:
         return f"{self.host}:{self.port}"
+
+    def contact(self, user: str) -> str:
+        """Where that user of ours is reached."""
+        return f"<{Uri(user, self.host, self.port, {'transport': 'tls'} if self.secure else {})}>"
 
     def send(self, message: Message, peer: Peer) -> float:
         """When it was sent, on time.monotonic()."""

@@ -26,11 +26,13 @@ LONGEST_WAIT = 1.0
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All channels and bridges Asterisk holds, ours or not; `application` names ours."""
+    """All channels and bridges Asterisk holds, ours or not; `application` names ours. `started` is when Asterisk
+    did, in its own words: another one holds nothing of what was before."""
 
     channels: list[Channel]
     bridges: list[Bridge]
     application: Application
+    started: str = ""
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,7 @@ class AriConnection:
 
     async def _announce(self, socket: Socket, backlog: _Backlog) -> None:
         try:
-            snapshot = await self._snapshot()
+            snapshot = await self.snapshot()
         except Exception as error:
             backlog.error = error
             await socket.close()  # ends the reader: without a list the events are of no use
@@ -161,11 +163,15 @@ class AriConnection:
         self.health.connects += 1
         log.info("ari connected", app=self.app, channels=len(snapshot.channels))
 
-    async def _snapshot(self) -> Snapshot:
-        channels, bridges, application = await asyncio.gather(
-            self._client.channels.list(), self._client.bridges.list(), self._client.applications.get(self.app)
+    async def snapshot(self) -> Snapshot:
+        """What Asterisk holds now. Raises AriError."""
+        channels, bridges, application, info = await asyncio.gather(
+            self._client.channels.list(),
+            self._client.bridges.list(),
+            self._client.applications.get(self.app),
+            self._client.asterisk.get_info(only="status"),
         )
-        return Snapshot(channels, bridges, application)
+        return Snapshot(channels, bridges, application, info.status.startup_time if info.status else "")
 
     async def _read(self, socket: Socket, backlog: _Backlog) -> str:
         """Only decodes and queues: a slow reader makes Asterisk drop events."""

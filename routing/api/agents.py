@@ -32,7 +32,7 @@ async def put_agent(call: Call) -> answers.Agent:
     check_id(agent_id)
     if sent.id not in (None, agent_id):
         raise Invalid("The id is not the one in the path.", "/id")
-    await agents.put(call.pool, agent_id, _settings(sent), await _secrets(call, agent_id, sent))
+    await agents.put(call.pool, agent_id, settings_of(sent), await _secrets(call, agent_id, sent))
     call.services.tokens.forget_agent(agent_id)
     if "sip_password" in sent.model_fields_set:
         await _set_account(call, agent_id, there=sent.sip_password is not None)
@@ -40,7 +40,8 @@ async def put_agent(call: Call) -> answers.Agent:
     return _view(call, await agents.get(call.pool, agent_id))
 
 
-def _settings(sent: bodies.Agent) -> Settings:
+def settings_of(sent: bodies.Agent) -> Settings:
+    """Raises Invalid for a queue that is there twice."""
     names = [each.queue for each in sent.queues]
     for i, name in enumerate(names):
         if name in names[:i]:

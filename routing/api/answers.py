@@ -7,7 +7,10 @@ from typing import Any, Generic, Literal, TypeVar
 from uuid import UUID
 
 from routing.agents import AgentState, PhoneState
-from routing.interaction import Outcome, Stage, Status, Subtype
+from routing.api.errors import Problem
+from routing.interaction import Kind, Outcome, Stage, Status, Subtype
+from routing.numbers import Rule
+from routing.queues import Queue, Switches
 
 T = TypeVar("T")
 AttemptState = Literal["dialing", "ringing", "answered", "ended"]
@@ -35,14 +38,15 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Interaction:
-    """`position` is the place in line while it waits, 1 is next. `number` is masked for who may not see it."""
+    """`position` is the place in line while it waits, 1 is next; before `not_before` it is not offered. `number` is
+    masked for who may not see it."""
 
     id: UUID
     status: Status
     stage: Stage | None
     communication_type: Literal["voice"]
     subtype: Subtype
-    kind: Literal["queued"] | None
+    kind: Kind | None
     queue: str
     number: str | None
     contact_id: None
@@ -61,6 +65,27 @@ class Interaction:
     instructions: str | None
     position: int | None
     version: int
+    name: str | None
+    callback_type: str | None
+    time_zone: str | None
+    not_before: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class BulkResult:
+    """What became of one interaction of several: as it is now, or why it was refused."""
+
+    id: UUID
+    status: int
+    interaction: Interaction | None = None
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BulkResults:
+    """In the order of the ids that were sent."""
+
+    results: list[BulkResult]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +113,36 @@ class Offer:
     callback_info: list[Any]
     in_progress: Mapping[str, int]
     recent: int
+
+
+@dataclass(frozen=True, slots=True)
+class NumberCheck:
+    """`rule` null: it is called. `type` is libphonenumber's; `region` a country, or 001 for numbers of none;
+    `callable_from` the next moment of the calling window in `time_zones`, null when there is none."""
+
+    number: str
+    e164: str | None
+    allowed: bool
+    rule: Rule | None
+    explanation: str
+    type: str | None
+    region: str | None
+    time_zones: list[str]
+    callable_from: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class DoNotCall:
+    number: str
+    reason: str | None
+    added_by: str
+    added_at: datetime
+
+
+class ShownQueue(Queue):
+    """A queue's settings, and the switches, which are set by themselves."""
+
+    switches: Switches = Switches()
 
 
 @dataclass(frozen=True, slots=True)

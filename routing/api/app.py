@@ -5,20 +5,27 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from routing.api import agents, health, interactions, me, openapi, queues, stream
+from routing.api import agents, docs, health, interactions, me, numbers, openapi, operations, queues, stream
 from routing.api.auth import Tokens
+from routing.api.door import Door
 from routing.api.errors import errors_as_problems
 from routing.api.guard import LoginGuard
 from routing.api.hub import Hub
+from routing.api.once import Once
+from routing.api.rates import A_SECOND, Rates
 from routing.api.reading import MOST_BYTES
 from routing.api.route import SERVICES, Route, Services
 from routing.engine.engine import Engine
 from routing.passwords import Passwords
+from routing.store.database import Pool
 
 PREFIX = "/api/v1"
-VERSIONED = (*me.ROUTES, *agents.ROUTES, *queues.ROUTES, *interactions.ROUTES, *stream.ROUTES)
-IDLE = 30.0
+_WORK = (*me.ROUTES, *agents.ROUTES, *queues.ROUTES, *interactions.ROUTES, *operations.ROUTES)
+VERSIONED = (*_WORK, *numbers.ROUTES, *stream.ROUTES)
+IDLE = 10.0
 """Seconds a connection may take to send a request's head, at its start and between requests."""
+LINGER = 1.0
+"""Seconds that are waited for the rest of a body nobody wants any more."""
 
 
 def routes() -> list[tuple[str, Route]]:
@@ -28,34 +35,68 @@ def routes() -> list[tuple[str, Route]]:
     return [*((f"{PREFIX}{route.path}", route) for route in VERSIONED), *plain]
 
 
-def create_app(engine: Engine, *, realm: str) -> web.Application:
-    """`realm` is the SIP realm, part of every agent's digest secret."""
+def create_app(engine: Engine, pool: Pool, *, realm: str, a_second: float = A_SECOND) -> web.Application:
+    """`pool` is the API's own; `realm` is the SIP realm, part of every agent's digest secret; a token may make
+    `a_second` requests in one."""
     app = web.Application(middlewares=[errors_as_problems], client_max_size=MOST_BYTES)
-    app[SERVICES] = Services(engine, Hub(engine), Tokens(engine.pool), Passwords(), LoginGuard(), realm)
+    app[SERVICES] = Services(
+        engine=engine,
+        pool=pool,
+        hub=Hub(engine, pool),
+        tokens=Tokens(pool),
+        passwords=Passwords(),
+        guard=LoginGuard(),
+        rates=Rates(a_second),
+        once=Once(pool, lambda: engine.lease.ownership.epoch),
+        realm=realm,
+    )
     for path, route in routes():
-        app.router.add_route(route.method, path, route.serve)
+        app.router.add_route(route.method, _matching(path), route.serve)
+    docs.add_to(app)
     app.cleanup_ctx.append(_background)
     app.on_shutdown.append(_end_streams)
     return app
 
 
+def _matching(path: str) -> str:
+    """`/interactions/bulk` is an operation and nobody's id: else its methods would be those of both."""
+    return path.replace("/interactions/{id}", "/interactions/{id:(?!bulk$)[^{}/]+}")
+
+
 async def _background(app: web.Application) -> AsyncIterator[None]:
-    hub = asyncio.create_task(app[SERVICES].hub.run(), name="hub")
+    services = app[SERVICES]
+    works = {
+        "hub": services.hub.run(),
+        "revoked tokens": services.tokens.watch(services.hub.tokens, services.hub.end_of),
+        "idempotency keys": services.once.sweep(),
+    }
+    tasks = [asyncio.create_task(work, name=name) for name, work in works.items()]
     yield
-    hub.cancel()
-    await asyncio.gather(hub, return_exceptions=True)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _end_streams(app: web.Application) -> None:
     app[SERVICES].hub.end_all()
 
 
-async def start_site(app: web.Application, host: str, port: int) -> web.AppRunner:
-    """Listen. The runner's `cleanup()` ends it; live streams are closed first. Raises OSError."""
-    runner = web.AppRunner(app, handle_signals=False, access_log=None, keepalive_timeout=IDLE, shutdown_timeout=3)
+async def start_site(app: web.Application, host: str, port: int, most: int | None = None) -> web.AppRunner:
+    """Listen; `most` connections at once. The runner's `cleanup()` ends it; live streams are closed first.
+
+    Raises OSError.
+    """
+    runner = web.AppRunner(
+        app,
+        handle_signals=False,
+        access_log=None,
+        keepalive_timeout=IDLE,
+        lingering_time=LINGER,
+        shutdown_timeout=3,
+    )
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port, reuse_address=True).start()
+        await Door(runner, host, port, most).start()
     except OSError:
         await runner.cleanup()
         raise

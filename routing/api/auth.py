@@ -1,17 +1,20 @@
 """Whose token it is. Remembered for a moment, so that pressing Accept does not wait for a look into Postgres."""
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from aiohttp import web
 
-from routing.errors import Unauthenticated
+from routing.errors import RingbackError, Unauthenticated
 from routing.store import tokens
 from routing.store.database import Pool
 from routing.store.tokens import Identity
 
 REMEMBERED = 30.0
-"""Seconds after which a token revoked elsewhere stops working here. Those revoked here stop at once."""
+"""Seconds after which a token is looked up anew. One revoked here stops at once, one revoked elsewhere by WATCH."""
+WATCH = 0.5
+"""Seconds between looks whether the tokens in use are still valid."""
 _MOST = 10_000
 
 
@@ -41,6 +44,19 @@ class Tokens:
     async def revoke(self, token_hash: bytes) -> None:
         await tokens.revoke(self._pool, token_hash)
         self._known.pop(token_hash, None)
+
+    async def watch(self, others: Callable[[], Iterable[bytes]], ended: Callable[[bytes], None]) -> None:
+        """Until cancelled: one look at all tokens in use, those of live streams (`others`) included."""
+        while True:
+            await asyncio.sleep(WATCH)
+            used = {*self._known, *others()}
+            try:
+                gone = used - await tokens.valid(self._pool, used) if used else set()
+            except RingbackError:
+                continue  # without Postgres nothing can be asked for anyway
+            for token_hash in gone:
+                self._known.pop(token_hash, None)
+                ended(token_hash)
 
     def forget_agent(self, agent_id: str) -> None:
         """The agent's tokens may have been ended."""

@@ -3,13 +3,14 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from time import monotonic
+from uuid import UUID
 
 import msgspec
 import structlog
 from aiohttp import web
 
 from routing import metrics
-from routing.errors import Invalid, RingbackError, Unavailable
+from routing.errors import DuplicateCallback, Invalid, NumberBlocked, RateLimited, RingbackError, Unavailable
 
 log = structlog.get_logger()
 
@@ -26,7 +27,10 @@ STATUS_OF = {
     "duplicate_callback": 409,
     "disposition_required": 409,
     "wrong_stage": 409,
+    "idempotency_conflict": 409,
     "invalid": 422,
+    "invalid_number": 422,
+    "number_blocked": 422,
     "too_large": 413,
     "rate_limited": 429,
     "unavailable": 503,
@@ -39,16 +43,6 @@ class TooLarge(RingbackError):
     """The body is larger than 64 KiB."""
 
     code = "too_large"
-
-
-class RateLimited(RingbackError):
-    """Too many tries; wait a little."""
-
-    code = "rate_limited"
-
-    def __init__(self, retry_after: float) -> None:
-        super().__init__()
-        self.retry_after = max(1, round(retry_after))
 
 
 class InvalidFields(Invalid):
@@ -69,7 +63,8 @@ class FieldError:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """An RFC 9457 problem document."""
+    """An RFC 9457 problem document. `rule`: which rule refuses a number; `interaction`: the callback there is
+    already."""
 
     code: str
     status: int
@@ -77,6 +72,8 @@ class Problem:
     detail: str
     type: str = "about:blank"
     errors: list[FieldError] = field(default_factory=list)
+    rule: str | None = None
+    interaction: UUID | None = None
 
 
 def problem_of(error: RingbackError) -> Problem:
@@ -90,6 +87,8 @@ def problem_of(error: RingbackError) -> Problem:
         detail=str(error),
         type=f"urn:ringback:problem:{error.code}",
         errors=errors,
+        rule=error.rule if isinstance(error, NumberBlocked) else None,
+        interaction=error.existing if isinstance(error, DuplicateCallback) else None,
     )
 
 
@@ -129,12 +128,17 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
         if error.code not in STATUS_OF:
             log.exception("request failed", method=request.method, path=request.path)
             return _internal()
-        return respond(problem_of(error), _headers(error))
+        return refusal(error)
     except web.HTTPException as error:
         return _of_http(error)
     except Exception:
         log.exception("request failed", method=request.method, path=request.path)
         return _internal()
+
+
+def refusal(error: RingbackError) -> web.Response:
+    """The answer a refusal is."""
+    return respond(problem_of(error), _headers(error))
 
 
 def _headers(error: RingbackError) -> dict[str, str]:

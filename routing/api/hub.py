@@ -18,8 +18,9 @@ from routing.engine.engine import Engine
 from routing.engine.notices import AgentChanged, InteractionChanged, Notice, QueueChanged
 from routing.errors import NotFound, RingbackError
 from routing.interaction import Interaction, Status
-from routing.store import agents, feed, home_list, queues
+from routing.store import agents, feed, line, queues
 from routing.store.agents import Agent
+from routing.store.database import Pool
 
 log = structlog.get_logger()
 
@@ -67,8 +68,9 @@ class Seen:
 class Hub:
     """`run` is its one background task."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, pool: Pool) -> None:
         self._engine = engine
+        self._pool = pool
         self._listeners: set[Listener] = set()
         self._behind: list[Notice] = []
         self._news = asyncio.Event()
@@ -78,7 +80,7 @@ class Hub:
     async def cursor(self) -> int:
         """Up to where everything has been told. What is still behind will be told with a higher one."""
         if self._cursor == 0:
-            told = await feed.last_cursor(self._engine.pool)
+            told = await feed.last_cursor(self._pool)
             self._cursor = max(self._cursor, told)
         return self._cursor
 
@@ -106,6 +108,10 @@ class Hub:
     def leave(self, listener: Listener) -> None:
         self._listeners.discard(listener)
         metrics.STREAM_CLIENTS.set(len(self._listeners))
+
+    def tokens(self) -> set[bytes]:
+        """Those that listen."""
+        return {each.token_hash for each in self._listeners}
 
     def end_of(self, token_hash: bytes) -> None:
         """The token was revoked."""
@@ -157,8 +163,8 @@ class Hub:
         changed = [each.interaction for each in notices if isinstance(each, InteractionChanged)]
         ids = {each.agent_id for each in notices if isinstance(each, AgentChanged)}
         try:
-            places = await home_list.places(self._engine.pool, changed)
-            found = {each.id: each for each in await agents.some(self._engine.pool, ids)} if ids else {}
+            places = await line.places(self._pool, changed)
+            found = {each.id: each for each in await agents.some(self._pool, ids)} if ids else {}
         except RingbackError:
             log.warning("live stream goes on without places: Postgres does not answer")
             return Seen({}, {})
@@ -213,7 +219,7 @@ class Hub:
 
     async def _queue(self, name: str) -> Told:
         try:
-            stored = await queues.get(self._engine.pool, name)
+            stored = await queues.get(self._pool, name)
         except NotFound:
             return messages.queue_changed(self._cursor, name, None)
-        return messages.queue_changed(self._cursor, name, stored.queue)
+        return messages.queue_changed(self._cursor, name, stored)

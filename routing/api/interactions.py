@@ -5,7 +5,7 @@ from routing.api.route import AGENTS, ANYBODY, Call, Route
 from routing.errors import Forbidden, Invalid, RingbackError
 from routing.events import CallEnded, OfferAccepted, OfferRejected, PersonEvent, Redialled, WorkDone
 from routing.interaction import Interaction
-from routing.store import feed, home_list, interactions
+from routing.store import feed, home_list, interactions, line
 from routing.store.home_list import Filter
 
 
@@ -19,12 +19,12 @@ async def list_interactions(call: Call) -> answers.Page[answers.Interaction]:
         assigned_to=asked.assigned_to,
         number=_plus(asked.number),
         q=asked.q,
-        q_numbers=viewer.reads_numbers,
+        reads_numbers=viewer.reads_numbers,
         queues=viewer.queues,
         agent=viewer.identity.agent,
     )
     page = await home_list.page(call.pool, wanted, order=asked.order, limit=asked.limit, cursor=asked.cursor)
-    places = await home_list.places(call.pool, page.items)
+    places = await line.places(call.pool, page.items)
     items = [views.interaction(it, places.get(it.id), full=viewer.reads_number_of(it)) for it in page.items]
     return answers.Page(items, page.next_cursor)
 
@@ -36,17 +36,18 @@ def _plus(number: str | None) -> str | None:
 
 async def get_interaction(call: Call) -> answers.Interaction:
     """One interaction, closed or not."""
-    return await _view(call, await _visible(call))
+    return await view(call, await visible(call))
 
 
 async def get_feed(call: Call) -> answers.Page[answers.FeedLine]:
     """Its story, line by line."""
     asked = call.query(bodies.Paged)
-    it = await _visible(call)
+    it = await visible(call)
+    full = (await call.viewer()).reads_number_of(it)
     lines = await feed.of_interaction(call.pool, it.id, after=_seq(asked.cursor), limit=asked.limit + 1)
     shown = lines[: asked.limit]
     more = str(shown[-1].seq) if len(lines) > asked.limit else None
-    return answers.Page([views.feed_line(line) for line in shown], more)
+    return answers.Page([views.feed_line(each, full=full) for each in shown], more)
 
 
 def _seq(cursor: str | None) -> int:
@@ -57,7 +58,8 @@ def _seq(cursor: str | None) -> int:
     return int(cursor)
 
 
-async def _visible(call: Call) -> Interaction:
+async def visible(call: Call) -> Interaction:
+    """The interaction of the path. Raises NotFound, or Forbidden for one of a queue the caller does not serve."""
     it = await interactions.load(call.pool, call.interaction_id())
     if not (await call.viewer()).may_see(it):
         raise Forbidden
@@ -66,45 +68,46 @@ async def _visible(call: Call) -> Interaction:
 
 async def accept(call: Call) -> answers.Interaction:
     """The offered agent takes the call; a customer to be called back is dialled at once."""
-    return await _ask(call, OfferAccepted(call.agent))
+    return await ask(call, OfferAccepted(call.agent))
 
 
 async def reject(call: Call) -> answers.Interaction:
     """The offered agent does not take it; it keeps its place."""
-    return await _ask(call, OfferRejected(call.agent))
+    return await ask(call, OfferRejected(call.agent))
 
 
 async def pick_up(call: Call) -> answers.Interaction:
     """An agent of the queue takes an open interaction from the Home List."""
-    it = await _visible(call)
-    return await _view(call, await call.engine.desks.pick_up(call.agent, it.id))
+    it = await visible(call)
+    return await view(call, await call.engine.desks.pick_up(call.agent, it.id))
 
 
 async def end_call(call: Call) -> answers.Interaction:
     """The agent ends the call, or the dialling of it."""
-    return await _ask(call, CallEnded(call.agent))
+    return await ask(call, CallEnded(call.agent))
 
 
 async def redial(call: Call) -> answers.Interaction:
     """The agent who has just called calls again."""
-    return await _ask(call, Redialled(call.agent))
+    return await ask(call, Redialled(call.agent))
 
 
 async def done(call: Call) -> answers.Interaction:
     """The agent's work on it is done."""
     sent = call.body(bodies.Done)
-    return await _ask(call, WorkDone(call.agent, sent.disposition, sent.note))
+    return await ask(call, WorkDone(call.agent, sent.disposition, sent.note))
 
 
-async def _ask(call: Call, event: PersonEvent) -> answers.Interaction:
+async def ask(call: Call, event: PersonEvent) -> answers.Interaction:
     """Straight to the engine, which knows whose it is: Accept must not wait for another look into Postgres."""
-    return await _view(call, await call.engine.ask(call.interaction_id(), event))
+    return await view(call, await call.engine.ask(call.interaction_id(), event))
 
 
-async def _view(call: Call, it: Interaction) -> answers.Interaction:
+async def view(call: Call, it: Interaction) -> answers.Interaction:
+    """The interaction as this caller may see it, with its place in line."""
     viewer = views.Viewer(call.identity)
     try:
-        places = await home_list.places(call.pool, [it])
+        places = await line.places(call.pool, [it])
     except RingbackError:  # what was asked is done; its place can be asked for again
         places = {}
     return views.interaction(it, places.get(it.id), full=viewer.reads_number_of(it))
@@ -125,7 +128,14 @@ ROUTES = (
         query=bodies.Paged,
         codes=("not_found",),
     ),
-    Route("POST", f"{_ITSELF}/accept", accept, AGENTS, _ANSWER, codes=("not_found", "not_offered", "unavailable")),
+    Route(
+        "POST",
+        f"{_ITSELF}/accept",
+        accept,
+        AGENTS,
+        _ANSWER,
+        codes=("not_found", "not_offered", "number_blocked", "unavailable"),
+    ),
     Route("POST", f"{_ITSELF}/reject", reject, AGENTS, _ANSWER, codes=("not_found", "not_offered", "unavailable")),
     Route(
         "POST",
@@ -133,12 +143,19 @@ ROUTES = (
         pick_up,
         AGENTS,
         _ANSWER,
-        codes=("not_found", "not_open", "agent_busy", "phone_unreachable", "unavailable"),
+        codes=("not_found", "not_open", "agent_busy", "phone_unreachable", "number_blocked", "unavailable"),
     ),
     Route(
         "POST", f"{_ITSELF}/end-call", end_call, AGENTS, _ANSWER, codes=("not_found", "wrong_stage", "unavailable")
     ),
-    Route("POST", f"{_ITSELF}/redial", redial, AGENTS, _ANSWER, codes=("not_found", "wrong_stage", "unavailable")),
+    Route(
+        "POST",
+        f"{_ITSELF}/redial",
+        redial,
+        AGENTS,
+        _ANSWER,
+        codes=("not_found", "wrong_stage", "number_blocked", "unavailable"),
+    ),
     Route(
         "POST",
         f"{_ITSELF}/done",

@@ -14,6 +14,7 @@ from routing.interaction import Interaction
 from routing.lifecycle import FeedLine
 from routing.queues import Queue
 from routing.store.agents import Agent
+from routing.store.queues import Stored
 
 _WHY_WITHDRAWN = ("rejected", "rona", "phone_unreachable", "abandoned")
 
@@ -40,6 +41,11 @@ class Told:
 def hello(cursor: int) -> str:
     """The first message: where the stream starts."""
     return msgspec.json.encode({"type": "hello", "cursor": cursor}).decode()
+
+
+def reload(cursor: int) -> str:
+    """Too much has happened since the cursor the client came with: it reads the lists anew, and goes on from here."""
+    return msgspec.json.encode({"type": "reload", "cursor": cursor}).decode()
 
 
 def interaction_changed(cursor: int, it: Interaction, place: int | None) -> Told:
@@ -88,9 +94,10 @@ def agent_changed(cursor: int, agent_id: str, agent: Agent | None, phone: Callab
     return Told(lambda viewer: viewer.may_see_agent(agent) if agent else viewer.queues is None, lambda _: content)
 
 
-def queue_changed(cursor: int, name: str, queue: Queue | None) -> Told:
+def queue_changed(cursor: int, name: str, stored: Stored | None) -> Told:
     """`queue` null: there is none of that name any more."""
-    content = {"type": "queue", "cursor": cursor, "name": name, "queue": queue and queue.model_dump(mode="json")}
+    shown = stored and views.queue(stored).model_dump(mode="json")
+    content = {"type": "queue", "cursor": cursor, "name": name, "queue": shown}
     return Told(lambda viewer: viewer.may_see_queue(name), lambda _: content)
 
 

@@ -9,10 +9,20 @@ from typing import Any
 from aiohttp import web
 from pydantic import BaseModel, TypeAdapter
 
+from routing.api import once
 from routing.api.errors import CODE_OF, STATUS_OF, Problem
 from routing.api.route import PUBLIC, Call, Route, json_response
 
 _STATUS = STATUS_OF | {code: status for status, code in CODE_OF.items()} | {"not_ready": 503}
+_TEXT = {"schema": {"type": "string"}}
+_SECONDS = {"required": True, "schema": {"type": "integer", "minimum": 1}}
+_HEADERS: dict[int, dict[str, dict[str, Any]]] = {
+    401: {"WWW-Authenticate": {"required": True, **_TEXT}},
+    426: {"Upgrade": {"required": True, **_TEXT}},
+    429: {"Retry-After": _SECONDS},
+    503: {"Retry-After": {**_SECONDS, "required": False}},
+}
+"""What comes along with an error."""
 _REF = "#/components/schemas/{model}"
 
 
@@ -66,7 +76,7 @@ def _operation(path: str, each: Route, schemas: Schemas) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": each.handler.__name__,
         "summary": (inspect.getdoc(each.handler) or "").replace("\n", " "),
-        "parameters": [*_in_path(path), *_in_query(each.query)],
+        "parameters": [*_in_path(path), *_in_query(each.query), *_in_headers(each)],
         "responses": _responses(each, schemas),
     }
     if each.roles:
@@ -95,6 +105,14 @@ def _in_query(model: type[BaseModel] | None) -> list[dict[str, Any]]:
     ]
 
 
+def _in_headers(each: Route) -> list[dict[str, Any]]:
+    if not each.once:
+        return []
+    about = "The same request under the same key is done once and answered alike, for 24 hours."
+    schema = {"type": "string", "pattern": once.PATTERN}
+    return [{"name": once.HEADER, "in": "header", "required": False, "description": about, "schema": schema}]
+
+
 def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
     """Parameters are few and small: no references, and no null, which a query cannot hold."""
     if isinstance(schema, list):
@@ -107,18 +125,23 @@ def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
 
 
 def _responses(each: Route, schemas: Schemas) -> dict[str, Any]:
-    responses: dict[str, Any] = {_success(each): _answer(each, schemas)}
+    replayed = {once.REPLAYED: _TEXT} if each.once else {}
+    responses: dict[str, Any] = {_success(each): {**_answer(each, schemas), **_headers(replayed)}}
     for status in sorted({_STATUS[code] for code in _codes(each)}):
         codes = ", ".join(code for code in _codes(each) if _STATUS[code] == status)
         content = {"application/problem+json": {"schema": schemas[Problem, "serialization"]}}
-        responses[str(status)] = {"description": codes, "content": content}
+        responses[str(status)] = {"description": codes, "content": content, **_headers(_HEADERS.get(status, {}))}
     return responses
+
+
+def _headers(them: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    return {"headers": them} if them else {}
 
 
 def _success(each: Route) -> str:
     if each.path == "/stream":
         return "101"
-    return "200" if each.answer else "204"
+    return str(each.success) if each.answer else "204"
 
 
 def _answer(each: Route, schemas: Schemas) -> dict[str, Any]:
@@ -131,8 +154,9 @@ def _answer(each: Route, schemas: Schemas) -> dict[str, Any]:
 def _codes(each: Route) -> list[str]:
     """The errors a route can give: its own, and those that come with needing a token, a body, a query."""
     codes = list(each.codes)
-    codes += ["unauthenticated", "forbidden"] if each.roles else []
-    codes += ["invalid"] if each.body or each.query else []
+    codes += ["unauthenticated", "forbidden", "rate_limited"] if each.roles else []
+    codes += ["idempotency_conflict"] if each.once else []
+    codes += ["invalid"] if each.body or each.query or each.once else []
     codes += ["too_large", "timeout"] if each.method != "GET" else []
     codes += ["unavailable"] if each.roles != PUBLIC or each.body else []
     return list(dict.fromkeys(codes))

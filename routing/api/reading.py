@@ -84,16 +84,22 @@ def parse_query(model: type[M], pairs: Iterable[tuple[str, str]]) -> M:
 
 def _refused(error: ValidationError, value: Any) -> Invalid:
     found = error.errors(include_url=False, include_context=False, include_input=False)
-    return InvalidFields([FieldError(pointer(each["loc"], value), each["msg"]) for each in found[:_MOST_ERRORS]])
+    return InvalidFields(
+        [
+            FieldError(pointer(each["loc"], value, missing=each["type"] == "missing"), each["msg"])
+            for each in found[:_MOST_ERRORS]
+        ]
+    )
 
 
-def pointer(loc: Sequence[int | str], value: Any) -> str:
-    """A JSON pointer out of pydantic's location, which also names the branches of unions: those are left out."""
+def pointer(loc: Sequence[int | str], value: Any, *, missing: bool = True) -> str:
+    """A JSON pointer out of pydantic's location, which also names the branches of unions: those are left out.
+    `missing`: its last part is a key that should be there."""
     parts: list[str] = []
     for i, part in enumerate(loc):
         if _holds(value, part):
             value = value[part]
-        elif i < len(loc) - 1 or not isinstance(value, Mapping):
+        elif i < len(loc) - 1 or not missing or not isinstance(value, Mapping):
             continue
         parts.append(str(part).replace("~", "~0").replace("/", "~1"))
     return "".join(f"/{part}" for part in parts)

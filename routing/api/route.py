@@ -10,12 +10,15 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from routing.api.auth import Tokens, token_of
+from routing.api.errors import STATUS_OF, refusal
 from routing.api.guard import LoginGuard
 from routing.api.hub import Hub
+from routing.api.once import Once, digest, key_of, whose
+from routing.api.rates import Rates
 from routing.api.reading import parse_body, parse_query, read_body
 from routing.api.views import Viewer
 from routing.engine.engine import Engine
-from routing.errors import Forbidden, NotFound, Unauthenticated
+from routing.errors import Forbidden, NotFound, RingbackError, Unauthenticated
 from routing.passwords import Passwords
 from routing.store import agents
 from routing.store.database import Pool
@@ -28,6 +31,7 @@ ANYBODY = frozenset(Role)
 ADMINS = frozenset({Role.ADMIN})
 AGENTS = frozenset({Role.AGENT})
 STAFF = frozenset({Role.AGENT, Role.SUPERVISOR, Role.ADMIN})
+SUPERVISORS = frozenset({Role.SUPERVISOR, Role.ADMIN})
 
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
@@ -37,10 +41,13 @@ class Services:
     """What handlers work with."""
 
     engine: Engine
+    pool: Pool
     hub: Hub
     tokens: Tokens
     passwords: Passwords
     guard: LoginGuard
+    rates: Rates
+    once: Once
     realm: str
 
 
@@ -64,7 +71,8 @@ class Call:
 
     @property
     def pool(self) -> Pool:
-        return self.services.engine.pool
+        """The API's own, so that readers never keep a call waiting for a connection."""
+        return self.services.pool
 
     @property
     def identity(self) -> Identity:
@@ -78,6 +86,13 @@ class Call:
         if self.identity.agent is None:
             raise Forbidden
         return self.identity.agent
+
+    @property
+    def actor(self) -> str:
+        """Who does it, as the feed names it."""
+        if self.identity.role is Role.AGENT:
+            return f"agent:{self.agent}"
+        return f"operator:{self.identity.agent or self.identity.role}"
 
     def body(self, model: type[M]) -> M:
         assert isinstance(self.sent, model)
@@ -118,35 +133,55 @@ class Route:
     query: type[BaseModel] | None = None
     codes: tuple[str, ...] = ()
     body_required: bool = True
+    success: int = 200
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Allow, read, do, answer: in this order, so that strangers learn nothing from error messages."""
         services = request.app[SERVICES]
-        caller, token_hash = await self._allow(request, services.tokens)
-        sent = await self._read(request)
+        caller, token_hash = await self._allow(request, services)
+        raw = await read_body(request) if request.method in _WITH_BODY else b""
+        sent = self._parsed(raw)
         asked = parse_query(self.query, request.query.items()) if self.query else None
-        done = await self.handler(Call(request, services, caller, token_hash, sent, asked))
+        call = Call(request, services, caller, token_hash, sent, asked)
+        if caller and self.once and (key := key_of(request)):
+            who, asked_for = whose(caller, token_hash), digest(request, raw)
+            return await services.once.answer(who, key, asked_for, lambda: self._answer_or_refusal(call))
+        return await self._answer(call)
+
+    @property
+    def once(self) -> bool:
+        """Whether an Idempotency-Key is honoured."""
+        return self.method == "POST" and bool(self.roles)
+
+    async def _answer_or_refusal(self, call: Call) -> web.StreamResponse:
+        try:
+            return await self._answer(call)
+        except RingbackError as error:
+            if STATUS_OF.get(error.code, 500) >= 500:
+                raise
+            return refusal(error)
+
+    async def _answer(self, call: Call) -> web.StreamResponse:
+        done = await self.handler(call)
         if isinstance(done, web.StreamResponse):
             return done
         if done is None:
             return web.Response(status=204)
-        return json_response(done)
+        return json_response(done, self.success)
 
-    async def _allow(self, request: web.Request, tokens: Tokens) -> tuple[Identity | None, bytes]:
+    async def _allow(self, request: web.Request, services: Services) -> tuple[Identity | None, bytes]:
         if not self.roles:
             return None, b""
         token_hash = hash_of(token_of(request))
-        identity = await tokens.identity(token_hash)
+        identity = await services.tokens.identity(token_hash)
         if identity is None:
             raise Unauthenticated
+        services.rates.take(token_hash)
         if identity.role not in self.roles:
             raise Forbidden
         return identity, token_hash
 
-    async def _read(self, request: web.Request) -> BaseModel | None:
-        if request.method not in _WITH_BODY:
-            return None
-        raw = await read_body(request)
+    def _parsed(self, raw: bytes) -> BaseModel | None:
         if self.body is None:
             return None
         if not raw and not self.body_required:

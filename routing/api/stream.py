@@ -17,12 +17,14 @@ from routing.api.messages import Told
 from routing.api.route import ANYBODY, Call, Route
 from routing.errors import RingbackError
 from routing.interaction import Interaction, Status
-from routing.store import agents, feed, home_list, interactions, queues
+from routing.store import agents, feed, interactions, line, queues
 
 log = structlog.get_logger()
 
 HEARTBEAT = 20.0
 WRITE_TIMEOUT = 5.0
+MOST_REPLAYED = 2000
+"""Lines of the feed; who was away for longer is told to read the lists anew."""
 OVERLAP = 64
 """Cursors are given out before the commit: a lower one can appear after a higher one was seen."""
 _MOST_SENT = 4096  # bytes of a client's message; none means anything
@@ -30,9 +32,12 @@ _PAGE = 200
 
 
 async def stream(call: Call) -> web.WebSocketResponse:
-    """What happens, as messages of type `hello`, `offer`, `offer_withdrawn`, `interaction`, `agent` and `queue`."""
+    """What happens, as messages of type `hello`, `offer`, `offer_withdrawn`, `interaction`, `agent` and `queue`.
+    `reload` says that the cursor is too old: read the lists anew, and go on."""
     viewer = await call.viewer()
     socket = web.WebSocketResponse(heartbeat=HEARTBEAT, max_msg_size=_MOST_SENT, compress=False, timeout=2)
+    if not socket.can_prepare(call.request):
+        raise web.HTTPUpgradeRequired(headers={"Upgrade": "websocket"})
     await socket.prepare(call.request)
     listener = call.services.hub.join(viewer, call.token_hash)
     writing = asyncio.create_task(_write(call, socket, listener), name="live stream")
@@ -75,6 +80,9 @@ async def _texts(call: Call, listener: Listener) -> AsyncIterator[str]:
     after = call.query(bodies.Stream).after
     now = await call.services.hub.cursor()
     yield messages.hello(now if after is None else after)
+    if after is not None and now - after > MOST_REPLAYED:
+        yield messages.reload(now)
+        after = None
     async for told in _replay(call, after, now):
         if text := told.text_for(listener.viewer):
             yield text
@@ -139,12 +147,12 @@ async def _agents_and_queues(call: Call, cursor: int) -> AsyncIterator[Told]:
     last = ""
     while stored := await queues.every(call.pool, limit=_PAGE, after=last):
         for each in stored:
-            yield messages.queue_changed(cursor, each.queue.name, each.queue)
+            yield messages.queue_changed(cursor, each.queue.name, each)
         last = stored[-1].queue.name
 
 
 async def _place(call: Call, it: Interaction) -> int | None:
-    return (await home_list.places(call.pool, [it])).get(it.id)
+    return (await line.places(call.pool, [it])).get(it.id)
 
 
 ROUTES = (Route("GET", "/stream", stream, ANYBODY, query=bodies.Stream, codes=("upgrade_required",)),)

@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from routing import agents
 from routing.api import answers
-from routing.interaction import Attempt, Deadline, Interaction, LegState, Role, Subtype
+from routing.interaction import Attempt, Deadline, Interaction, LegState, Role
 from routing.numbers import masked
 from routing.queues import Queue
 from routing.store.agents import Agent
 from routing.store.feed import Line
+from routing.store.queues import Stored
 from routing.store.tokens import Identity
 from routing.store.tokens import Role as Access
 
@@ -52,7 +54,7 @@ def interaction(it: Interaction, place: int | None, *, full: bool) -> answers.In
         stage=it.stage,
         communication_type="voice",
         subtype=it.subtype,
-        kind="queued" if it.subtype is Subtype.CALLBACK else None,
+        kind=it.kind,
         queue=it.queue,
         number=it.number if full else masked(it.number),
         contact_id=None,
@@ -71,6 +73,10 @@ def interaction(it: Interaction, place: int | None, *, full: bool) -> answers.In
         instructions=it.instructions,
         position=place,
         version=it.version,
+        name=it.name,
+        callback_type=it.callback_type,
+        time_zone=it.time_zone,
+        not_before=it.not_before,
     )
 
 
@@ -105,7 +111,7 @@ def offer(it: Interaction, place: int | None, queue: Queue, now: datetime) -> an
         accept_mode="auto" if auto else "manual",
         countdown=queue.offer.countdown if auto else None,
         reject_allowed=queue.offer.reject_allowed,
-        waited=max(0, int((now - it.entered_at).total_seconds())),
+        waited=max(0, int((now - _waits_since(it)).total_seconds())),
         contact=None,
         case=[],
         callback_info=[],
@@ -114,8 +120,23 @@ def offer(it: Interaction, place: int | None, queue: Queue, now: datetime) -> an
     )
 
 
-def feed_line(line: Line) -> answers.FeedLine:
-    return answers.FeedLine(line.seq, line.at, line.event, line.actor, line.status, line.data)
+def queue(stored: Stored) -> answers.ShownQueue:
+    return answers.ShownQueue.model_construct(**dict(stored.queue), switches=stored.switches)
+
+
+def _waits_since(it: Interaction) -> datetime:
+    """Who has an appointment has waited since its time, everybody else since they came."""
+    return it.queued_at if it.promised_at == it.queued_at else it.entered_at
+
+
+def feed_line(line: Line, *, full: bool) -> answers.FeedLine:
+    """`full`: with whole numbers."""
+    data = line.data if full or line.data.get("field") != "number" else _masked(line.data)
+    return answers.FeedLine(line.seq, line.at, line.event, line.actor, line.status, data)
+
+
+def _masked(edit: dict[str, Any]) -> dict[str, Any]:
+    return {**edit, "old": masked(edit["old"]), "new": masked(edit["new"])}
 
 
 def agent(stored: Agent, phone: agents.PhoneState) -> answers.Agent:

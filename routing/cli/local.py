@@ -5,11 +5,15 @@ import ipaddress
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-_FOLDER = click.Path(file_okay=False, path_type=Path)
+if TYPE_CHECKING:
+    from routing.local.certificates import Certificate
+
+FOLDER = click.Path(file_okay=False, path_type=Path)
+FILE = click.Path(dir_okay=False, path_type=Path)
 _SIP_URI = re.compile(r"sips?:([^@\s;]+@)?[A-Za-z0-9._\[\]:-]+(;[^\s]*)?")
 
 
@@ -18,7 +22,7 @@ def say(text: str) -> None:
     click.echo(text, err=True)
 
 
-class _RtpRange(click.ParamType[tuple[int, int]]):
+class RtpRange(click.ParamType[tuple[int, int]]):
     name = "first-last"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int]:
@@ -29,7 +33,7 @@ class _RtpRange(click.ParamType[tuple[int, int]]):
         return first, last
 
 
-def _address(_: click.Context, param: click.Parameter, value: str | None) -> str | None:
+def ip_address(_: click.Context, param: click.Parameter, value: str | None) -> str | None:
     if value is None:
         return None
     try:
@@ -38,14 +42,14 @@ def _address(_: click.Context, param: click.Parameter, value: str | None) -> str
         raise click.BadParameter(f"{value!r} is not an IP address", param=param) from None
 
 
-def _sip_uri(_: click.Context, param: click.Parameter, value: str | None) -> str | None:
+def sip_uri(_: click.Context, param: click.Parameter, value: str | None) -> str | None:
     if value is not None and not _SIP_URI.fullmatch(value):
         raise click.BadParameter(f"{value!r} is not a SIP address such as sip:trunk.example.net:5060", param=param)
     return value
 
 
 data_dir_option = click.option(
-    "--data-dir", type=_FOLDER, help="where everything lives [default: /var/lib/ringback as root, else in ~]"
+    "--data-dir", type=FOLDER, help="where everything lives [default: /var/lib/ringback as root, else in ~]"
 )
 
 
@@ -56,22 +60,26 @@ def absolute(data_dir: Path | None) -> Path:
 
 
 @click.command()
-def setup() -> None:
+@click.option("--asterisk", is_flag=True, help="only Asterisk and its prompts: a machine without Postgres")
+def setup(asterisk: bool) -> None:
     """Find or install what Ringback needs. Nothing is started."""
-    from routing.local.setup import set_up
+    from routing.local.setup import set_up, set_up_asterisk
 
-    set_up(say)
+    (set_up_asterisk if asterisk else set_up)(say)
 
 
 @click.command()
 @data_dir_option
 @click.option("--port-base", type=click.IntRange(1, 64716), default=8080, show_default=True, metavar="N")
-@click.option("--rtp", type=_RtpRange(), metavar="FIRST-LAST", help="RTP ports [default: N+20 to N+819]")
-@click.option("--bind", callback=_address, default="127.0.0.1", show_default=True, metavar="ADDR")
-@click.option("--external-address", callback=_address, metavar="ADDR", help="ours as phones see it, behind NAT")
+@click.option("--rtp", type=RtpRange(), metavar="FIRST-LAST", help="RTP ports [default: N+20 to N+819]")
+@click.option("--bind", callback=ip_address, default="127.0.0.1", show_default=True, metavar="ADDR")
+@click.option("--external-address", callback=ip_address, metavar="ADDR", help="ours as phones see it, behind NAT")
 @click.option("--seed", type=click.Choice(["demo", "none"]), default="demo", show_default=True)
-@click.option("--carrier", callback=_sip_uri, metavar="SIP_URI", help="the trunk [default: sip:127.0.0.1:N+11]")
-@click.option("--sounds", type=_FOLDER, hidden=True, help="a folder of prompts; tests use tones")
+@click.option("--carrier", callback=sip_uri, metavar="SIP_URI", help="the trunk [default: sip:127.0.0.1:N+11]")
+@click.option("--tls-certificate", type=FILE, help="for SIP over TLS, PEM with its chain [default: one made here]")
+@click.option("--tls-key", type=FILE, help="its key")
+@click.option("--tls-ca", type=FILE, help="who issues a TLS trunk's certificate [default: the system's CAs]")
+@click.option("--sounds", type=FOLDER, hidden=True, help="a folder of prompts; tests use tones")
 def up(
     data_dir: Path | None,
     port_base: int,
@@ -80,6 +88,9 @@ def up(
     external_address: str | None,
     seed: str,
     carrier: str | None,
+    tls_certificate: Path | None,
+    tls_key: Path | None,
+    tls_ca: Path | None,
     sounds: Path | None,
 ) -> None:
     """Run Postgres, Asterisk and the service here, in the foreground. Ctrl-C ends calls and stops them."""
@@ -98,9 +109,21 @@ def up(
         demo_seed=seed == "demo",
         carrier=carrier,
         sounds=sounds.resolve() if sounds else None,
+        certificate=certificate_of(tls_certificate, tls_key),
+        authorities=tls_ca.resolve() if tls_ca else None,
     )
     log.configure()
     run_until_signal(run(options, say))
+
+
+def certificate_of(chain: Path | None, key: Path | None) -> "Certificate | None":
+    from routing.local.certificates import given
+
+    if chain is None and key is None:
+        return None
+    if chain is None or key is None:
+        raise click.UsageError("--tls-certificate and --tls-key go together")
+    return given(chain.resolve(), key.resolve())
 
 
 @click.command()

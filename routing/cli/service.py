@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-_config_option = click.option(
+config_option = click.option(
     "--config", type=click.Path(path_type=Path), metavar="FILE", help="settings in TOML [default: $RINGBACK_CONFIG]"
 )
 
 
 @click.command()
-@_config_option
+@config_option
 @click.option("--data-dir", type=click.Path(path_type=Path), hidden=True, help="shows in ps whose service this is")
 @click.option("--parent", type=int, hidden=True, help="die with this process")
 @click.option("--standby", is_flag=True, hidden=True, help="be ready, but wait for a line on standard input")
@@ -32,7 +32,7 @@ def serve(config: Path | None, data_dir: Path | None, parent: int | None, standb
         from routing.local.parent import die_with
 
         die_with(parent)
-    settings = _settings(config)
+    settings = settings_of(config)
     from routing import log
     from routing.main import serve as run
     from routing.until_signal import run_until_signal
@@ -44,7 +44,7 @@ def serve(config: Path | None, data_dir: Path | None, parent: int | None, standb
 
 
 @click.command()
-@_config_option
+@config_option
 @data_dir_option
 def migrate(config: Path | None, data_dir: Path | None) -> None:
     """Bring the database's schema up to date."""
@@ -52,6 +52,18 @@ def migrate(config: Path | None, data_dir: Path | None) -> None:
 
     done = _asked(run(_dsn(config, data_dir)))
     click.echo(f"applied: {', '.join(done)}" if done else "the schema is up to date")
+
+
+@click.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--dry-run", is_flag=True, help="show the changes, and change nothing")
+@config_option
+@data_dir_option
+def apply(path: Path, dry_run: bool, config: Path | None, data_dir: Path | None) -> None:
+    """Load queues, agents and numbers not to call from TOML: a file, or a folder of them. All or nothing."""
+    from routing.cli.apply import apply as run
+
+    _asked(run(_dsn(config, data_dir), path, click.echo, dry_run=dry_run))
 
 
 @click.group()
@@ -62,7 +74,7 @@ def token() -> None:
 @token.command("create")
 @click.option("--role", type=click.Choice(["agent", "supervisor", "admin", "auditor"]), required=True)
 @click.option("--agent", metavar="ID", help="whose token it is; the role agent needs one")
-@_config_option
+@config_option
 @data_dir_option
 def token_create(role: str, agent: str | None, config: Path | None, data_dir: Path | None) -> None:
     """Print a new API token. It is shown this once: only its hash is kept."""
@@ -83,7 +95,7 @@ def _asked(question: Coroutine[Any, Any, _T]) -> _T:
         raise click.ClickException(f"Postgres does not answer: {error}") from None
 
 
-def _settings(config: Path | None) -> "Settings":
+def settings_of(config: Path | None) -> "Settings":
     from routing.settings import SettingsError, load
 
     try:
@@ -115,4 +127,4 @@ def _configured_dsn(config: Path | None) -> str:
         raise click.UsageError(str(error)) from None
 
 
-COMMANDS = (serve, migrate, token)
+COMMANDS = (serve, migrate, apply, token)

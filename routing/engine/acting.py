@@ -3,18 +3,18 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from uuid import UUID
 
 import structlog
 
 from ivr import prompts
 from routing import metrics
-from routing.effects import DialCustomer, Effect, HangUp, RingAgent, Say
+from routing.effects import DialCustomer, Effect, RingAgent, Say
 from routing.engine.lease import Lease
 from routing.engine.phones import Phones
 from routing.errors import Unavailable
 from routing.events import LegGone, NetworkEvent
-from routing.store import interactions
+from routing.interaction import Interaction
+from routing.store import line
 from routing.store.database import Pool
 
 log = structlog.get_logger()
@@ -29,33 +29,42 @@ class Actor:
         self._phones = phones
         self._hear = hear
 
-    async def perform_all(self, interaction_id: UUID, effects: tuple[Effect, ...], since: float) -> None:
+    async def perform_all(self, it: Interaction, effects: tuple[Effect, ...], since: float) -> None:
         """`since` is when the event that caused them came in, in monotonic seconds."""
         for effect in effects:
-            await self._perform(interaction_id, effect, since)
+            await self._perform(it, effect, since)
 
-    async def _perform(self, interaction_id: UUID, effect: Effect, since: float) -> None:
-        if isinstance(effect, RingAgent | DialCustomer) and not self._lease.valid:
+    async def perform(self, effect: Effect) -> None:
+        """Anything at all, unless the shard may be another's."""
+        if await self._lease.may_act():
+            await self._phones.perform(effect)
+        else:
+            log.warning("not ours to do", effect=type(effect).__name__)
+
+    async def _perform(self, it: Interaction, effect: Effect, since: float) -> None:
+        if isinstance(effect, RingAgent | DialCustomer) and not (await self._lease.may_act() and self._lease.valid):
             log.warning("no lease: call not started", leg=effect.leg)
-            await self._phones.perform(HangUp(effect.leg))  # it may have been set up already
-            self._hear(effect.leg, LegGone(effect.leg, refused=True))
+            # It may have been set up already; by then it may also be another's, whom the epoch protects from this.
+            lost = isinstance(effect, RingAgent)  # the phone is not to blame
+            self._hear(effect.leg, LegGone(effect.leg, refused=True, certain=False, lost=lost))
             return
         if isinstance(effect, Say):
-            effect = await self._spoken(interaction_id, effect)
-        await self._phones.perform(effect)
+            effect = await self._spoken(it, effect)
+        await self.perform(effect)
         if isinstance(effect, DialCustomer):
             metrics.ACCEPT_TO_DIAL.observe(time.monotonic() - since)
 
-    async def _spoken(self, interaction_id: UUID, say: Say) -> Say:
+    async def _spoken(self, it: Interaction, say: Say) -> Say:
         """With the place in line as it is when it is said. A waiting time nobody knows is not said."""
         if not {"position", "wait"} & set(say.words):
             return say
-        known = {"position": await self._place(interaction_id), "wait": ()}
+        known = {"position": await self._place(it), "wait": ()}
         words = tuple(spoken for word in say.words for spoken in known.get(word, (word,)))
         return replace(say, words=words)
 
-    async def _place(self, interaction_id: UUID) -> tuple[str, ...]:
+    async def _place(self, it: Interaction) -> tuple[str, ...]:
         try:
-            return prompts.position(await interactions.position(self._pool, interaction_id))
+            place = (await line.places(self._pool, [it])).get(it.id)
         except Unavailable:
-            return ()
+            place = None
+        return prompts.position(place) if place else ()

@@ -3,56 +3,116 @@ a while when Postgres does not answer. What it returns is durable."""
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import partial
 
-from routing.effects import DialCustomer, HangUp
+from routing.effects import DialCustomer, Effect, HangUp
+from routing.engine import pacing
 from routing.engine.clock import Clock
+from routing.engine.comfort import Comfort, Watch
 from routing.engine.lease import Lease
 from routing.engine.mailbox import Letter, Mailbox, Unsure
+from routing.engine.pacing import Pacer
 from routing.engine.phones import Phones
 from routing.engine.queues import Queues
-from routing.errors import Conflict, DuplicateCallback, Unavailable
-from routing.events import DuplicateFound, Event
+from routing.engine.trust import Trust
+from routing.errors import Conflict, DuplicateCallback, NumberBlocked, RateLimited, RingbackError, Unavailable
+from routing.events import (
+    DigitPressed,
+    DuplicateFound,
+    Edited,
+    Event,
+    NumberRefused,
+    Requeued,
+    Rescheduled,
+    Settled,
+)
 from routing.interaction import Interaction
 from routing.lifecycle import Decision, decide
+from routing.numbers import Rule
+from routing.numbers.moments import dials
 from routing.store import interactions
 from routing.store.database import Pool
+from routing.store.trust import Check, blocked
 
 MOST_CONFLICTS = 5
+_CHANGES = (Requeued, Rescheduled, Settled, Edited)
+"""What asks for a promise anew; refused, it leaves everything as it is."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
+
+KEY_WITHIN = 10.0
+"""Seconds a caller's key is tried to be stored; then the caller goes on waiting as if it had not been pressed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A decision that is durable. `cursor` is its place in the feed, None when there was nothing to store."""
+    """A decision that is durable. `cursor` is its place in the feed, None when there was nothing to store. `refusal`:
+    what the person who asked is told, as the number rules led to another decision than was asked for."""
 
     before: Interaction
     decision: Decision
     cursor: int | None
+    refusal: RingbackError | None = None
 
 
 class Decider:
-    def __init__(self, pool: Pool, clock: Clock, lease: Lease, queues: Queues, phones: Phones) -> None:
+    """`act` carries out an effect no decision stands behind."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        clock: Clock,
+        lease: Lease,
+        queues: Queues,
+        phones: Phones,
+        act: Callable[[Effect], Awaitable[None]],
+        comfort: Comfort,
+        trust: Trust,
+    ) -> None:
         self._pool = pool
         self._clock = clock
         self._lease = lease
         self._queues = queues
         self._phones = phones
+        self._act = act
+        self._comfort = comfort
+        self._trust = trust
+        self._pacer = Pacer()
 
     async def decide(self, box: Mailbox, letter: Letter, event: Event) -> Stored:
-        """Raises what refuses a person, Conflict, or Unavailable; for the network's news it waits for Postgres.
+        """Raises what refuses a person, Conflict, or Unavailable; for the network's news it waits for Postgres, for a
+        key only so long.
 
         When an earlier decision's commit was never confirmed and turns out to be durable, that one is returned.
         """
+        with self._comfort.near(box, letter, event) as watch:
+            stored = await self._until_stored(box, letter, event, watch)
+        box.go_on()
+        return stored
+
+    async def _until_stored(self, box: Mailbox, letter: Letter, event: Event, watch: Watch) -> Stored:
         conflicts, pause, given_up = 0, FIRST_PAUSE, box.unsure
+        asked, refusal = event, None
         while True:
+            if isinstance(event, DigitPressed) and _is_stale(box, letter, event):
+                raise Unavailable("The key was given up.")
             try:
-                return await self._settled(box, given_up) or await self._once(box, letter, event)
+                stored = await self._settled(box, given_up) or await self._once(box, letter, event, watch)
+                return replace(stored, refusal=refusal)
+            except NumberBlocked as error:
+                if letter.answer and isinstance(event, _CHANGES):
+                    raise
+                event, refusal = NumberRefused(error.rule, error.until), error
+                continue
             except DuplicateCallback:
+                if letter.answer:
+                    raise
                 event = DuplicateFound("")
                 continue
             except Conflict:
-                box.interaction = None
+                box.interaction, event, refusal = None, asked, None
                 conflicts += 1
                 if letter.answer and conflicts >= MOST_CONFLICTS:
                     raise
@@ -60,25 +120,39 @@ class Decider:
                 box.interaction = None
                 if letter.answer:
                     raise
+                box.stall()
             await asyncio.sleep(pause)
             pause = min(LONGEST_PAUSE, pause * 2)
 
     async def _settled(self, box: Mailbox, given_up: Unsure | None) -> Stored | None:
-        """What became of the decision whose commit was not confirmed; None when it is not durable.
+        """What became of the decision whose commit was not confirmed; None when it is not durable, and then it never
+        will be.
 
         What was set up for one that is `given_up` is cleared away; one that is tried again takes it over.
         """
         if (unsure := box.unsure) is None:
             return None
+        before, decision = unsure
         it = await interactions.load(self._pool, box.id)
-        (before, decision), box.unsure, box.interaction = unsure, None, it
-        if it.version != before.version + 1:
+        if it.version == before.version:
+            it = await self._overtaken(it)
+        box.unsure, box.interaction = None, it
+        if it != replace(decision.interaction, version=before.version + 1):
             if unsure is given_up:
                 await self._clear_away(before, decision)
             return None
         return Stored(before, replace(decision, interaction=it), 0)
 
-    async def _once(self, box: Mailbox, letter: Letter, event: Event) -> Stored:
+    async def _overtaken(self, it: Interaction) -> Interaction:
+        """Postgres may still be at what we have given up waiting for: a new version keeps it out, unless it was
+        quicker."""
+        try:
+            await interactions.save(self._pool, self._lease.ownership, it, Decision(it), self._clock.now())
+        except Conflict:
+            return await interactions.load(self._pool, it.id)
+        return replace(it, version=it.version + 1)
+
+    async def _once(self, box: Mailbox, letter: Letter, event: Event, watch: Watch) -> Stored:
         before = box.interaction or await interactions.load(self._pool, box.id)
         box.interaction = before
         queue = await self._queues.version(before.queue, before.queue_version)
@@ -86,6 +160,8 @@ class Decider:
         if decision.ignored or (decision.interaction == before and not decision.effects):
             return Stored(before, decision, None)
         letter.decided = time.monotonic()
+        await self._await_turn(letter, before, decision.interaction)
+        watch.wants(queue, before, decision)
         cursor = await self._save(box, before, decision)
         letter.saved = time.monotonic()
         box.interaction = replace(decision.interaction, version=before.version + 1)
@@ -97,7 +173,7 @@ class Decider:
             if self._lease.valid:
                 self._phones.reserve(call)
         try:
-            return await interactions.save(self._pool, self._lease.ownership, before, decision, self._clock.now())
+            return await self._trust.guarded(before, decision.interaction, partial(self._store, before, decision))
         except BaseException as error:
             if isinstance(error, Unavailable):
                 box.unsure = (before, decision)
@@ -105,10 +181,33 @@ class Decider:
                 await self._clear_away(before, decision)
             raise
 
+    async def _store(self, before: Interaction, decision: Decision, check: Check | None) -> int:
+        now = self._clock.now()
+        return await interactions.save(self._pool, self._lease.ownership, before, decision, now, check)
+
+    async def _await_turn(self, letter: Letter, before: Interaction, after: Interaction) -> None:
+        """A call out waits a moment for its turn (`dial.cps`). Raises RateLimited for a person whose call has none;
+        without a person it goes back to the line."""
+        if not dials(before, after):
+            return
+        queue, _ = await self._queues.current(after.queue)
+        seconds = self._pacer.turn(queue.name, queue.dial.cps)
+        if seconds <= pacing.MOST:
+            await asyncio.sleep(seconds)
+        elif letter.answer:
+            raise RateLimited(seconds)
+        else:
+            raise blocked(Rule.CPS, self._clock.now() + timedelta(seconds=seconds))
+
     async def _clear_away(self, before: Interaction, decision: Decision) -> None:
         """The legs set up for a decision that did not come to be."""
         for call in _new_calls(before, decision):
-            await self._phones.perform(HangUp(call.leg))
+            await self._act(HangUp(call.leg))
+
+
+def _is_stale(box: Mailbox, letter: Letter, key: DigitPressed) -> bool:
+    """Whether a key is too old to be followed. Who has hung up behind it has meant it."""
+    return time.monotonic() - letter.posted > KEY_WITHIN and not box.tells_end_of(key.leg)
 
 
 def _new_calls(before: Interaction, decision: Decision) -> list[DialCustomer]:

@@ -5,15 +5,16 @@ from uuid import UUID
 
 from routing.agents import Availability, PhoneState
 from routing.engine.phones import Phones
-from routing.errors import AgentBusy, PhoneUnreachable
-from routing.events import OfferWithdrawn, PersonEvent, PickedUp
+from routing.errors import AgentBusy, Invalid, NotFound, PhoneUnreachable, Unavailable
+from routing.events import OfferWithdrawn, PersonEvent, PickedUp, Reassigned
 from routing.interaction import Interaction, Status
 from routing.store import agents, interactions
 from routing.store.database import Pool
 
 
 class Desks:
-    """`ask` and `tell` put events to interactions, `changed` says that an agent is not as before."""
+    """`ask` and `tell` put events to interactions, `changed` says that an agent is not as before, `in_contact` tells
+    whether the telephones can be asked for anything."""
 
     def __init__(
         self,
@@ -22,12 +23,14 @@ class Desks:
         ask: Callable[[UUID, PersonEvent], Awaitable[Interaction]],
         tell: Callable[[UUID, OfferWithdrawn], None],
         changed: Callable[[str], None],
+        in_contact: Callable[[], bool],
     ) -> None:
         self._pool = pool
         self._phones = phones
         self._ask = ask
         self._tell = tell
         self._changed = changed
+        self._in_contact = in_contact
         self._states: dict[str, PhoneState] = {}
 
     async def pick_up(self, agent_id: str, interaction_id: UUID) -> Interaction:
@@ -36,9 +39,26 @@ class Desks:
         desk, busy = await agents.desk(self._pool, agent_id)
         if it.status is Status.OPEN and busy:
             raise AgentBusy
+        if it.status is Status.OPEN and not self._in_contact():
+            raise Unavailable("The telephones do not answer.")
         if it.status is Status.OPEN and not self.reachable(agent_id):
             raise PhoneUnreachable
         return await self._ask(interaction_id, PickedUp(agent_id, desk))
+
+    async def reassign(self, interaction_id: UUID, agent_id: str | None, by: str) -> Interaction:
+        """Offer it to this agent, or to nobody in particular. Raises Invalid for an agent there is not."""
+        if agent_id is None:
+            return await self._ask(interaction_id, Reassigned(by))
+        it = await interactions.load(self._pool, interaction_id)
+        try:
+            desk, busy = await agents.desk(self._pool, agent_id)
+        except NotFound as error:
+            raise Invalid(str(error), "/agent") from None
+        if busy and it.assigned_to != agent_id:
+            raise AgentBusy
+        if not self.reachable(agent_id):
+            raise PhoneUnreachable
+        return await self._ask(interaction_id, Reassigned(by, agent_id, desk))
 
     async def set_availability(self, agent_id: str, availability: Availability, reason: str | None) -> None:
         """Store it; an offer that stands goes back to the line unless the agent is ready."""
@@ -59,7 +79,7 @@ class Desks:
             return
         self._states[agent_id] = state
         self._changed(agent_id)
-        if state is PhoneState.UNREACHABLE:
+        if state is PhoneState.UNREACHABLE and self._in_contact():  # an Asterisk that starts knows no phone yet
             await self._withdraw_offer(agent_id, "phone_unreachable")
 
     async def _withdraw_offer(self, agent_id: str, reason: str) -> None:
@@ -71,10 +91,12 @@ class Desks:
         if ha1 := await agents.sip_ha1(self._pool, agent_id):
             await self._phones.provision(agent_id, ha1)
 
-    async def provision_all(self) -> None:
-        """After Asterisk started: it keeps the accounts in memory only. Raises Unavailable."""
-        for agent_id, ha1 in await agents.sip_accounts(self._pool):
+    async def provision_all(self) -> list[str]:
+        """After Asterisk started: it keeps the accounts in memory only. Whose they are; raises Unavailable."""
+        accounts = await agents.sip_accounts(self._pool)
+        for agent_id, ha1 in accounts:
             await self._phones.provision(agent_id, ha1)
+        return [agent_id for agent_id, _ in accounts]
 
     async def withdraw_account(self, agent_id: str) -> None:
         """Raises Unavailable."""

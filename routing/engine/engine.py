@@ -14,6 +14,7 @@ from routing.effects import Effect, HangUp, Refuse, SendBack
 from routing.engine import recovery
 from routing.engine.acting import Actor
 from routing.engine.clock import Clock
+from routing.engine.comfort import Comfort
 from routing.engine.deciding import Decider
 from routing.engine.desks import Desks
 from routing.engine.lease import Lease
@@ -23,17 +24,22 @@ from routing.engine.phones import Alive, Phones
 from routing.engine.queues import Queues
 from routing.engine.router import Router
 from routing.engine.timers import HORIZON, Timers
+from routing.engine.trust import Trust
 from routing.errors import Conflict, RingbackError, Unavailable
-from routing.events import CallerArrived, Event, LegGone, NetworkEvent, PersonEvent, TimeReached
+from routing.events import CallbackRequested, CallerArrived, Event, LegGone, NetworkEvent, PersonEvent, TimeReached
 from routing.interaction import Interaction, Status
-from routing.lifecycle import Decision, arrive
-from routing.store import interactions
+from routing.lifecycle import Decision, arrive, request
+from routing.store import interactions, queues
 from routing.store.database import Pool
+from routing.store.trust import Check
 
 log = structlog.get_logger()
 
 NEWS_WITHIN = 0.05
 """Seconds that those who wait for news may have to wait while Asterisk is told what to do."""
+
+OVERDUE = timedelta(seconds=2)
+"""How long a deadline may have passed before the row is read again."""
 
 ANSWER_WITHIN = 2.0
 """Seconds a person waits for what becomes of a request. What has not begun by then is not done any more."""
@@ -47,6 +53,7 @@ class Engine:
         self.clock = clock
         self.lease = lease
         self.queues = Queues(pool)
+        self.trust = Trust(pool, clock, self.queues)
         self._timers = Timers(clock, self._wake)
         self._boxes: dict[UUID, Mailbox] = {}
         self._legs: dict[str, UUID] = {}
@@ -60,10 +67,13 @@ class Engine:
     def use(self, phones: Phones) -> None:
         """The telephones, which need the engine's ear before it can have them."""
         self._phones = phones
-        self.desks = Desks(self.pool, phones, self.ask, self.tell, self.agents_changed)
-        self.router = Router(self.pool, self.clock, self.ask, self.tell, self.desks.reachable)
-        self._decider = Decider(self.pool, self.clock, self.lease, self.queues, phones)
+        self.desks = Desks(self.pool, phones, self.ask, self.tell, self.agents_changed, self._in_contact)
+        self.router = Router(self.pool, self.clock, self.ask, self.tell, self._can_ring)
         self._actor = Actor(self.pool, self.lease, phones, self.hear)
+        self._comfort = Comfort(self.clock, self._actor.perform, self._spawn)
+        self._decider = Decider(
+            self.pool, self.clock, self.lease, self.queues, phones, self._actor.perform, self._comfort, self.trust
+        )
 
     # Life
 
@@ -71,6 +81,7 @@ class Engine:
         """Keep the lease, match, wake what is due. Raises Fenced when another process took over."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self.lease.keep(), name="lease")
+            group.create_task(self.lease.watch_pulse(), name="pulse")
             group.create_task(self.router.run(), name="router")
             group.create_task(self._watch_table(), name="due rows")
 
@@ -93,12 +104,25 @@ class Engine:
     def health(self) -> dict[str, bool]:
         return {name: healthy() for name, healthy in self._parts.items()}
 
+    def _in_contact(self) -> bool:
+        return self._parts.get("ari", lambda: True)()
+
+    def _can_ring(self, agent_id: str) -> bool:
+        return self._in_contact() and self.desks.reachable(agent_id)
+
     # What comes in
 
-    async def ask(self, interaction_id: UUID, event: PersonEvent) -> Interaction:
+    async def request(self, event: CallbackRequested) -> Interaction:
+        """A callback that was asked for. Raises NotFound for its queue, DuplicateCallback, Unavailable."""
+        return await self.ask(uuid4(), event)
+
+    async def ask(self, interaction_id: UUID, event: PersonEvent | CallbackRequested) -> Interaction:
         """Let a person's event happen; the interaction it led to. Raises the RingbackError that refuses it."""
+        box = self._box(interaction_id)
+        if box.stalled:
+            raise Unavailable("Postgres does not answer.")
         answer: asyncio.Future[Interaction] = asyncio.get_running_loop().create_future()
-        self._box(interaction_id).post(Letter(event, answer), self._spawn)
+        box.post(Letter(event, answer), self._spawn)
         try:
             async with asyncio.timeout(ANSWER_WITHIN):
                 return await answer
@@ -115,7 +139,9 @@ class Engine:
 
     def tell(self, interaction_id: UUID, event: Event) -> None:
         """Let an event happen without waiting for what becomes of it."""
-        self._box(interaction_id).post(Letter(event), self._spawn)
+        box, letter = self._box(interaction_id), Letter(event)
+        self._comfort.behind(box, letter)
+        box.post(letter, self._spawn)
 
     def arrive(self, event: CallerArrived) -> None:
         """A new call. What it does before its row is there waits in its mailbox."""
@@ -129,18 +155,43 @@ class Engine:
         """Whether the leg belongs to a living interaction."""
         return leg in self._legs
 
+    def legs(self) -> tuple[str, ...]:
+        """Those of all living interactions."""
+        return tuple(self._legs)
+
+    def expects(self, leg: str) -> bool:
+        """Whether the leg is just being set up."""
+        return self._phones.expects(leg)
+
+    def holds(self, interaction_id: UUID) -> bool:
+        """Whether the interaction is in memory, as all with legs are."""
+        return interaction_id in self._boxes
+
     async def reconcile(self, alive: Alive) -> None:
         """Contact with the telephones is (again) there: compare, and replay what was missed."""
         await recovery.reconcile(self, alive)
 
+    def when_handled(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do this once all that has been told until now is handled. Postgres' being away is no reason to fail."""
+
+        async def wait_and_work(before: tuple[asyncio.Future[None], ...]) -> None:
+            if before:
+                await asyncio.wait(before)
+            try:
+                await work()
+            except Unavailable:
+                log.warning("not noted: Postgres does not answer")
+
+        self._spawn(wait_and_work(tuple(self._tasks)))
+
     async def perform(self, effect: Effect) -> None:
         """Carry out an effect no decision stands behind: recovery clears away what nobody needs."""
-        await self._phones.perform(effect)
+        await self._actor.perform(effect)
 
     async def end_orphan(self, leg: str) -> None:
         """Hang up a leg that belongs to nothing, unless it does by now or is just being set up."""
         if not self.knows(leg) and not self._phones.expects(leg):
-            await self._phones.perform(HangUp(leg))
+            await self._actor.perform(HangUp(leg))
 
     # Notices
 
@@ -194,10 +245,13 @@ class Engine:
         """Whatever happens in here concerns this interaction only."""
         with structlog.contextvars.bound_contextvars(interaction=box.id.hex):
             try:
-                if isinstance(letter.event, CallerArrived):
-                    await self._let_in(box, letter, letter.event)
-                else:
-                    await self._happen(box, letter, letter.event)
+                match letter.event:
+                    case CallerArrived() as arrived:
+                        await self._let_in(box, letter, arrived)
+                    case CallbackRequested() as requested:
+                        await self._take_down(box, letter, requested)
+                    case event:
+                        await self._happen(box, letter, event)
             except (RingbackError, Conflict) as error:
                 self._refused(box, letter, error)
             finally:
@@ -218,6 +272,8 @@ class Engine:
             await self._follow(stored.before, stored.decision, stored.cursor or 0, Letter(event))
             await self._happen(box, letter, event)
             return
+        if stored.refusal:
+            letter.refuse(stored.refusal)
         if stored.cursor is None:
             if isinstance(event, TimeReached):  # a timer can fire a moment too early
                 self._timers.set(box.id, stored.before.wake_at)
@@ -230,7 +286,7 @@ class Engine:
         """Act upon what was stored, then tell of it: the customer's INVITE does not wait for anybody's news."""
         it = decision.interaction
         self._keep_track(before, it)
-        acting = asyncio.ensure_future(self._actor.perform_all(it.id, decision.effects, letter.posted))
+        acting = asyncio.ensure_future(self._actor.perform_all(it, decision.effects, letter.posted))
         await asyncio.wait([acting], timeout=NEWS_WITHIN)
         letter.reply(it)
         self._log(before, decision, letter)
@@ -282,7 +338,7 @@ class Engine:
             found = await self.queues.by_number(event.dialled)
             if found is None:
                 self._legs.pop(event.leg, None)
-                await self._phones.perform(Refuse(event.leg))
+                await self._actor.perform(Refuse(event.leg))
                 return
             queue, version = found
             now = self.clock.now()
@@ -291,13 +347,28 @@ class Engine:
             cursor = await interactions.create(self.pool, self.lease.ownership, decision, now)
         except (Unavailable, Conflict):
             self._legs.pop(event.leg, None)
-            await self._phones.perform(SendBack(event.leg))
+            await self._actor.perform(SendBack(event.leg))
             self.tell(box.id, LegGone(event.leg))  # should the row have been stored after all
             raise
+        await self._begun(box, letter, decision, cursor)
+
+    async def _take_down(self, box: Mailbox, letter: Letter, event: CallbackRequested) -> None:
+        """A life that begins without a call."""
+        stored = await queues.get(self.pool, event.queue)
+        now = self.clock.now()
+        decision = request(box.id, stored.queue, stored.version, event, now)
+        letter.decided = time.monotonic()
+
+        async def store(check: Check | None) -> int:
+            return await interactions.create(self.pool, self.lease.ownership, decision, now, check)
+
+        cursor = await self.trust.guarded(None, decision.interaction, store)
+        await self._begun(box, letter, decision, cursor)
+
+    async def _begun(self, box: Mailbox, letter: Letter, decision: Decision, cursor: int) -> None:
         letter.saved = time.monotonic()
         box.interaction = replace(decision.interaction, version=1)
-        decision = replace(decision, interaction=box.interaction)
-        await self._follow(None, decision, cursor, letter)
+        await self._follow(None, replace(decision, interaction=box.interaction), cursor, letter)
 
     # Memory
 
@@ -311,14 +382,25 @@ class Engine:
     def _forget(self, box: Mailbox) -> None:
         if box.idle and self._boxes.get(box.id) is box:
             del self._boxes[box.id]
+            # A row that was read, and then changed before it was adopted, may have left legs behind.
+            self._legs = {leg: owner for leg, owner in self._legs.items() if owner != box.id}
+
+    def _read_again(self, interaction_id: UUID) -> None:
+        """What we have in memory has let the row's deadline pass, so it is not the row."""
+        if (box := self._boxes.get(interaction_id)) and box.idle:
+            box.interaction = None
 
     async def _watch_table(self) -> None:
         """The slow look at the table that makes the timers a guarantee."""
         while True:
             try:
-                until = self.clock.now() + timedelta(seconds=HORIZON)
+                now = self.clock.now()
+                until = now + timedelta(seconds=HORIZON)
                 for interaction_id, at in await interactions.due_until(self.pool, self.lease.ownership.shard, until):
-                    if not self._timers.has(interaction_id):
+                    overdue = at < now - OVERDUE
+                    if overdue:
+                        self._read_again(interaction_id)
+                    if overdue or not self._timers.has(interaction_id):
                         self._timers.set(interaction_id, at)
             except Unavailable:
                 log.warning("due rows not read: Postgres does not answer")

@@ -17,9 +17,14 @@ log = structlog.get_logger()
 MARGIN = 0.5
 """Seconds before the lease's end at which we stop starting calls: a request under way must not outlive it."""
 
+PULSE = 0.5
+ASLEEP = 2.0
+"""Seconds without a pulse after which the lease may have run out unnoticed, and another process have taken over."""
+
 
 class Lease:
-    """`valid` says whether calls may be started; `ownership` goes with every write."""
+    """`valid` says whether calls may be started, `lost` that another process has the shard; `ownership` goes with
+    every write."""
 
     def __init__(self, pool: Pool, shard: str) -> None:
         self._pool = pool
@@ -27,6 +32,10 @@ class Lease:
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}"
         self._epoch = 0
         self._until = 0.0
+        self._pulse = time.monotonic()
+        self._doubtful = False
+        self._asking = asyncio.Lock()
+        self.lost = False
         self.answered = False  # whether Postgres answered the last time it was asked
 
     @property
@@ -37,6 +46,29 @@ class Lease:
     def valid(self) -> bool:
         return time.monotonic() < self._until
 
+    async def may_act(self) -> bool:
+        """Whether anything may be done at all. One who slept (a process stopped, a machine paused) asks Postgres
+        first, as its shard may be another's."""
+        self._feel_pulse()
+        if self._doubtful:
+            async with self._asking:  # once for all who woke up together
+                if self._doubtful and not self.lost:
+                    await self._renew()
+        return not (self.lost or self._doubtful)
+
+    async def watch_pulse(self) -> None:
+        """Notice for ever that we slept."""
+        while True:
+            self._feel_pulse()
+            await asyncio.sleep(PULSE)
+
+    def _feel_pulse(self) -> None:
+        now = time.monotonic()
+        if now - self._pulse > ASLEEP:
+            log.warning("slept", seconds=round(now - self._pulse, 1))
+            self._doubtful = True
+        self._pulse = now
+
     async def take(self) -> None:
         """Wait until the shard is ours."""
         told = False
@@ -44,6 +76,7 @@ class Lease:
             asked = time.monotonic()
             if epoch := await shards.take(self._pool, self._shard, self._owner):
                 self._epoch = epoch
+                self._pulse = asked
                 self._extend(asked)
                 self.answered = True
                 log.info("shard taken", shard=self._shard, epoch=epoch)
@@ -55,18 +88,24 @@ class Lease:
 
     async def keep(self) -> None:
         """Renew for ever. Raises Fenced when another process took over."""
-        while True:
+        while not self.lost:
             await asyncio.sleep(shards.LEASE / 3)
-            asked = time.monotonic()
-            try:
-                if not await shards.renew(self._pool, self._shard, self._owner, self._epoch):
-                    self.give_up()
-                    raise Fenced("another process owns the shard")
+            await self._renew()
+        raise Fenced("another process owns the shard")
+
+    async def _renew(self) -> None:
+        asked = time.monotonic()
+        try:
+            self.lost = not await shards.renew(self._pool, self._shard, self._owner, self._epoch)
+            self.answered = True
+            if self.lost:
+                self.give_up()
+            else:
+                self._doubtful = False
                 self._extend(asked)
-                self.answered = True
-            except Unavailable:
-                self.answered = False
-                log.warning("lease not renewed: Postgres does not answer", valid=self.valid)
+        except Unavailable:
+            self.answered = False
+            log.warning("lease not renewed: Postgres does not answer", valid=self.valid)
 
     async def release(self) -> None:
         """Let a successor in at once."""

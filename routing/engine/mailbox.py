@@ -9,9 +9,11 @@ from uuid import UUID
 
 import structlog
 
-from routing.events import CallerArrived, Event
+from routing.errors import Unavailable
+from routing.events import CallbackRequested, CallerArrived, Event, LegGone
 from routing.interaction import Interaction
 from routing.lifecycle import Decision
+from routing.queues import Queue
 
 log = structlog.get_logger()
 
@@ -19,18 +21,28 @@ Unsure = tuple[Interaction, Decision]
 """A decision and the row it was made of: stored or not, Postgres did not say."""
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Postgres does not answer: what the interaction will be once all that is held up is stored."""
+
+    interaction: Interaction
+    queue: Queue
+
+
 @dataclass(slots=True)
 class Letter:
     """An event and, when somebody waits for what became of it, the place for the answer.
 
-    `posted`, `decided` and `saved` are when that was, in monotonic seconds.
+    `posted`, `decided` and `saved` are when that was, in monotonic seconds. `comforted`: those on the line were seen
+    to while it is held up.
     """
 
-    event: Event | CallerArrived
+    event: Event | CallerArrived | CallbackRequested
     answer: "asyncio.Future[Interaction] | None" = None
     posted: float = field(default_factory=time.monotonic)
     decided: float = 0.0
     saved: float = 0.0
+    comforted: bool = False
 
     def ms(self, at: float) -> float:
         """Milliseconds since it was posted."""
@@ -52,6 +64,8 @@ class Mailbox:
         self.id = interaction_id
         self.interaction: Interaction | None = None
         self.unsure: Unsure | None = None
+        self.held: Held | None = None
+        self.stalled = False
         self._handle = handle
         self._letters: deque[Letter] = deque()
         self._busy = False
@@ -67,12 +81,32 @@ class Mailbox:
             self._busy = True
             spawn(self._work())
 
+    @property
+    def waiting(self) -> tuple[Letter, ...]:
+        """The letters behind the one that is being handled."""
+        return tuple(self._letters)
+
+    def stall(self) -> None:
+        """Postgres does not answer: people behind the letter in hand are told so at once, news waits."""
+        self.stalled = True
+        for each in self._letters:
+            each.refuse(Unavailable("Postgres does not answer."))
+
+    def go_on(self) -> None:
+        """It does."""
+        self.stalled, self.held = False, None
+
+    def tells_end_of(self, leg: str) -> bool:
+        """Whether a letter that waits says that this leg has gone."""
+        return any(isinstance(each.event, LegGone) and each.event.leg == leg for each in self._letters)
+
     async def _work(self) -> None:
         try:
             while self._letters:
                 await self._handle_one(self._letters.popleft())
         finally:
             self._busy = False
+            self.go_on()
 
     async def _handle_one(self, letter: Letter) -> None:
         """A letter that cannot be handled must not hold up those behind it; one nobody waits for any more is void."""

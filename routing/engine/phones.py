@@ -36,9 +36,13 @@ class ChannelState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Alive:
-    """What the telephones hold at one moment: all channels, those we made, our application's callers, the bridges."""
+    """What the telephones hold at one moment: all channels, those we made, our application's callers, the bridges.
+
+    `started` tells one life of the telephones from the next, which holds nothing of what was before.
+    """
 
     channels: dict[str, ChannelState]
     ours: tuple[str, ...] = ()
     callers: tuple[CallerArrived, ...] = ()
     bridges: tuple[str, ...] = ()
+    started: str | None = None

@@ -6,12 +6,13 @@ from routing.store.database import Pool
 
 
 class Queues:
-    """Numbers are forgotten on every change; versions never have to be."""
+    """Numbers and current settings are forgotten on every change; versions never have to be."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._versions: dict[tuple[str, int], Queue] = {}
         self._numbers: dict[str, tuple[Queue, int]] = {}
+        self._current: dict[str, tuple[Queue, int]] = {}
 
     async def version(self, name: str, version: int) -> Queue:
         key = (name, version)
@@ -28,5 +29,15 @@ class Queues:
             numbers[dialled] = found  # into the table we started from: it may have been replaced meanwhile
         return found
 
+    async def current(self, name: str) -> tuple[Queue, int]:
+        """The settings as they are now. Another process may have changed them: whoever acts on them says in the same
+        statement which version they are (`routing.store.trust`). Raises NotFound."""
+        if found := self._current.get(name):
+            return found
+        current = self._current
+        current[name] = await stored.current(self._pool, name)
+        return current[name]
+
     def changed(self) -> None:
         self._numbers = {}
+        self._current = {}

@@ -25,7 +25,7 @@ PATIENCE = 1.0
 
 
 class Router:
-    """`ask` puts an offer to an interaction; `reachable` tells whether an agent's phone is."""
+    """`ask` puts an offer to an interaction; `reachable` tells whether an agent's phone can be rung now."""
 
     def __init__(
         self,

@@ -2,7 +2,8 @@
 
 Every rule about status is in this package, one file for each part of a life, in the order it is lived:
 `waiting` (open, bot) → `offered` → `connected` → `ending` (wrap-up, scheduled, closed); `restart` is what
-happens when contact with the telephones was lost and regained. docs/lifecycle.md is drawn from it.
+happens when contact with the telephones was lost and regained, `operated` what supervisors and owners do besides;
+`requested` is the other beginning of a life, without a call. docs/lifecycle.md is drawn from it.
 """
 
 from datetime import datetime
@@ -11,8 +12,10 @@ from routing.events import (
     CallEnded,
     CallerReturned,
     Event,
+    NumberRefused,
     OfferAccepted,
     OfferRejected,
+    Operation,
     PickedUp,
     Redialled,
     ServiceRestarted,
@@ -20,12 +23,13 @@ from routing.events import (
     WorkDone,
 )
 from routing.interaction import Deadline, Interaction, Status
-from routing.lifecycle import connected, ending, offered, restart, waiting
+from routing.lifecycle import connected, ending, offered, operated, refused, restart, waiting
 from routing.lifecycle.change import Change, Decision, FeedLine, NotReady
+from routing.lifecycle.requested import request
 from routing.lifecycle.waiting import arrive
 from routing.queues import Queue
 
-__all__ = ["Change", "Decision", "FeedLine", "NotReady", "arrive", "decide"]
+__all__ = ["Change", "Decision", "FeedLine", "NotReady", "arrive", "decide", "request"]
 
 _WHEN = {
     Status.OPEN: waiting.when_open,
@@ -58,8 +62,12 @@ def decide(it: Interaction, queue: Queue, event: Event, now: datetime) -> Decisi
     match event:
         case TimeReached():
             _time_reached(change)
+        case NumberRefused():
+            refused.number_refused(change, event)
         case ServiceRestarted() | CallerReturned():
             restart.restarted(change)
+        case _ if isinstance(event, Operation):
+            operated.operated(change, event)
         case _:
             _WHEN[it.status](change, event)
     return change.decision()
@@ -83,5 +91,7 @@ def _actor(event: Event) -> str:
     match event:
         case OfferAccepted() | OfferRejected() | PickedUp() | CallEnded() | Redialled() | WorkDone() as by_person:
             return f"agent:{by_person.agent}"
+        case _ if isinstance(event, Operation):
+            return event.by
         case _:
             return "system"

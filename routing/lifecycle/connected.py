@@ -105,10 +105,10 @@ def _dial(c: Change) -> None:
     _ring_tone(c)
 
 
-def customer_call(c: Change, leg: Leg) -> DialCustomer:
+def customer_call(c: Change, leg: Leg, *, made: bool = False) -> DialCustomer:
     caller_id = c.queue.caller_id or c.it.dialled_number
     timeout = c.queue.dial.ring_timeout + offered.RING_MARGIN
-    return DialCustomer(leg.id, c.it.id.hex, leg.party, caller_id, timeout)
+    return DialCustomer(leg.id, c.it.id.hex, leg.party, caller_id, timeout, made)
 
 
 def _ring_tone(c: Change) -> None:
@@ -140,9 +140,12 @@ def when_connected(c: Change, event: Event) -> None:
             _leg_ringing(c, leg)
         case LegAnswered() if leg and leg.state is not LegState.UP:
             _leg_answered(c, leg)
-        case LegGone(_, cause, refused, certain) if leg:
+        case LegGone(_, cause, refused, certain, lost) if leg:
             c.gone(leg, certain=certain)
-            _leg_gone(c, leg, cause, refused=refused)
+            if lost:
+                _leg_lost(c, leg)
+            else:
+                _leg_gone(c, leg, cause, refused=refused)
         case SayFinished(_, say) if say == c.it.waiting.playing:
             greeting_over(c)
         case OfferAccepted(agent):
@@ -226,12 +229,27 @@ def _leg_gone(c: Change, leg: Leg, cause: int | None, *, refused: bool) -> None:
             waiting.abandon(c)
 
 
+def _leg_lost(c: Change, leg: Leg) -> None:
+    """The telephones failed: a talk is over, a call that was just being made is made again, by whoever is free."""
+    if c.it.stage is Stage.TALKING:
+        _talk_over(c, ended_by="system")
+        return
+    if leg.role is Role.CALLER:
+        c.drop(Role.AGENT)
+        waiting.lose(c)
+        return
+    c.tell("call_lost", "system", role=leg.role)
+    c.end_attempt(Outcome.ERROR)
+    c.drop(Role.AGENT)
+    _back_in_front(c)
+
+
 # The end of a call
 
 
 def _talk_over(c: Change, ended_by: str) -> None:
     """Either side ended it: a callback can be dialled again (T20), an inbound call goes to wrap-up (T21)."""
-    actor = f"agent:{c.it.assigned_to}" if ended_by == "agent" else "customer"
+    actor = f"agent:{c.it.assigned_to}" if ended_by == "agent" else ended_by
     c.tell("call_ended", actor, by=ended_by)
     c.end_attempt(Outcome.ANSWERED)
     for role in Role:
@@ -288,9 +306,14 @@ def no_answer_from_agent(c: Change) -> None:
 
 
 def _without_agent(c: Change) -> None:
-    """Back to the front of the line; a customer who answered hears an apology first, never silence."""
+    """It goes to somebody else."""
     offered.exclude(c)
     c.end_attempt(Outcome.AGENT_LOST)
+    _back_in_front(c)
+
+
+def _back_in_front(c: Change) -> None:
+    """To the front of the line; a customer who answered hears an apology first, never silence."""
     customer = c.leg(Role.CUSTOMER)
     if customer and customer.state is LegState.UP:
         _apologise(c, customer)
@@ -338,7 +361,9 @@ def conclude(c: Change) -> None:
     if c.it.was_answered:
         ending.wrap_up(c)
         return
-    delay = retries.delay_after(c.it.attempts, c.queue.dial) if c.it.attempts else 0.0
+    if not c.it.tries or c.it.tries[-1].outcome is Outcome.AGENT_LOST:
+        offered.exclude(c)  # the agent let it go: somebody else is next
+    delay = retries.delay_after(c.it.tries, c.queue.dial) if c.it.tries else 0.0
     if delay is None:
         ending.give_up(c)
     else:

@@ -1,5 +1,7 @@
 """Wrap-up, scheduled, closed: what follows a call (T24, T27, T30, T32, T35)."""
 
+from datetime import datetime, timedelta
+
 from routing.errors import DispositionRequired, Invalid
 from routing.events import Event, WorkDone
 from routing.interaction import Deadline, Desk, Outcome, Role, Status
@@ -20,8 +22,7 @@ def when_wrap_up(c: Change, event: Event) -> None:
     match event:
         case WorkDone(agent, disposition, note) if agent == c.it.assigned_to:
             note_disposition(c, disposition, note)
-            if c.queue.wrap_up.required and not c.it.disposition:
-                raise DispositionRequired
+            check_disposition(c)
             close(c, "handled")
         case _:
             refuse(c, event)
@@ -35,6 +36,12 @@ def note_disposition(c: Change, disposition: str | None, note: str | None) -> No
     c.set(disposition=disposition or c.it.disposition, note=note or c.it.note)
     if disposition or note:
         c.tell("disposition", disposition=disposition, note=note)
+
+
+def check_disposition(c: Change) -> None:
+    """Raises DispositionRequired where the queue wants a code and there is none."""
+    if c.queue.wrap_up.required and not c.it.disposition:
+        raise DispositionRequired
 
 
 def wrap_up_over(c: Change) -> None:
@@ -60,6 +67,21 @@ def when_closed(c: Change, event: Event) -> None:
 # Another try
 
 
+def schedule(c: Change, at: datetime) -> None:
+    """An appointment: in line from then on, behind those who came before, and not expired for as long as ever."""
+    c.clear(*c.it.deadlines)
+    c.set(
+        status=Status.SCHEDULED,
+        stage=None,
+        assigned_to=None,
+        desk=Desk(),
+        front=False,
+        queued_at=at,
+        promised_at=at,
+        deadlines={Deadline.DUE: at, Deadline.EXPIRES: at + timedelta(seconds=c.queue.dial.ttl)},
+    )
+
+
 def schedule_retry(c: Change, delay: float) -> None:
     """The customer is called again later, by whoever is free then."""
     c.clear_all()
@@ -69,7 +91,7 @@ def schedule_retry(c: Change, delay: float) -> None:
 
 
 def give_up(c: Change) -> None:
-    invalid = c.it.attempts and c.it.attempts[-1].outcome is Outcome.INVALID
+    invalid = c.it.tries and c.it.tries[-1].outcome is Outcome.INVALID
     close(c, "invalid_number" if invalid else "failed_max_attempts")
 
 
@@ -78,7 +100,7 @@ def when_scheduled(c: Change, event: Event) -> None:
 
 
 def due(c: Change) -> None:
-    """The retry's time has come: back in line at the place it had."""
+    """Its time has come: back in line, after a retry at the place it had."""
     c.set(status=Status.OPEN)
     c.tell("due", "system")
 

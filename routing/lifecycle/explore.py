@@ -13,29 +13,39 @@ from routing.errors import RingbackError
 from routing.events import (
     CallEnded,
     CallerArrived,
+    Cancelled,
     DigitPressed,
     DuplicateFound,
+    Edited,
     Event,
     LegAnswered,
     LegGone,
     LegRinging,
+    NoteAdded,
+    NumberRefused,
     OfferAccepted,
     Offered,
     OfferRejected,
     OfferWithdrawn,
     PickedUp,
+    Reassigned,
     Redialled,
+    Requeued,
+    Rescheduled,
     SayFinished,
     ServiceRestarted,
+    Settled,
     TimeReached,
     WorkDone,
 )
 from routing.interaction import Deadline, Interaction, Role, Status
 from routing.lifecycle import Decision, arrive, decide
+from routing.numbers import Rule
 from routing.queues import Queue
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 AGENT = "1001"
+OTHER_NUMBER = "+4915198765432"
 CAUSES = (None, 404, 486, 503)
 QUEUE = Queue.model_validate_json(
     """{"name": "support", "numbers": ["600"], "callback": {"alternate_number": true},
@@ -90,6 +100,7 @@ def _possible(it: Interaction, now: datetime) -> Iterator[tuple[Event, datetime]
         for cause in CAUSES:
             yield LegGone(leg.id, cause), soon
         yield LegGone(leg.id, refused=True), soon
+        yield LegGone(leg.id, certain=False, lost=True), soon
         if leg.role is Role.CALLER:
             for digit in "1259*#":
                 yield DigitPressed(leg.id, digit), soon
@@ -105,10 +116,22 @@ def _possible(it: Interaction, now: datetime) -> Iterator[tuple[Event, datetime]
         yield Redialled(agent), soon
         yield WorkDone(agent, "solved", "a note"), soon
         yield PickedUp(agent), soon
+    for by in ("operator:admin", f"agent:{AGENT}"):
+        yield Rescheduled(by, soon + timedelta(hours=1)), soon
+        yield Settled(by, resolved=True), soon
+        yield Settled(by, resolved=False), soon
+        yield Edited(by, number=OTHER_NUMBER, case_data={"plan": "gold"}), soon
+    yield NoteAdded("agent:1002", "a note"), soon
+    yield Cancelled("operator:admin"), soon
+    yield Requeued("operator:admin", priority=5), soon
+    for to in (None, AGENT, "1002"):
+        yield Reassigned("operator:admin", to), soon
     yield Offered(AGENT), soon
     yield Offered(AGENT), soon + timedelta(minutes=1)
     yield OfferWithdrawn(AGENT, "logged_out"), soon
     yield DuplicateFound(""), soon
+    for rule in (Rule.DO_NOT_CALL, Rule.REGISTER, Rule.WINDOW):
+        yield NumberRefused(rule, soon + timedelta(hours=1)), soon
     yield ServiceRestarted(), soon
     yield TimeReached(), soon
     if it.wake_at:

@@ -70,13 +70,13 @@ def when_offered(c: Change, event: Event) -> None:
             c.mark(leg, LegState.UP)
             c.actor = f"agent:{leg.party}"
             connected.accept(c, "phone")
-        case LegGone(_, cause, refused, certain) if leg and leg.role is Role.AGENT:
+        case LegGone(_, cause, refused, certain, lost) if leg and leg.role is Role.AGENT:
             c.gone(leg, certain=certain)
-            _phone_gone(c, cause, refused=refused)
-        case LegGone() if leg and leg.role is Role.CALLER:
+            _phone_gone(c, cause, refused=refused, lost=lost)
+        case LegGone(lost=lost) if leg and leg.role is Role.CALLER:
             c.forget(leg)
             c.drop(Role.AGENT)
-            waiting.abandon(c)
+            waiting.lose(c) if lost else waiting.abandon(c)
         case SayFinished(_, say) if say == c.it.waiting.playing:
             c.said()
             waiting.end_step(c)
@@ -108,9 +108,13 @@ def offer_over(c: Change) -> None:
     _take_back(c)
 
 
-def _phone_gone(c: Change, cause: int | None, *, refused: bool) -> None:
-    """The agent pressed the red button, or the phone is not there."""
+def _phone_gone(c: Change, cause: int | None, *, refused: bool, lost: bool) -> None:
+    """The agent pressed the red button, or the phone is not there. Lost by us, it may be offered to them again."""
     agent = c.it.assigned_to or ""
+    if lost:
+        c.tell("agent_leg_lost", "system", agent=agent)
+        waiting.back_to_line(c, front=False)
+        return
     if cause in outcomes.DECLINED:
         c.tell("rejected", f"agent:{agent}", agent=agent, sip_cause=cause)
     else:

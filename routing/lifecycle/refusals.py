@@ -24,12 +24,13 @@ def refuse(c: Change, event: Event) -> None:
         case CallEnded(agent) | Redialled(agent) | WorkDone(agent):
             if agent != c.it.assigned_to:
                 raise Forbidden("The interaction is not yours.")
-            raise WrongStage(f"The interaction is {_where(c)}.")
+            raise WrongStage(f"The interaction is {where(c)}.")
         case _:
             c.ignore()
 
 
-def _where(c: Change) -> str:
+def where(c: Change) -> str:
+    """Where in its life it is, in one word."""
     if c.it.status is Status.CONNECTED and c.it.stage:
         return c.it.stage
     return c.it.status

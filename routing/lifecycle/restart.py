@@ -2,7 +2,7 @@
 what people hear right again and asks once more for what may never have left (every effect may be asked twice)."""
 
 from routing.effects import Answer, Join, RingTone
-from routing.interaction import Leg, LegState, Role, Stage, Status, Subtype
+from routing.interaction import Deadline, Leg, LegState, Role, Stage, Status, Subtype
 from routing.lifecycle import connected, offered, waiting
 from routing.lifecycle.change import Change
 
@@ -57,8 +57,10 @@ def _connected_again(c: Change) -> None:
 
 
 def _far_again(c: Change, far: Leg) -> None:
+    """A customer's leg may have been made and not dialled yet; after its time to ring (RING) it is not any more."""
     if far.role is Role.CUSTOMER and far.state is LegState.ASKED:
-        c.do(connected.customer_call(c, far))
+        if c.now < c.it.deadlines.get(Deadline.RING, c.now):
+            c.do(connected.customer_call(c, far, made=True))
     elif far.state is LegState.UP:
         c.hush(far)
         c.music(far)

@@ -19,11 +19,11 @@ from routing.events import (
     PickedUp,
     SayFinished,
 )
-from routing.interaction import Deadline, Desk, Interaction, Leg, LegState, Role, Stage, Status, Subtype
+from routing.interaction import Deadline, Desk, Interaction, Kind, Leg, LegState, Role, Stage, Status, Subtype
 from routing.lifecycle import connected, ending, offered
 from routing.lifecycle.change import Change, Decision
 from routing.lifecycle.refusals import refuse
-from routing.numbers import to_e164
+from routing.numbers import callable_from, refusal, to_e164
 from routing.queues import Queue
 
 MOST_DIGITS = 20
@@ -66,8 +66,8 @@ def when_open(c: Change, event: Event) -> None:
         case SayFinished(_, say) if say == c.it.waiting.playing:
             c.said()
             end_step(c)
-        case LegGone(leg) if _is_caller(c, leg):
-            caller_gone(c)
+        case LegGone(leg, lost=lost) if _is_caller(c, leg):
+            caller_gone(c, lost=lost)
         case _:
             refuse(c, event)
 
@@ -143,8 +143,8 @@ def when_bot(c: Change, event: Event) -> None:
             _digit(c, digit)
         case SayFinished(_, say) if say == c.it.waiting.playing:
             _say_finished(c)
-        case LegGone(leg) if _is_caller(c, leg):
-            caller_gone(c)
+        case LegGone(leg, lost=lost) if _is_caller(c, leg):
+            caller_gone(c, lost=lost)
         case LegGone(leg, certain=certain) if (gone := c.it.leg_with(leg)) and gone.role is Role.CUSTOMER:
             c.gone(gone, certain=certain)
             back_to_line(c, front=True)
@@ -220,7 +220,7 @@ def no_key(c: Change) -> None:
         case Stage.CONFIRM:
             _wrong_in_confirm(c)
         case Stage.NUMBER_ENTRY:
-            _wrong_in_entry(c)
+            wrong_in_entry(c)
         case _:
             c.ignore()
 
@@ -269,9 +269,9 @@ def _choose_callback(c: Change) -> None:
         c.tell("callback_requested", "caller")
         _read_back(c, c.it.number)
     elif c.queue.callback.alternate_number:
-        _enter_number(c)
+        enter_number(c)
     else:
-        _leave_dialogue(c, "cannot-call-back")
+        leave_dialogue(c, "cannot-call-back")
 
 
 def _read_back(c: Change, number: str) -> None:
@@ -288,9 +288,9 @@ def _candidate(c: Change) -> str:
 def _confirm_key(c: Change, digit: str) -> None:
     match digit:
         case "1":
-            _book(c)
+            book(c)
         case "2" if c.queue.callback.alternate_number:
-            _enter_number(c)
+            enter_number(c)
         case "*":
             _withdraw(c)
         case _:
@@ -306,12 +306,12 @@ def _wrong_in_confirm(c: Change, *first: str) -> None:
         _read_back(c, number)
     elif c.it.requested_at:
         c.set(waiting=replace(c.it.waiting, digits=""))
-        _book(c)
+        book(c)
     else:
-        _leave_dialogue(c)
+        leave_dialogue(c)
 
 
-def _book(c: Change) -> None:
+def book(c: Change) -> None:
     """Confirmed. The promise is played only after this is stored (A5)."""
     c.set(
         stage=Stage.BOOKED,
@@ -327,10 +327,10 @@ def _book(c: Change) -> None:
 def _withdraw(c: Change) -> None:
     c.set(requested_at=None)
     c.tell("callback_withdrawn", "caller")
-    _leave_dialogue(c)
+    leave_dialogue(c)
 
 
-def _leave_dialogue(c: Change, *words: str) -> None:
+def leave_dialogue(c: Change, *words: str) -> None:
     """Back to waiting at the same place, after a last word if there is one."""
     c.set(requested_at=None)
     if not words:
@@ -343,12 +343,12 @@ def _leave_dialogue(c: Change, *words: str) -> None:
 def _duplicate(c: Change) -> None:
     """The older callback of this number stands; this caller may wait on."""
     c.tell("callback_duplicate")
-    _leave_dialogue(c, "callback-exists")
+    leave_dialogue(c, "callback-exists")
 
 
-def _enter_number(c: Change) -> None:
+def enter_number(c: Change, *first: str) -> None:
     c.set(stage=Stage.NUMBER_ENTRY, waiting=replace(c.it.waiting, tries=0, digits=""))
-    _ask(c, ("enter-number",))
+    _ask(c, (*first, "enter-number"))
 
 
 def _number_key(c: Change, digit: str) -> None:
@@ -369,33 +369,36 @@ def _number_key(c: Change, digit: str) -> None:
 
 def _number_entered(c: Change) -> None:
     number = to_e164(c.it.waiting.digits, c.queue.region)
-    if number is None:
-        _wrong_in_entry(c, "invalid-number")
+    if number is None or refusal(number, c.queue, typed=number != c.it.number):
+        wrong_in_entry(c, "invalid-number")
         return
     c.set(waiting=replace(c.it.waiting, tries=0, digits=number))
     _read_back(c, number)
 
 
-def _wrong_in_entry(c: Change, *first: str) -> None:
+def wrong_in_entry(c: Change, *first: str) -> None:
     if _one_more_try(c, _step(c).tries):
         _ask(c, (*first, "enter-number"))
     elif c.it.requested_at:
-        _book(c)
+        book(c)
     else:
-        _leave_dialogue(c)
+        leave_dialogue(c)
 
 
 # The caller hangs up
 
 
-def caller_gone(c: Change) -> None:
-    """A request that was committed becomes a callback (T4); without one the caller has abandoned (T7)."""
+def caller_gone(c: Change, *, lost: bool) -> None:
+    """A request that was committed becomes a callback (T4); without one the caller has abandoned (T7), or was lost
+    by us."""
     if caller := c.leg(Role.CALLER):
         c.forget(caller)
     if c.it.outcome:
         ending.close(c, c.it.outcome)
-    elif c.it.requested_at and not _hang_up_withdraws(c):
+    elif c.it.requested_at and (lost or not _hang_up_withdraws(c)):
         _convert(c)
+    elif lost:
+        caller_lost(c)
     else:
         abandon(c)
 
@@ -406,11 +409,17 @@ def _hang_up_withdraws(c: Change) -> bool:
 
 
 def caller_lost(c: Change) -> bool:
-    """A call that waits or is offered without its caller was lost by us: it is closed, nobody is there (T38)."""
+    """A call whose caller is not there, and did not hang up, was lost by us: it is closed (T38)."""
     if c.leg(Role.CALLER) or c.it.status not in (Status.OPEN, Status.BOT, Status.OFFERED):
         return False
-    ending.close(c, "error")
+    lose(c)
     return True
+
+
+def lose(c: Change) -> None:
+    """Nobody is there any more to wait, and it is our doing."""
+    c.tell("caller_lost", "system")
+    ending.close(c, "error")
 
 
 def abandon(c: Change) -> None:
@@ -421,20 +430,22 @@ def abandon(c: Change) -> None:
 
 def _convert(c: Change) -> None:
     """Inbound becomes callback: same interaction, same place unless the queue says otherwise (T4, I5, I6)."""
-    delay = timedelta(seconds=c.queue.callback.initial_delay)
+    from_then = c.now + timedelta(seconds=c.queue.callback.initial_delay)
+    opens = callable_from(c.it.number or "", c.queue, from_then) or from_then
     place = c.queue.callback.place
     c.clear_all()
     c.set(
         status=Status.OPEN,
         stage=None,
         subtype=Subtype.CALLBACK,
-        not_before=c.now + delay,
+        kind=Kind.QUEUED,
+        not_before=opens,
         promised_at=c.it.promised_at or max(c.now, c.it.requested_at or c.now),
         queued_at=c.now if place == "end" else c.it.queued_at,
         priority=c.it.priority + (place if isinstance(place, int) else 0),
         waiting=replace(c.it.waiting, playing=None, digits="", tries=0),
     )
-    c.due_in(Deadline.EXPIRES, c.queue.dial.ttl)
+    c.due_in(Deadline.EXPIRES, (opens - from_then).total_seconds() + c.queue.dial.ttl)
     c.tell("converted", "caller", subtype="callback")
 
 

@@ -16,7 +16,9 @@ from pathlib import Path
 import aiohttp
 
 from routing.local import asterisk_config as config
+from routing.local import certificates
 from routing.local.asterisk_package import AsteriskBinary, check_version
+from routing.local.certificates import Certificate
 from routing.local.credentials import Login
 from routing.local.errors import SetupError
 from routing.local.ports import Ports
@@ -34,7 +36,8 @@ _SOCKET_PATH_LIMIT = 107  # bytes in sockaddr_un
 class AsteriskInstance:
     """`home` is the folder it lives in, `sounds` what prompts.py made, `carrier` the trunk's SIP URI.
 
-    SIP and RTP use `bind`; ARI and AMI are for this machine alone.
+    SIP and RTP use `bind`. ARI and AMI listen on `control` and answer to `control_net` only: this machine, unless
+    the service has one of its own. `certificate`: for SIP over TLS, None for one of our own making.
     """
 
     home: Path
@@ -46,10 +49,19 @@ class AsteriskInstance:
     carrier: str
     bind: str = "127.0.0.1"
     external_address: str | None = None
+    control: str = "127.0.0.1"
+    control_net: str = "127.0.0.1/32"
+    certificate: Certificate | None = None
+    authorities: Path | None = None  # whom the certificate of a trunk over TLS must be from; None: the system's
 
     @property
     def ari_url(self) -> str:
-        return f"http://127.0.0.1:{self.ports.ari}/ari"
+        return f"http://{self.control}:{self.ports.ari}/ari"
+
+    @property
+    def authority(self) -> Path:
+        """Whom phones must trust when the certificate is of our own making."""
+        return self.home / "tls/ca.crt"
 
     @property
     def log(self) -> Path:
@@ -63,6 +75,8 @@ class AsteriskInstance:
         etc = self.home / "etc"
         for name, template in config.templates().items():
             _write_guarded(etc / name, config.render(template, self._values()), user)
+        for name, content in self._tls_files().items():
+            _write_guarded(etc / name, content, user)
         for path in (self.home, self.binary.root, self.sounds):
             _require_open(path, user)
 
@@ -115,19 +129,32 @@ class AsteriskInstance:
             "MAX_FILES": min(resource.getrlimit(resource.RLIMIT_NOFILE)[1], _MOST_FILES),
             "ENTITY_ID": config.entity_id(self.home),
             "BIND": f"[{self.bind}]" if ":" in self.bind else self.bind,
-            "EXTERNAL": config.external_lines(self.external_address),
+            "EXTERNAL": config.external_lines(self.external_address, self.bind),
             "HTTP": self.ports.ari,
             "AMI": self.ports.ami,
             "SIP": self.ports.sip,
             "RTP_FIRST": self.ports.rtp[0],
             "RTP_LAST": self.ports.rtp[1],
-            "CARRIER": self.carrier,
+            "SIP_TLS": self.ports.sip_tls,
+            "CONTROL": self.control,
+            "CONTROL_NET": self.control_net,
+            "CARRIER": config.carrier_contact(self.carrier),
+            "CARRIER_ENCRYPTION": "sdes" if config.is_encrypted(self.carrier) else "no",
             "CARRIER_HOSTS": config.carrier_host(self.carrier),
             "ARI_USER": self.ari.username,
             "ARI_PASSWORD": self.ari.password,
             "AMI_USER": self.ami.username,
             "AMI_PASSWORD": self.ami.password,
         }
+
+    def _tls_files(self) -> dict[str, str]:
+        names = [name for name in ("127.0.0.1", self.bind, self.external_address) if name]
+        shown = self.certificate or certificates.own(self.authority.parent, names)
+        try:
+            files = {"tls.crt": shown.chain.read_text(), "tls.key": shown.key.read_text()}
+        except OSError as error:
+            raise SetupError(f"cannot read {error.filename}: {error.strerror}") from None
+        return files | {"tls-trusted.crt": certificates.trusted(self.authorities, shown.chain)}
 
     def _make_folders(self, user: User | None) -> None:
         """Asterisk's account may write what it must; its configuration it may only read."""

@@ -12,8 +12,9 @@ from routing.local.errors import SetupError
 
 _PLACEHOLDER = re.compile(r"@([A-Z_]+)@")
 _SIP_URI = re.compile(r"sips?:(?:[^@\s;,<>\"]+@)?(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(?::\d{1,5})?(?:;[\w.=-]+)*")
-_EMPTY = ("acl.conf", "ccss.conf", "features.conf", "pjproject.conf", "udptl.conf", "websocket_client.conf")
-_LOCAL_NETS = ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
+_EMPTY = ("ccss.conf", "features.conf", "pjproject.conf", "udptl.conf", "websocket_client.conf")
+_LOCAL_NETS = ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
+_ANY = ("0.0.0.0", "::")  # noqa: S104  # compared, not bound
 
 
 def render(template: str, values: Mapping[str, object]) -> str:
@@ -46,14 +47,32 @@ def carrier_host(uri: str) -> str:
     return match[1].strip("[]")
 
 
-def external_lines(address: str | None) -> str:
-    """What a SIP transport behind NAT needs to know; nothing without an external address."""
+def is_encrypted(uri: str) -> bool:
+    """Whether this carrier is spoken to over TLS."""
+    return uri.lower().startswith("sips:") or ";transport=tls" in uri.lower()
+
+
+def carrier_contact(uri: str) -> str:
+    """`sips:host` as what it comes to here: with `sips:` itself every Contact would have to be one, too."""
+    if not uri.lower().startswith("sips:"):
+        return uri
+    address = uri.partition(":")[2].partition(";")[0]
+    port = "" if re.search(r"(\]|^[^\[]*):\d+$", address.rpartition("@")[2]) else ":5061"
+    return f"sip:{address}{port};transport=tls"
+
+
+def external_lines(address: str | None, bind: str = "0.0.0.0") -> str:  # noqa: S104  # compared, not bound
+    """What a SIP transport behind NAT needs to know; nothing without an external address.
+
+    Measured: the address in the SDP is replaced only where our own is in a `local_net`, too.
+    """
     if address is None:
         return ""
     if not re.fullmatch(r"[A-Za-z0-9.:-]+", address):
         raise SetupError(f"the external address must be an IP address or a host name, not {address[:80]!r}")
     lines = [f"external_media_address = {address}", f"external_signaling_address = {address}"]
-    return "\n".join([*lines, *(f"local_net = {net}" for net in _LOCAL_NETS)])
+    ours = () if bind in _ANY else (f"{bind}/{128 if ':' in bind else 32}",)
+    return "\n".join([*lines, *(f"local_net = {net}" for net in (*_LOCAL_NETS, *ours))])
 
 
 def entity_id(folder: Path) -> str:

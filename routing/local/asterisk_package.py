@@ -124,7 +124,7 @@ def _unpack_asterisk(say: Callable[[str], None]) -> AsteriskBinary:
         shutil.rmtree(draft)
         raise SetupError(f"{error}; the mirror has no newer one: set RINGBACK_DEBIAN_MIRROR to another") from None
     _require_libraries(draft)
-    target = debian.cache_dir() / f"asterisk-{_dotted(version)}"
+    target = debian.cache_dir() / f"asterisk-{_dotted(version)}-{len(_lock('asterisk'))}"
     shutil.rmtree(target, ignore_errors=True)
     draft.rename(target)
     binary = _unpacked(target)
@@ -135,8 +135,12 @@ def _unpack_asterisk(say: Callable[[str], None]) -> AsteriskBinary:
 
 
 def _unpacked(folder: Path) -> AsteriskBinary | None:
+    """What an earlier Ringback unpacked there may lack a package that we need."""
     versions = debian.manifest(folder)
-    if "asterisk" not in versions or not _new_enough(version := check_version(versions["asterisk"], allow_old=True)):
+    if not versions.keys() >= _lock("asterisk").keys():
+        return None
+    version = check_version(versions["asterisk"], allow_old=True)
+    if not _new_enough(version):
         return None
     share = folder / "usr/share/asterisk"
     return AsteriskBinary(
@@ -151,12 +155,13 @@ def _unpacked(folder: Path) -> AsteriskBinary | None:
 
 def _require_libraries(folder: Path) -> None:
     """Ask the loader whether all libraries are there: a newer Debian package may need one more."""
-    program = str(folder / "usr/sbin/asterisk")
-    told = subprocess.run([*_loader(folder), "--list", program], capture_output=True, text=True, check=False)
-    missing = [line.split()[0] for line in told.stdout.splitlines() if "not found" in line]
-    if missing or told.returncode:
-        what = ", ".join(missing) or told.stderr.strip()
-        raise SetupError(f"Debian's asterisk now needs libraries that are not in {_LOCK.name}: {what}")
+    for part in (folder / "usr/sbin/asterisk", _library_dir(folder) / "asterisk/modules/res_srtp.so"):
+        command = [*_loader(folder), "--list", str(part)]
+        told = subprocess.run(command, capture_output=True, text=True, check=False)
+        missing = [line.split()[0] for line in told.stdout.splitlines() if "not found" in line]
+        if missing or told.returncode:
+            what = ", ".join(missing) or told.stderr.strip()
+            raise SetupError(f"Debian's asterisk now needs libraries that are not in {_LOCK.name}: {what}")
 
 
 def _loader(folder: Path) -> tuple[str, ...]:

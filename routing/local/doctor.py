@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 import asyncpg
 
-from routing.local import asterisk_package, debian, postgres_binaries
+from routing.local import asterisk_package, certificates, debian, postgres_binaries
 from routing.local.credentials import load_or_create
 from routing.local.errors import SetupError
 from routing.local.home import Home
@@ -45,6 +45,7 @@ async def examine(data_dir: Path, port_base: int) -> list[Finding]:
         _find("PostgreSQL", _postgres_binaries),
         _find("Asterisk", _asterisk_binary),
         _find("prompts", _prompts),
+        _find("openssl", _openssl),
         _find("data directory", lambda: _data_dir(home)),
         _find("disk", lambda: _disk(data_dir)),
     ]
@@ -85,6 +86,11 @@ def _prompts() -> str:
     if not made:
         raise _NotDone("not made yet: run `make setup`")
     return str(made[-1])
+
+
+def _openssl() -> str:
+    certificates.require_openssl()
+    return "makes the certificate for SIP over TLS"
 
 
 def _data_dir(home: Home) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from routing.local.certificates import Certificate
 from routing.local.credentials import Credentials
 from routing.local.home import Home, write_secret
 from routing.local.ports import Ports
@@ -25,6 +26,8 @@ class Options:
     sounds: Path | None = None  # a folder prompts.py made; None: the spoken ones
     log_level: str = "info"
     service_log: bool = False  # into DIR/service.log instead of our own output
+    certificate: Certificate | None = None  # for SIP over TLS; None: one of our own making
+    authorities: Path | None = None  # whom the certificate of a trunk over TLS must be from; None: the system's
 
     @property
     def home(self) -> Home:

@@ -24,6 +24,7 @@ class Ports:
     ami: int
     sip: int
     carrier: int
+    sip_tls: int
     rtp: tuple[int, int]
 
     @classmethod
@@ -31,7 +32,7 @@ class Ports:
         """Raise SetupError when the base leaves no room for all of them."""
         if not 1 <= base <= 65535 - _HIGHEST_OFFSET:
             raise SetupError(f"the port base must be 1 to {65535 - _HIGHEST_OFFSET}, not {base}")
-        return cls(base, base, base + 1, base + 2, base + 10, base + 11, (base + 20, base + 819))
+        return cls(base, base, base + 1, base + 2, base + 10, base + 11, base + 12, (base + 20, base + 819))
 
     def with_rtp(self, first: int, last: int) -> "Ports":
         return replace(self, rtp=(first, last))
@@ -44,6 +45,7 @@ class Ports:
             ("AMI", self.ami, socket.SOCK_STREAM),
             ("SIP", self.sip, socket.SOCK_STREAM),
             ("SIP", self.sip, socket.SOCK_DGRAM),
+            ("SIP over TLS", self.sip_tls, socket.SOCK_STREAM),
         )
         for what, port, kind in uses:
             require_free(what, address, port, kind)

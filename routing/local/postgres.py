@@ -110,6 +110,9 @@ class Postgres:
             "fsync": "on",
             "synchronous_commit": "on",
             "full_page_writes": "on",
+            # Its log quotes no rows and no values, hence no numbers:
+            "log_error_verbosity": "terse",
+            "log_min_error_statement": "panic",
             "timezone": "UTC",
             "log_timezone": "UTC",
             "jit": "off",  # our statements are short; compiling them costs more than it saves

@@ -46,17 +46,20 @@ TONE_SECONDS = 0.3
 DIGIT_TONE_SECONDS = 0.1
 
 
-def spoken(binary: AsteriskBinary, say: Callable[[str], None], recordings: Path | None = None) -> Path:
-    """The folder of sounds for people, made now unless it is in the cache. Raise SetupError.
+def spoken(
+    binary: AsteriskBinary, say: Callable[[str], None], recordings: Path | None = None, folder: Path | None = None
+) -> Path:
+    """The folder of sounds for people, made now in `folder` (the cache) unless it is there. Raise SetupError.
 
     `recordings/<language>/<key>.wav` (8 kHz, 16 bit, mono) takes the place of what flite would say.
     """
     catalogue = load()
     own = _recordings(recordings, catalogue)
-    target = debian.cache_dir() / f"sounds-{_fingerprint(catalogue, binary, own)}"
+    folder = folder or debian.cache_dir()
+    target = folder / f"sounds-{_fingerprint(catalogue, binary, own)}"
     if not target.exists():
         flite = find_or_install_flite(say).argv
-        with debian.locked(debian.cache_dir()), _new_folder(target) as draft:
+        with debian.locked(folder), _new_folder(target) as draft:
             _speak(catalogue, own, draft, binary, flite, say)
     return target
 

@@ -43,6 +43,7 @@ class ServicePart:
         self._log_file = log_file
         self._standby: tuple[Process, int] | None = None
         self._warming: asyncio.Task[None] | None = None
+        self._guard: asyncio.Task[None] | None = None
         self._predecessor_died = False
 
     async def start(self) -> Process:
@@ -52,16 +53,20 @@ class ServicePart:
         self._health.reset()
         process = self._wake_standby() or self._spawn()
         self._warming = asyncio.create_task(self._warm_up(), name="service-standby")
+        self._guard = asyncio.create_task(self._end_when_hung(process), name="service-guard")
         return process
 
     async def ended(self) -> bool:
+        if self._guard:
+            self._guard.cancel()
         await self._free_shard()
         return self._health.ready.is_set()
 
     async def stop(self, process: Process) -> None:
         """SIGTERM: it gives its shard back and leaves the calls alone."""
-        if self._warming:
-            self._warming.cancel()
+        for task in (self._warming, self._guard):
+            if task:
+                task.cancel()
         await process.stop(signal.SIGTERM, patience=3)
         if self._standby:
             standby, pipe = self._standby
@@ -76,6 +81,12 @@ class ServicePart:
         if alive := find(pid_file, "serve", str(self._home.root)):
             await alive.stop(signal.SIGKILL, patience=1)
         self._predecessor_died = True
+
+    async def _end_when_hung(self, process: Process) -> None:
+        """A service that lives and does nothing is worse than none: the next one takes its place."""
+        await self._health.hung.wait()
+        log.error("service_hung", pid=process.pid)
+        process.send(signal.SIGKILL)
 
     async def _free_shard(self) -> None:
         try:

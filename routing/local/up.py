@@ -112,6 +112,8 @@ def _asterisk(options: Options, credentials: Credentials, say: Callable[[str], N
         carrier=options.carrier_uri,
         bind=options.bind,
         external_address=options.external_address,
+        certificate=options.certificate,
+        authorities=options.authorities,
     )
 
 

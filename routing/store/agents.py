@@ -49,7 +49,7 @@ class Agent:
         return frozenset(each.queue for each in self.settings.queues)
 
 
-_AGENT = """
+AGENT = """
 SELECT a.id, a.name, a.skills, a.accept_mode, a.auto_answer, a.wrap_up, a.availability, a.reason,
        coalesce(w.since, a.since) AS since, w.role AS work, w.interaction,
        (SELECT coalesce(jsonb_agg(jsonb_build_object('queue', q.queue, 'penalty', q.penalty) ORDER BY q.queue), '[]')
@@ -75,21 +75,25 @@ async def put(pool: Pool, agent_id: str, settings: Settings, secrets: Mapping[st
 
     A changed password ends the agent's sessions. Raises Invalid for an unknown queue.
     """
-    secrets = dict(secrets or {})
     async with transaction(pool) as c:
-        await c.execute(
-            _PUT,
-            agent_id,
-            settings.name,
-            list(settings.skills),
-            settings.accept_mode,
-            settings.auto_answer,
-            settings.wrap_up,
-            secrets,
-        )
-        await _set_queues(c, agent_id, settings.queues)
-        if "password_hash" in secrets:
-            await c.execute("DELETE FROM tokens WHERE agent = $1 AND expires_at IS NOT NULL", agent_id)
+        await put_in(c, agent_id, settings, secrets or {})
+
+
+async def put_in(c: Any, agent_id: str, settings: Settings, secrets: Mapping[str, str | None]) -> None:
+    """The same, within a transaction."""
+    await c.execute(
+        _PUT,
+        agent_id,
+        settings.name,
+        list(settings.skills),
+        settings.accept_mode,
+        settings.auto_answer,
+        settings.wrap_up,
+        dict(secrets),
+    )
+    await _set_queues(c, agent_id, settings.queues)
+    if "password_hash" in secrets:
+        await c.execute("DELETE FROM tokens WHERE agent = $1 AND expires_at IS NOT NULL", agent_id)
 
 
 async def _set_queues(c: Any, agent_id: str, queues: tuple[Membership, ...]) -> None:
@@ -112,7 +116,7 @@ async def _set_queues(c: Any, agent_id: str, queues: tuple[Membership, ...]) -> 
 async def get(pool: Pool, agent_id: str) -> Agent:
     """Raises NotFound."""
     async with connection(pool) as c:
-        row = await c.fetchrow(f"{_AGENT} AND a.id = $1", agent_id)
+        row = await c.fetchrow(f"{AGENT} AND a.id = $1", agent_id)
     if row is None:
         raise NotFound("There is no such agent.")
     return _agent(row)
@@ -121,14 +125,14 @@ async def get(pool: Pool, agent_id: str) -> Agent:
 async def some(pool: Pool, ids: Iterable[str]) -> list[Agent]:
     """Those of these agents there are."""
     async with connection(pool) as c:
-        return [_agent(row) for row in await c.fetch(f"{_AGENT} AND a.id = ANY($1)", list(ids))]
+        return [_agent(row) for row in await c.fetch(f"{AGENT} AND a.id = ANY($1)", list(ids))]
 
 
 async def every(pool: Pool, *, limit: int, after: str = "", colleagues_of: str | None = None) -> list[Agent]:
     """Up to `limit` agents by id, those after `after`; only the agent and those who share a queue with them."""
     async with connection(pool) as c:
         rows = await c.fetch(
-            f"{_AGENT} AND a.id > $1 AND ($2::text IS NULL OR a.id = $2 OR EXISTS ("
+            f"{AGENT} AND a.id > $1 AND ($2::text IS NULL OR a.id = $2 OR EXISTS ("
             "SELECT FROM agent_queues theirs JOIN agent_queues mine USING (queue)"
             " WHERE theirs.agent = a.id AND mine.agent = $2)) ORDER BY a.id LIMIT $3",
             after,
@@ -229,8 +233,9 @@ async def sip_accounts(pool: Pool) -> list[tuple[str, str]]:
     return [(row["id"], row["sip_ha1"]) for row in rows]
 
 
-def _agent(row: Any) -> Agent:
-    settings = Settings(
+def settings_of(row: Any) -> Settings:
+    """Of a row of AGENT."""
+    return Settings(
         name=row["name"],
         queues=tuple(Membership(**each) for each in row["queues"]),
         skills=tuple(row["skills"]),
@@ -238,9 +243,12 @@ def _agent(row: Any) -> Agent:
         auto_answer=row["auto_answer"],
         wrap_up=row["wrap_up"],
     )
+
+
+def _agent(row: Any) -> Agent:
     return Agent(
         id=row["id"],
-        settings=settings,
+        settings=settings_of(row),
         availability=Availability(row["availability"]),
         reason=row["reason"],
         since=row["since"],

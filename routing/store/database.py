@@ -1,5 +1,6 @@
 """The connection to Postgres: a pool that speaks our JSON, and database errors as domain errors, once."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,7 +14,10 @@ Pool = asyncpg.Pool
 Connection = asyncpg.pool.PoolConnectionProxy
 
 ACQUIRE_TIMEOUT = 1.0
+CONNECT_TIMEOUT = 5.0
+GOOD_BYE = 1.0
 STATEMENT_TIMEOUT = 5.0
+"""Seconds. Postgres gives up a little later by itself, when nobody is there any more to tell it to."""
 
 _BY_CONSTRAINT: dict[str, type[Exception]] = {
     "one_pending_callback": DuplicateCallback,
@@ -41,18 +45,29 @@ _GONE = (
 )
 
 
-async def connect(dsn: str, *, size: int = 10) -> Pool:
-    """A pool of at most `size` connections. Raises Unavailable when Postgres does not answer."""
+async def connect(dsn: str, *, size: int = 10, statement_timeout: float = STATEMENT_TIMEOUT) -> Pool:
+    """A pool of `size` connections, all open from the start. Raises Unavailable when Postgres does not answer."""
     with database_errors():
         return await asyncpg.create_pool(
             dsn,
-            min_size=2,
+            min_size=size,  # to open one takes several round trips, which a caller would wait for
             max_size=size,
-            command_timeout=STATEMENT_TIMEOUT,
+            timeout=CONNECT_TIMEOUT,
+            command_timeout=statement_timeout,
+            server_settings={"statement_timeout": f"{statement_timeout + 1:.0f}s"},
             init=_prepare,
             reset=_leave_as_is,
             max_inactive_connection_lifetime=0,
         )
+
+
+async def close(pool: Pool) -> None:
+    """Politely, unless Postgres does not answer."""
+    try:
+        async with asyncio.timeout(GOOD_BYE):
+            await pool.close()
+    except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        pool.terminate()
 
 
 async def _leave_as_is(_: Any) -> None:
@@ -70,8 +85,20 @@ def _encode(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 
+class StatementRefused(Exception):
+    """Postgres refused a statement of ours: a bug. Tells which rule, never the row, as Postgres' own texts do."""
+
+    def __init__(self, error: asyncpg.PostgresError) -> None:
+        names = (getattr(error, "table_name", None), getattr(error, "constraint_name", None))
+        what = ".".join(str(name) for name in names if name)
+        super().__init__(f"{type(error).__name__} {error.sqlstate} {what}".rstrip())
+
+
 class database_errors:  # lower case as it reads as a statement: `with database_errors():`
-    """Turns what asyncpg raises into our errors. A class, as a generator would cost on the hot path."""
+    """Turns what asyncpg raises into our errors, and leaves its texts behind: they quote rows, numbers included.
+
+    A class, as a generator would cost on the hot path.
+    """
 
     def __enter__(self) -> None:
         return None
@@ -79,12 +106,16 @@ class database_errors:  # lower case as it reads as a statement: `with database_
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
         if error is None or isinstance(error, RingbackError):
             return
+        if (task := asyncio.current_task()) and task.cancelling():
+            raise asyncio.CancelledError from None  # to let go of a connection may fail, and would hide this
         if isinstance(error, asyncpg.UniqueViolationError):
-            raise _BY_CONSTRAINT.get(str(error.constraint_name), Conflict)() from error
+            raise _BY_CONSTRAINT.get(str(error.constraint_name), Conflict)() from None
         if isinstance(error, asyncpg.DataError | asyncpg.CharacterNotInRepertoireError):
-            raise Invalid("A value cannot be stored.") from error
+            raise Invalid("A value cannot be stored.") from None
         if isinstance(error, _GONE) or _passing(error):
-            raise Unavailable("Postgres does not answer.") from error
+            raise Unavailable("Postgres does not answer.") from None
+        if isinstance(error, asyncpg.PostgresError):
+            raise StatementRefused(error) from None
 
 
 def _passing(error: BaseException) -> bool:
@@ -99,8 +130,8 @@ async def connection(pool: Pool) -> AsyncIterator[Any]:
         async with pool.acquire(timeout=ACQUIRE_TIMEOUT) as acquired:
             try:
                 yield acquired
-            except asyncpg.InternalClientError:
-                acquired.terminate()  # the pool would hand out its broken state again
+            except (asyncpg.InternalClientError, asyncio.CancelledError):
+                acquired.terminate()  # the pool would hand out its broken state again, or wait for Postgres
                 raise
 
 
@@ -108,4 +139,8 @@ async def connection(pool: Pool) -> AsyncIterator[Any]:
 async def transaction(pool: Pool) -> AsyncIterator[Any]:
     """A connection inside one transaction."""
     async with connection(pool) as acquired, acquired.transaction():
-        yield acquired
+        try:
+            yield acquired
+        except asyncio.CancelledError:
+            acquired.terminate()  # a ROLLBACK would wait for Postgres
+            raise

@@ -1,7 +1,6 @@
-"""The Home List: interactions by filter, page after page by keyset, and the place in line of those who wait."""
+"""The Home List: interactions by filter, page after page by keyset."""
 
 import base64
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -28,7 +27,8 @@ class Filter:
     """None: any. Without `status` everything that is not closed.
 
     `queues` and `agent` bound what the viewer may see: interactions of these queues, and the agent's own.
-    `q` is looked for in notes, instructions, disposition and outcome; with `q_numbers` in the number too.
+    `q` is looked for in notes, instructions, disposition, outcome and number. `number` and `q` find by the number
+    only what the viewer sees it of: with `reads_numbers` everything, else the agent's own.
     """
 
     status: tuple[Status, ...] = ()
@@ -37,7 +37,7 @@ class Filter:
     assigned_to: str | None = None
     number: str | None = None
     q: str | None = None
-    q_numbers: bool = False
+    reads_numbers: bool = False
     queues: frozenset[str] | None = None
     agent: str | None = None
 
@@ -53,9 +53,9 @@ _WHERE = """
    AND ($2::text IS NULL OR i.subtype = $2)
    AND ($3::text IS NULL OR i.queue = $3)
    AND ($4::text IS NULL OR i.assigned_to = $4)
-   AND ($5::text IS NULL OR i.number = $5)
+   AND ($5::text IS NULL OR (i.number = $5 AND ($7 OR i.assigned_to = $9)))
    AND ($6::text IS NULL OR concat_ws(' ', i.note, i.instructions, i.disposition, i.outcome) ILIKE $6
-        OR ($7 AND i.number LIKE $6))
+        OR (i.number LIKE $6 AND ($7 OR i.assigned_to = $9)))
    AND ($8::text[] IS NULL OR i.queue = ANY($8) OR i.assigned_to = $9)
 """
 # Said in so many words, so that an index on what is not closed can serve it.
@@ -98,7 +98,7 @@ def _values(wanted: Filter) -> tuple[Any, ...]:
         wanted.assigned_to,
         wanted.number,
         _pattern(wanted.q) if wanted.q else None,
-        wanted.q_numbers,
+        wanted.reads_numbers,
         None if wanted.queues is None else sorted(wanted.queues),
         wanted.agent,
     )
@@ -129,28 +129,6 @@ def _read_cursor(order: Order, cursor: str) -> tuple[Any, ...]:
     except (ValueError, TypeError, msgspec.MsgspecError):
         raise Invalid("This is not a cursor of such a list.", "/cursor") from None
     return values
-
-
-# One pass over the lines concerned, however many places are asked for.
-_PLACES = """
-SELECT id, place FROM (
-    SELECT id, row_number() OVER (PARTITION BY queue ORDER BY front DESC, priority DESC, queued_at, id) AS place
-      FROM interactions
-     WHERE status IN ('open', 'bot', 'offered')
-       AND queue IN (SELECT queue FROM interactions WHERE id = ANY($1))
-) line WHERE id = ANY($1)
-"""
-
-WAITING = frozenset({Status.OPEN, Status.BOT, Status.OFFERED})
-
-
-async def places(pool: Pool, interactions: Iterable[Interaction]) -> dict[UUID, int]:
-    """The place in line of those who wait: live callers and callbacks counted together, 1 is next."""
-    waiting = [it.id for it in interactions if it.status in WAITING]
-    if not waiting:
-        return {}
-    async with connection(pool) as c:
-        return {UUID(str(row["id"])): row["place"] for row in await c.fetch(_PLACES, waiting)}
 
 
 async def counts(pool: Pool) -> list[tuple[str, str, int]]:

@@ -12,12 +12,13 @@ from uuid import UUID
 
 import msgspec
 
-from routing.errors import Conflict, NotFound
+from routing.errors import Conflict, DuplicateCallback, NotFound
 from routing.interaction import (
     Attempt,
     Deadline,
     Desk,
     Interaction,
+    Kind,
     Leg,
     LegState,
     Outcome,
@@ -28,7 +29,10 @@ from routing.interaction import (
     Waiting,
 )
 from routing.lifecycle import Decision
+from routing.numbers.moments import Moment
+from routing.store import trust
 from routing.store.database import Pool, connection
+from routing.store.trust import Check
 
 LOAD = """
 SELECT i.*,
@@ -42,7 +46,8 @@ SELECT i.*,
 _LOAD_ONE = f"{LOAD} WHERE i.id = $1"
 
 _COLUMNS = (
-    "status, stage, subtype, number, assigned_to, desk, priority, front, queued_at, not_before, requested_at,"
+    "queue, queue_version, kind, name, callback_type, time_zone, tried_before,"
+    " status, stage, subtype, number, assigned_to, desk, priority, front, queued_at, not_before, requested_at,"
     " promised_at, connected_at, closed_at, outcome, disposition, note, case_data, instructions, waiting, deadlines,"
     " excluded, legs_asked, lines, wake_at, version"
 )
@@ -98,23 +103,42 @@ written AS (
 SELECT (SELECT id FROM saved) AS id, (SELECT max(cursor) FROM written) AS cursor
 """
 
-_SAVE = f"""
-WITH saved AS (
+
+def _guard(moment: Moment | None) -> tuple[str, str, str]:
+    """How a statement asks the number rules too: the question, the condition, what it tells. The Check comes last."""
+    if moment is None:
+        return "", "", ""
+    question = trust.refused(moment, f"${10 + len(_FIELDS)}", "$7::timestamptz", "$1::uuid")
+    told = ", (SELECT rule FROM refused) AS rule, (SELECT until FROM refused) AS until\n"
+    return f"refused AS ({question}),\n", "AND NOT EXISTS (SELECT FROM refused)", told
+
+
+def _save(moment: Moment | None) -> str:
+    question, condition, told = _guard(moment)
+    return f"""
+WITH {question}saved AS (
     UPDATE interactions SET ({_COLUMNS}, updated_at) = ({_PLACES}, $7)
      WHERE id = $1 AND version = ${8 + len(_FIELDS)} - 1 AND status = ${9 + len(_FIELDS)}
-       AND EXISTS (SELECT FROM shards WHERE name = $2 AND epoch = $3)
+       AND EXISTS (SELECT FROM shards WHERE name = $2 AND epoch = $3) {condition}
     RETURNING id
-){_REST}
+){_REST}{told}
 """  # noqa: S608  # put together from the constants above, once
 
-_INSERT = f"""
-WITH saved AS (
-    INSERT INTO interactions (id, shard, {_COLUMNS}, queue, queue_version, dialled_number, entered_at)
-    SELECT $1, $2, {_PLACES}, ${9 + len(_FIELDS)}, ${10 + len(_FIELDS)}, ${11 + len(_FIELDS)}, $7
-     WHERE EXISTS (SELECT FROM shards WHERE name = $2 AND epoch = $3)
+
+def _insert(moment: Moment | None) -> str:
+    question, condition, told = _guard(moment)
+    return f"""
+WITH {question}saved AS (
+    INSERT INTO interactions (id, shard, {_COLUMNS}, dialled_number, entered_at)
+    SELECT $1, $2, {_PLACES}, ${9 + len(_FIELDS)}, $7
+     WHERE EXISTS (SELECT FROM shards WHERE name = $2 AND epoch = $3) {condition}
     RETURNING id
-){_REST}
+){_REST}{told}
 """  # noqa: S608
+
+
+_SAVE = {moment: _save(moment) for moment in (None, *Moment)}
+_INSERT = {moment: _insert(moment) for moment in (None, *Moment)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +158,10 @@ async def load(pool: Pool, interaction_id: UUID) -> Interaction:
     return interaction(row)
 
 
+# A UNION, as with OR the whole table would be read, however long the line.
 _LIVING = f"""{LOAD}
- WHERE i.shard = $1 AND (i.status IN ('bot', 'offered', 'connected')
-                         OR i.id IN (SELECT interaction FROM legs WHERE ended_at IS NULL))
+ WHERE i.shard = $1 AND i.id IN (SELECT id FROM interactions WHERE status IN ('bot', 'offered', 'connected')
+                                 UNION SELECT interaction FROM legs WHERE ended_at IS NULL)
 """  # noqa: S608  # of the constant above
 
 
@@ -146,16 +171,19 @@ async def load_living(pool: Pool, shard: str) -> list[Interaction]:
         return [interaction(row) for row in await c.fetch(_LIVING, shard)]
 
 
-async def create(pool: Pool, owner: Ownership, decision: Decision, now: datetime) -> int:
-    """Store a new interaction. Returns the feed's cursor; raises Conflict when it exists or the shard is not ours."""
-    it = decision.interaction
-    extra = (it.queue, it.queue_version, it.dialled_number)
-    return await _write(pool, _INSERT, owner, None, decision, now, extra)
+async def create(pool: Pool, owner: Ownership, decision: Decision, now: datetime, check: Check | None = None) -> int:
+    """Store a new interaction. Returns the feed's cursor; raises DuplicateCallback, or Conflict when it exists or the
+    shard is not ours; with a `check` also NumberBlocked or Stale."""
+    statement = _INSERT[check and check.moment]
+    return await _write(pool, statement, owner, None, decision, now, (decision.interaction.dialled_number,), check)
 
 
-async def save(pool: Pool, owner: Ownership, before: Interaction, decision: Decision, now: datetime) -> int:
-    """Store what became of `before`. Returns the feed's cursor; raises Conflict when another writer was first."""
-    return await _write(pool, _SAVE, owner, before, decision, now, (before.status,))
+async def save(
+    pool: Pool, owner: Ownership, before: Interaction, decision: Decision, now: datetime, check: Check | None = None
+) -> int:
+    """Store what became of `before`. Returns the feed's cursor; raises Conflict when another writer was first, with a
+    `check` also NumberBlocked or Stale."""
+    return await _write(pool, _SAVE[check and check.moment], owner, before, decision, now, (before.status,), check)
 
 
 async def _write(
@@ -166,6 +194,7 @@ async def _write(
     decision: Decision,
     now: datetime,
     extra: tuple[Any, ...],
+    check: Check | None,
 ) -> int:
     after = decision.interaction
     values = (
@@ -179,10 +208,17 @@ async def _write(
         _work(before, decision),
         *_values(after),
         *extra,
+        *((check,) if check else ()),
     )
-    async with connection(pool) as c:
-        row = await c.fetchrow(statement, *values)
+    try:
+        async with connection(pool) as c:
+            row = await c.fetchrow(statement, *values)
+    except DuplicateCallback as error:
+        error.existing = await pending(pool, after.queue, after.number or "")
+        raise
     if row["id"] is None:
+        if check and row["rule"]:
+            trust.refuse(row["rule"], row["until"])
         raise Conflict
     return int(row["cursor"] or 0)
 
@@ -228,7 +264,8 @@ def _work(before: Interaction | None, decision: Decision) -> dict[str, str | Non
     """What the decision means for the agent: an entry in agent_work, or none any more."""
     after = decision.interaction
     role = _ROLE.get(after.status)
-    freed = "yes" if role is None and before and before.status in _ROLE else None
+    was = before.assigned_to if before and before.status in _ROLE else None
+    freed = "yes" if was and (role is None or was != after.assigned_to) else None
     reason = decision.not_ready.reason if decision.not_ready else None
     return {"agent": after.assigned_to if role else None, "role": role, "freed": freed, "reason": reason}
 
@@ -244,6 +281,7 @@ def interaction(row: Any) -> Interaction:
         status=Status(row["status"]),
         stage=Stage(row["stage"]) if row["stage"] else None,
         subtype=Subtype(row["subtype"]),
+        kind=Kind(row["kind"]) if row["kind"] else None,
         number=row["number"],
         dialled_number=row["dialled_number"],
         version=row["version"],
@@ -259,8 +297,12 @@ def interaction(row: Any) -> Interaction:
         outcome=row["outcome"],
         disposition=row["disposition"],
         note=row["note"],
+        name=row["name"],
+        callback_type=row["callback_type"],
+        time_zone=row["time_zone"],
         case_data=row["case_data"],
         instructions=row["instructions"],
+        tried_before=row["tried_before"],
         waiting=Waiting(**{**row["waiting"], "words": tuple(row["waiting"]["words"])}),
         deadlines={Deadline(kind): _time(at) for kind, at in row["deadlines"].items()},
         excluded={agent: _time(at) for agent, at in row["excluded"].items()},
@@ -293,19 +335,16 @@ def attempt(record: dict[str, Any]) -> Attempt:
     )
 
 
-_POSITION = """
-SELECT 1 + count(o.id) FROM interactions i LEFT JOIN interactions o
-    ON o.queue = i.queue AND o.status IN ('open', 'bot', 'offered') AND o.id <> i.id
-   AND ((o.front, o.priority) > (i.front, i.priority)
-        OR ((o.front, o.priority) = (i.front, i.priority) AND (o.queued_at, o.id) < (i.queued_at, i.id)))
- WHERE i.id = $1
-"""
-
-
-async def position(pool: Pool, interaction_id: UUID) -> int:
-    """Its place in line, live callers and callbacks counted together; 1 is next."""
+async def pending(pool: Pool, queue: str, number: str) -> UUID | None:
+    """The callback that is pending for this number in this queue."""
     async with connection(pool) as c:
-        return int(await c.fetchval(_POSITION, interaction_id))
+        found = await c.fetchval(
+            "SELECT id FROM interactions WHERE queue = $1 AND number = $2"
+            " AND requested_at IS NOT NULL AND status NOT IN ('wrap_up', 'closed')",
+            queue,
+            number,
+        )
+    return found and UUID(str(found))
 
 
 async def known_legs(pool: Pool, ids: list[str]) -> set[str]:

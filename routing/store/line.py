@@ -1,10 +1,12 @@
-"""The two sides the router brings together: the line, and the agents who are free."""
+"""The two sides the router brings together, the line and the agents who are free; and the places in the line."""
 
+from collections.abc import Iterable
 from datetime import datetime
+from uuid import UUID
 
 import msgspec
 
-from routing.interaction import Desk
+from routing.interaction import Desk, Interaction, Status
 from routing.matching import Free, InLine
 from routing.store.database import Pool, connection
 
@@ -17,12 +19,15 @@ SELECT a.id, a.idle_since, a.auto_answer, a.accept_mode, a.wrap_up,
  GROUP BY a.id
 """
 
-# The index `line` serves each queue's part in order, however long the queue is.
+# The index `line` serves each queue's part in order, however long the queue is. A queue whose callbacks are switched
+# off (`process`) has callers only.
 _LINE = """
-SELECT i.* FROM unnest($1::text[]) AS q(name) CROSS JOIN LATERAL (
+SELECT i.* FROM queues q CROSS JOIN LATERAL (
     SELECT id, queue, front, priority, queued_at, excluded FROM interactions
      WHERE queue = q.name AND status = 'open' AND (not_before IS NULL OR not_before <= $2)
+       AND (subtype <> 'callback' OR q.process)
      ORDER BY front DESC, priority DESC, queued_at, id LIMIT $3) i
+ WHERE q.name = ANY($1)
 """
 
 
@@ -62,3 +67,40 @@ async def is_ready(pool: Pool, agent: str) -> bool:
     """Whether the agent still wants work."""
     async with connection(pool) as c:
         return bool(await c.fetchval("SELECT availability = 'ready' FROM agents WHERE id = $1", agent))
+
+
+async def offered_callbacks(pool: Pool, queue: str) -> list[tuple[UUID, str]]:
+    """The queue's callbacks that are offered, each with its agent."""
+    async with connection(pool) as c:
+        rows = await c.fetch(
+            "SELECT id, assigned_to FROM interactions"
+            " WHERE queue = $1 AND status = 'offered' AND subtype = 'callback'",
+            queue,
+        )
+    return [(UUID(str(row["id"])), row["assigned_to"]) for row in rows]
+
+
+MOST_PLACES = 1000
+"""Who is further back has no place yet: finding it out would mean to count the whole line."""
+
+WAITING = frozenset({Status.OPEN, Status.BOT, Status.OFFERED})
+
+# The head of each line concerned, out of the index `places`.
+_PLACES = """
+SELECT line.id, line.place FROM unnest($1::text[]) AS q(name) CROSS JOIN LATERAL (
+    SELECT head.id, row_number() OVER (ORDER BY front DESC, priority DESC, queued_at, head.id) AS place FROM (
+        SELECT id, front, priority, queued_at FROM interactions
+         WHERE queue = q.name AND status IN ('open', 'bot', 'offered')
+         ORDER BY front DESC, priority DESC, queued_at, id LIMIT $2) head) line
+ WHERE line.id = ANY($3)
+"""
+
+
+async def places(pool: Pool, interactions: Iterable[Interaction]) -> dict[UUID, int]:
+    """The place in line of those who wait: live callers and callbacks counted together, 1 is next."""
+    waiting = {it.id: it.queue for it in interactions if it.status in WAITING}
+    if not waiting:
+        return {}
+    async with connection(pool) as c:
+        rows = await c.fetch(_PLACES, sorted(set(waiting.values())), MOST_PLACES, list(waiting))
+    return {UUID(str(row["id"])): row["place"] for row in rows}

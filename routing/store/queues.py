@@ -4,20 +4,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from routing.errors import Invalid, NotFound
-from routing.queues import Queue
+from routing.numbers import to_e164
+from routing.queues import Queue, Switches
 from routing.store.database import Pool, connection, transaction
 
 _CURRENT = """
-SELECT v.version, v.config FROM queues q JOIN queue_versions v ON (v.name, v.version) = (q.name, q.version)
+SELECT v.version, v.config, q.register, q.process
+  FROM queues q JOIN queue_versions v ON (v.name, v.version) = (q.name, q.version)
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A queue and the number of its current version."""
+    """A queue, the number of its current version, and what of its callbacks goes on."""
 
     queue: Queue
     version: int
+    switches: Switches = Switches()
 
 
 async def put(pool: Pool, queue: Queue) -> Stored:
@@ -25,19 +28,25 @@ async def put(pool: Pool, queue: Queue) -> Stored:
 
     Raises Invalid when another queue answers one of its numbers.
     """
-    config = queue.model_dump(mode="json")
     async with transaction(pool) as c:
-        known = await c.fetchrow(
-            "INSERT INTO queues AS q (name, version) VALUES ($1, 0)"
-            " ON CONFLICT (name) DO UPDATE SET deleted_at = NULL RETURNING q.version",
-            queue.name,
-        )
-        version = int(known["version"])
-        if version == 0 or await _config(c, queue.name, version) != config:
-            version += 1
-            await _add_version(c, queue.name, version, config)
-        await _set_numbers(c, queue)
-    return Stored(queue, version)
+        return await put_in(c, queue)
+
+
+async def put_in(c: Any, queue: Queue) -> Stored:
+    """The same, within a transaction."""
+    config = queue.model_dump(mode="json")
+    known = await c.fetchrow(
+        "INSERT INTO queues AS q (name, version) VALUES ($1, 0)"
+        " ON CONFLICT (name) DO UPDATE SET deleted_at = NULL RETURNING q.version, q.register, q.process",
+        queue.name,
+    )
+    version = int(known["version"])
+    if version == 0 or await _config(c, queue.name, version) != config:
+        version += 1
+        await _add_version(c, queue.name, version, config)
+    await _set_numbers(c, queue)
+    await _set_own_numbers(c, queue)
+    return Stored(queue, version, Switches(known["register"], known["process"]))
 
 
 async def _config(c: Any, name: str, version: int) -> Any:
@@ -66,6 +75,16 @@ async def _set_numbers(c: Any, queue: Queue) -> None:
     )
     if taken:
         raise Invalid(f"The queue {taken['queue']} answers {taken['number']} already.", "/numbers")
+
+
+async def _set_own_numbers(c: Any, queue: Queue) -> None:
+    """What it answers and what it shows, where that is a number anybody could call from outside."""
+    found = (to_e164(each, queue.region) for each in (*queue.numbers, queue.caller_id))
+    ours = sorted({each for each in found if each})
+    await c.execute("DELETE FROM own_numbers WHERE queue = $1", queue.name)
+    await c.execute(
+        "INSERT INTO own_numbers (number, queue) SELECT n, $1 FROM unnest($2::text[]) n", queue.name, ours
+    )
 
 
 async def get(pool: Pool, name: str) -> Stored:
@@ -109,6 +128,31 @@ async def version(pool: Pool, name: str, version: int) -> Queue:
     return _queue(config)
 
 
+async def current(pool: Pool, name: str) -> tuple[Queue, int]:
+    """The current version, also of a deleted queue: who waited for it may still be about. Raises NotFound."""
+    async with connection(pool) as c:
+        row = await c.fetchrow(f"{_CURRENT} WHERE q.name = $1", name)
+    if row is None:
+        raise NotFound("There is no such queue.")
+    return _queue(row["config"]), row["version"]
+
+
+async def switch(pool: Pool, name: str, *, register: bool | None, process: bool | None) -> Switches:
+    """Turn them on or off; None stays. From the commit on every statement that promises or dials knows. Raises
+    NotFound."""
+    async with connection(pool) as c:
+        row = await c.fetchrow(
+            "UPDATE queues SET register = coalesce($2, register), process = coalesce($3, process)"
+            " WHERE name = $1 AND deleted_at IS NULL RETURNING register, process",
+            name,
+            register,
+            process,
+        )
+    if row is None:
+        raise NotFound("There is no such queue.")
+    return Switches(**row)
+
+
 async def delete(pool: Pool, name: str) -> None:
     """Let nobody in any more. Raises NotFound, or Invalid while somebody still waits for this queue.
 
@@ -122,12 +166,13 @@ async def delete(pool: Pool, name: str) -> None:
         if living:
             raise Invalid(f"{living} interactions of this queue are not closed yet.")
         await c.execute("DELETE FROM queue_numbers WHERE queue = $1", name)
+        await c.execute("DELETE FROM own_numbers WHERE queue = $1", name)
         await c.execute("DELETE FROM agent_queues WHERE queue = $1", name)
         await c.execute("UPDATE queues SET deleted_at = now() WHERE name = $1", name)
 
 
 def _stored(row: Any) -> Stored:
-    return Stored(_queue(row["config"]), row["version"])
+    return Stored(_queue(row["config"]), row["version"], Switches(row["register"], row["process"]))
 
 
 def _queue(config: Any) -> Queue:

@@ -43,6 +43,19 @@ async def release(pool: Pool, shard: str, owner: str, epoch: int) -> None:
         await c.execute(_RELEASE, shard, owner, epoch)
 
 
+async def telephones(pool: Pool, shard: str) -> str | None:
+    """Which life of the telephones the legs were last compared with; None before the first time."""
+    async with connection(pool) as c:
+        life: str | None = await c.fetchval("SELECT telephones FROM shards WHERE name = $1", shard)
+        return life
+
+
+async def remember_telephones(pool: Pool, shard: str, epoch: int, life: str) -> None:
+    """The legs have been compared with this life of the telephones."""
+    async with connection(pool) as c:
+        await c.execute("UPDATE shards SET telephones = $3 WHERE name = $1 AND epoch = $2", shard, epoch, life)
+
+
 async def expire_lease(dsn: str, shard: str) -> None:
     """For the parent that saw the owner die: nobody holds the shard."""
     connection_ = await asyncpg.connect(dsn, timeout=5)

@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -23,6 +24,11 @@ RETURNING hash
 _FIND = """
 SELECT t.role, t.agent, t.expires_at FROM tokens t LEFT JOIN agents a ON a.id = t.agent
  WHERE t.hash = $1 AND (t.expires_at IS NULL OR t.expires_at > now()) AND a.deleted_at IS NULL
+"""
+
+_VALID = """
+SELECT t.hash FROM tokens t LEFT JOIN agents a ON a.id = t.agent
+ WHERE t.hash = ANY($1) AND (t.expires_at IS NULL OR t.expires_at > now()) AND a.deleted_at IS NULL
 """
 
 
@@ -86,6 +92,12 @@ async def lookup(pool: Pool, token_hash: bytes) -> Identity | None:
     async with connection(pool) as c:
         row = await c.fetchrow(_FIND, token_hash)
     return Identity(Role(row["role"]), row["agent"], row["expires_at"]) if row else None
+
+
+async def valid(pool: Pool, hashes: Iterable[bytes]) -> set[bytes]:
+    """Those of these tokens that still are."""
+    async with connection(pool) as c:
+        return {row["hash"] for row in await c.fetch(_VALID, list(hashes))}
 
 
 async def revoke(pool: Pool, token_hash: bytes) -> None:

@@ -27,7 +27,7 @@ FAST: dict[str, Any] = {
     "callback": {"initial_delay": 0.1},
     "abandon": {"short": 1.0},
     "offer": {"accept_timeout": 2.0, "answer_timeout": 2.0, "exclude": 1.0},
-    "dial": {"ring_timeout": 3.0, "ready_to_call": 20.0},
+    "dial": {"ring_timeout": 3.0, "ready_to_call": 20.0, "window": ["00:00", "24:00"], "cps": 100},
     "wrap_up": {"seconds": 0.5},
 }
 
@@ -107,4 +107,4 @@ def service_log(request: pytest.FixtureRequest, stage: Stage) -> Iterator[None]:
     yield
     with stage.log.open() as log:
         log.seek(before)
-        request.node.add_report_section("call", "service log", log.read()[-20_000:])
+        request.node.add_report_section("teardown", "service log", log.read()[-20_000:])

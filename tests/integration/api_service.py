@@ -81,7 +81,9 @@ class Service:
         return self.tokens[who]
 
     async def queue(self, name: str = "support", **settings: Any) -> None:
-        config = {"name": name, "callback": {"initial_delay": 0}, **settings}
+        """With a calling window that is always open, whenever the tests run."""
+        dial = {"window": ["00:00", "24:00"], **settings.pop("dial", {})}
+        config = {"name": name, "callback": {"initial_delay": 0}, "dial": dial, **settings}
         await queues.put(self.engine.pool, Queue.model_validate(config))
 
     async def agent(self, agent_id: str, *serves: str, phone: PhoneState = PhoneState.REACHABLE) -> None:
@@ -111,6 +113,10 @@ class Service:
 
     async def stored(self, interaction_id: UUID) -> Interaction:
         return await interactions.load(self.engine.pool, interaction_id)
+
+    async def stored_by(self, interaction_id: str) -> Interaction:
+        """The same by the id as the API tells it."""
+        return await self.stored(UUID(interaction_id))
 
     def changes(self) -> "Changes":
         return Changes(self.engine)

@@ -84,7 +84,7 @@ async def service(pool: Pool) -> AsyncIterator[Service]:
     engine.use(phones)
     for part in ("ari", "ami"):
         engine.add_part(part, lambda: True)
-    runner = await start_site(create_app(engine, realm="ringback"), "127.0.0.1", 0)
+    runner = await start_site(create_app(engine, pool, realm="ringback", a_second=100_000), "127.0.0.1", 0)
     running = asyncio.create_task(engine.run())
     async with aiohttp.ClientSession() as http:
         host, port = runner.addresses[0][:2]

@@ -36,7 +36,11 @@ KEYS = [
     "instructions",
     "position",
     "version",
-]  # in the contract's order
+    "name",
+    "callback_type",
+    "time_zone",
+    "not_before",
+]  # in the contract's order, then what it allows to be added
 
 
 @pytest.fixture(autouse=True)

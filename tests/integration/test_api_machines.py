@@ -1,8 +1,12 @@
 """What machines ask: health, metrics, the description of the API, and what happens when Postgres is away."""
 
+import asyncio
+import contextlib
+
 from api_service import QUICK, Service
 
-from routing.api.app import routes
+from routing.api.app import create_app, routes, start_site
+from routing.store.database import Pool
 
 
 async def test_readiness_names_the_part_that_is_missing(service: Service) -> None:
@@ -58,7 +62,7 @@ async def test_the_description_covers_every_route_and_refers_only_to_what_it_hol
     ids = [each["operationId"] for path in described["paths"].values() for each in path.values()]
     assert len(ids) == len(set(ids))
     schemas = described["components"]["schemas"]
-    assert {"Interaction", "Queue", "Problem"} <= set(schemas)
+    assert {"Interaction", "ShownQueue-Output", "Problem"} <= set(schemas)
     for reference in _references(described):
         assert reference.removeprefix("#/components/schemas/") in schemas
 
@@ -68,3 +72,23 @@ def _references(node: object) -> list[str]:
         own = [node["$ref"]] if isinstance(node.get("$ref"), str) else []
         return own + [each for value in node.values() for each in _references(value)]
     return [each for value in node for each in _references(value)] if isinstance(node, list) else []
+
+
+async def test_more_connections_than_there_is_room_for_are_ended_at_once_and_room_is_made_again(
+    service: Service, pool: Pool
+) -> None:
+    runner = await start_site(create_app(service.engine, pool, realm="ringback"), "127.0.0.1", 0, most=2)
+    at = runner.addresses[0][:2]
+    inside = [await asyncio.open_connection(*at) for _ in range(2)]
+    reader, writer = await asyncio.open_connection(*at)
+    with contextlib.suppress(ConnectionResetError):
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+    for each in (writer, *(writer for _, writer in inside)):
+        each.close()
+        await asyncio.wait({asyncio.ensure_future(each.wait_closed())})
+    async with asyncio.timeout(5):
+        while runner.server and runner.server.connections:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    async with service.http.get(f"http://{at[0]}:{at[1]}/healthz") as response:
+        assert response.status == 200
+    await runner.cleanup()

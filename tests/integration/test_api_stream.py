@@ -115,6 +115,22 @@ async def test_who_comes_back_with_a_cursor_is_told_what_was_missed(service: Ser
     assert other not in str(back.seen)
 
 
+async def test_who_comes_back_after_too_much_has_happened_is_told_to_reload_and_nothing_old(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "MOST_REPLAYED", 3)
+    await service.callback(number="+4915112345601")
+
+    async with listening(service, "1001", "?after=0") as back:
+        reload = await back.of_type("reload")
+        await service.callback(number="+4915112345602")
+        await back.until(lambda m: m.get("interaction", {}).get("subtype") == "callback")
+
+    assert reload["cursor"] > 3
+    told = {m["interaction"]["number"] for m in back.seen if m["type"] == "interaction"}
+    assert told == {"+49******602"}
+
+
 async def test_an_offer_that_stands_is_told_to_who_connects(service: Service) -> None:
     changed = service.changes()
     interaction_id = await service.callback()

@@ -32,6 +32,7 @@ class Asterisk:
         self.listing = asyncio.Event()
         self.list_status = 200
         self.listing.set()
+        self.started = "2026-11-20T12:00:00.000+0000"
         self.handshake_status = 101
         self.mute = False
 
@@ -41,6 +42,7 @@ class Asterisk:
         app.router.add_get("/ari/channels", self._list)
         app.router.add_get("/ari/bridges", self._list)
         app.router.add_get("/ari/applications/{name}", self._app)
+        app.router.add_get("/ari/asterisk/info", self._info)
         return app
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
@@ -58,6 +60,10 @@ class Asterisk:
     async def _list(self, _request: web.Request) -> web.Response:
         await self.listing.wait()
         return web.json_response([], status=self.list_status)
+
+    async def _info(self, _request: web.Request) -> web.Response:
+        status = {"startup_time": self.started, "last_reload_time": self.started}
+        return web.json_response({"status": status})
 
     async def _app(self, request: web.Request) -> web.Response:
         lists = ("channel_ids", "bridge_ids", "endpoint_ids", "device_names", "events_allowed")

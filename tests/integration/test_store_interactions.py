@@ -20,13 +20,14 @@ from routing.events import (
 from routing.interaction import Interaction, Role, Status, Subtype
 from routing.lifecycle import arrive, decide
 from routing.queues import Queue
-from routing.store import agents, feed, interactions, queues, shards
+from routing.store import agents, feed, interactions, line, queues, shards
 from routing.store.agents import Settings
 from routing.store.database import Pool, connection
 from routing.store.interactions import Ownership
 
 QUEUE = Queue.model_validate(
-    {"name": "support", "callback": {"initial_delay": 0}, "workflow": {"steps": [
+    {"name": "support", "callback": {"initial_delay": 0}, "dial": {"window": ["00:00", "24:00"]},
+     "workflow": {"steps": [
         {"after": 1, "menu": "offer", "keys": {"1": "wait", "2": "callback"}}]}}
 )  # fmt: skip
 
@@ -146,8 +147,8 @@ async def test_who_ignores_an_offer_is_free_and_not_ready_in_the_same_transactio
 async def test_places_count_live_callers_and_callbacks_in_one_line(book: Book) -> None:
     first, second = await book.call("+4915112345671"), await book.callback("+4915112345672")
     third = await book.call("+4915112345673")
-    places = [await interactions.position(book.pool, each.id) for each in (first, second, third)]
-    assert places == [1, 2, 3]
+    places = await line.places(book.pool, [third, first, second])
+    assert [places[each.id] for each in (first, second, third)] == [1, 2, 3]
 
 
 async def test_living_are_those_with_channels_or_in_somebodys_hands(book: Book) -> None:

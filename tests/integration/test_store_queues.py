@@ -3,9 +3,9 @@
 import pytest
 
 from routing.errors import Invalid, NotFound
-from routing.queues import Queue
+from routing.queues import Queue, Switches
 from routing.store import queues
-from routing.store.database import Pool
+from routing.store.database import Pool, connection
 
 
 async def test_a_changed_queue_gets_a_new_version_and_the_old_one_stays(pool: Pool) -> None:
@@ -72,3 +72,26 @@ async def test_queues_are_listed_page_by_page(pool: Pool) -> None:
     assert [each.queue.name for each in await queues.every(pool, limit=2)] == ["a", "b"]
     assert [each.queue.name for each in await queues.every(pool, limit=2, after="b")] == ["c"]
     assert [each.queue.name for each in await queues.every(pool, limit=9, only=frozenset({"b"}))] == ["b"]
+
+
+async def test_what_a_queue_answers_and_shows_are_our_own_numbers_in_e164(pool: Pool) -> None:
+    numbers = ("600", "030555100", "+4930555100")
+    await queues.put(pool, Queue(name="support", numbers=numbers, caller_id="08001234567"))
+
+    async def own() -> list[str]:
+        async with connection(pool) as c:
+            return [row["number"] for row in await c.fetch("SELECT number FROM own_numbers ORDER BY number")]
+
+    assert await own() == ["+4930555100", "+498001234567"]
+    await queues.put(pool, Queue(name="support", numbers=("600",)))
+    assert await own() == []
+
+
+async def test_switches_are_turned_by_themselves_and_outlive_a_change_of_settings(pool: Pool) -> None:
+    stored = await queues.put(pool, Queue(name="support"))
+    assert stored.switches == Switches(register=True, process=True)
+    assert await queues.switch(pool, "support", register=None, process=False) == Switches(process=False)
+    changed = await queues.put(pool, Queue(name="support", title="Support"))
+    assert changed.switches == (await queues.get(pool, "support")).switches == Switches(process=False)
+    with pytest.raises(NotFound):
+        await queues.switch(pool, "nowhere", register=False, process=None)

@@ -229,6 +229,8 @@ def test_two_systems_live_side_by_side(system: System) -> None:
         (["--bind", "nowhere"], "'nowhere' is not an IP address"),
         (["--carrier", "tel:1"], "'tel:1' is not a SIP address"),
         (["--seed", "none", "--data-dir", "/dev/null/x"], "cannot make the data directory"),
+        (["--tls-key", "/none"], "--tls-certificate and --tls-key go together"),
+        (["--tls-certificate", "/none", "--tls-key", "/none"], "/none is not a certificate"),
         (["--such"], "No such option"),
     ],
 )

@@ -1,10 +1,13 @@
 """Remembered tokens and slowed-down guessers, on a clock that is set."""
 
+import asyncio
+
 import pytest
 
 from routing.api import auth, guard
-from routing.api.errors import STATUS_OF, RateLimited, problem_of
-from routing.errors import Invalid, RingbackError, Unauthenticated
+from routing.api.errors import STATUS_OF, problem_of
+from routing.api.rates import Rates
+from routing.errors import Invalid, RateLimited, RingbackError, Unauthenticated
 from routing.store import tokens
 from routing.store.tokens import Identity, Role
 
@@ -107,6 +110,68 @@ async def test_a_success_forgives_the_failures_before_it(clock: Clock) -> None:
             pass
 
 
+async def test_a_user_is_guessed_at_from_a_thousand_places_no_faster_than_twenty_times_a_minute(clock: Clock) -> None:
+    slow = guard.LoginGuard(clock)
+    for n in range(guard.USER_FAILURES):
+        await fail(slow, peer=f"10.0.0.{n}")
+
+    with pytest.raises(RateLimited) as refused:
+        async with slow.attempt("ada", "10.0.1.1"):
+            pass
+
+    assert refused.value.retry_after == guard.WINDOW
+    clock.now += guard.WINDOW + 1
+    async with slow.attempt("ada", "10.0.1.1"):
+        pass
+
+
+async def test_a_place_tries_passwords_on_all_users_no_faster_than_fifty_times_a_minute(clock: Clock) -> None:
+    slow = guard.LoginGuard(clock)
+    for n in range(guard.PEER_FAILURES):
+        await fail(slow, user=f"user{n}")
+
+    with pytest.raises(RateLimited):
+        async with slow.attempt("ada", "10.0.0.1"):
+            pass
+    async with slow.attempt("ada", "10.0.0.2"):
+        pass
+
+
+async def test_nobody_is_kept_out_by_others_where_they_have_been_in(clock: Clock) -> None:
+    slow = guard.LoginGuard(clock)
+    async with slow.attempt("ada", "10.0.0.1"):
+        pass
+    for n in range(guard.USER_FAILURES):
+        await fail(slow, peer=f"10.0.1.{n}")
+    for n in range(guard.PEER_FAILURES):
+        await fail(slow, user=f"user{n}")
+
+    async with slow.attempt("ada", "10.0.0.1"):
+        pass
+
+
+async def test_a_place_that_is_kept_out_keeps_nobody_else_out(clock: Clock) -> None:
+    slow = guard.LoginGuard(clock)
+    for n in range(guard.PEER_FAILURES):
+        await fail(slow, user=f"user{n}")
+
+    for _ in range(guard.USER_FAILURES):
+        with pytest.raises(RateLimited):
+            async with slow.attempt("ada", "10.0.0.1"):
+                pass
+
+    async with slow.attempt("ada", "10.0.0.2"):
+        pass
+
+
+async def test_logins_that_succeed_use_nothing_up(clock: Clock) -> None:
+    slow = guard.LoginGuard(clock)
+
+    for n in range(3 * guard.PEER_FAILURES):
+        async with slow.attempt(f"user{n}", "10.0.0.1"):
+            pass
+
+
 async def test_guessers_under_ever_new_names_do_not_fill_the_memory(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,9 +179,48 @@ async def test_guessers_under_ever_new_names_do_not_fill_the_memory(
     slow = guard.LoginGuard(clock)
 
     for n in range(100):
-        await fail(slow, user=str(n))
+        await fail(slow, user=str(n), peer=f"10.0.0.{n}")
 
-    assert len(slow._tries) == 10
+    assert len(slow._tries) == len(slow._users) == len(slow._peers) == 10
+
+
+def test_a_token_makes_a_hundred_requests_a_second_and_as_many_at_once(clock: Clock) -> None:
+    rates = Rates(100, clock)
+    for _ in range(100):
+        rates.take(b"t")
+
+    with pytest.raises(RateLimited) as refused:
+        rates.take(b"t")
+    assert refused.value.retry_after == 1
+    rates.take(b"another token")
+    for _ in range(50):
+        clock.now += 0.01
+        rates.take(b"t")
+    with pytest.raises(RateLimited):
+        rates.take(b"t")
+
+
+async def test_a_token_revoked_elsewhere_is_found_out_and_its_streams_end(
+    valid: dict[bytes, Identity], clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def still(_: object, hashes: set[bytes]) -> set[bytes]:
+        return hashes & valid.keys()
+
+    monkeypatch.setattr(tokens, "valid", still)
+    monkeypatch.setattr(auth, "WATCH", 0)
+    known = auth.Tokens(None, clock)  # type: ignore[arg-type]
+    valid.update({b"t": ADA, b"kept": ADA, b"streaming": ADA})
+    for token in (b"t", b"kept"):
+        await known.identity(token)
+    gone: asyncio.Queue[bytes] = asyncio.Queue()
+    watching = asyncio.create_task(known.watch(lambda: [b"streaming"], gone.put_nowait))
+
+    del valid[b"t"], valid[b"streaming"]
+
+    assert {await gone.get(), await gone.get()} == {b"t", b"streaming"}
+    watching.cancel()
+    assert await known.identity(b"t") is None
+    assert set(known._known) == {b"kept"}
 
 
 def test_every_error_of_the_domain_has_a_status() -> None:

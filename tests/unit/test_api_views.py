@@ -13,6 +13,7 @@ from routing.interaction import (
     Deadline,
     Desk,
     Interaction,
+    Kind,
     Leg,
     LegState,
     Outcome,
@@ -22,6 +23,7 @@ from routing.interaction import (
 )
 from routing.lifecycle import FeedLine
 from routing.queues import Offer, Queue
+from routing.store.feed import Line
 from routing.store.tokens import Identity
 from routing.store.tokens import Role as Access
 
@@ -59,7 +61,7 @@ def test_a_masked_interaction_has_no_trace_of_the_number() -> None:
 
 def test_a_callback_from_a_call_is_queued_with_its_times() -> None:
     due = NOW + timedelta(minutes=5)
-    it = replace(IT, subtype=Subtype.CALLBACK, deadlines={Deadline.DUE: due, Deadline.EXPIRES: NOW})
+    it = replace(IT, subtype=Subtype.CALLBACK, kind=Kind.QUEUED, deadlines={Deadline.DUE: due, Deadline.EXPIRES: NOW})
 
     shown = views.interaction(it, None, full=True)
 
@@ -95,6 +97,22 @@ def test_the_agents_own_accept_mode_wins(own: str | None, queues: str, mode: str
 
     assert (offer.accept_mode, offer.countdown) == (mode, 7 if mode == "auto" else None)
     assert (offer.deadline, offer.waited, offer.interaction.number) == (NOW, 87, NUMBER)
+
+
+def test_who_has_an_appointment_has_waited_since_its_time() -> None:
+    due = NOW + timedelta(days=1)
+    it = replace(OFFERED, kind=Kind.SCHEDULED, queued_at=due, promised_at=due)
+
+    assert views.offer(it, 1, Queue(name="support"), due + timedelta(seconds=9)).waited == 9
+
+
+def test_the_feed_of_an_edited_number_is_masked_for_those_who_may_not_see_it() -> None:
+    edited = Line(1, NOW, "edited", "operator:admin", Status.OPEN, {"field": "number", "old": None, "new": NUMBER})
+    other = replace(edited, data={"field": "priority", "old": 0, "new": 5})
+
+    assert views.feed_line(edited, full=True).data == edited.data
+    assert views.feed_line(edited, full=False).data == {"field": "number", "old": None, "new": "+49******678"}
+    assert views.feed_line(other, full=False).data == other.data
 
 
 def test_an_offer_is_told_to_its_agent_and_to_who_watches_over_all() -> None:

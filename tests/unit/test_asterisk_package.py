@@ -113,3 +113,26 @@ def test_instances_differ_in_their_entity_id() -> None:
     first, second = config.entity_id(Path("/a")), config.entity_id(Path("/b"))
     assert first != second
     assert first == config.entity_id(Path("/a"))
+
+
+@pytest.mark.parametrize(
+    ("carrier", "contact"),
+    [
+        ("sip:198.51.100.7:5060", "sip:198.51.100.7:5060"),
+        ("sip:trunk.example:5061;transport=tls", "sip:trunk.example:5061;transport=tls"),
+        ("sips:trunk.example", "sip:trunk.example:5061;transport=tls"),
+        ("sips:user@trunk.example:5071", "sip:user@trunk.example:5071;transport=tls"),
+        ("sips:[2001:db8::1]", "sip:[2001:db8::1]:5061;transport=tls"),
+        ("sips:[2001:db8::1]:5071;transport=tcp", "sip:[2001:db8::1]:5071;transport=tls"),
+    ],
+)
+def test_a_carrier_is_spoken_to_over_tls_when_its_address_says_so(carrier: str, contact: str) -> None:
+    assert config.carrier_contact(carrier) == contact
+    assert config.is_encrypted(carrier) == ("tls" in contact)
+
+
+def test_behind_an_external_address_our_own_counts_as_local() -> None:
+    assert "local_net = 198.51.100.7/32" in config.external_lines("203.0.113.10", "198.51.100.7").splitlines()
+    assert "local_net = 2001:db8::1/128" in config.external_lines("203.0.113.10", "2001:db8::1").splitlines()
+    assert "local_net = 0.0.0.0/32" not in config.external_lines("203.0.113.10", "0.0.0.0")
+    assert config.external_lines(None, "198.51.100.7") == ""

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from routing.effects import DialCustomer, RingAgent
-from routing.events import LegGone
-from routing.interaction import Interaction, Outcome, Role, Status, Subtype
+from routing.effects import DialCustomer, HangUp, RingAgent
+from routing.events import Cancelled, LegGone, NumberRefused, Operation, Rescheduled, Settled
+from routing.interaction import Deadline, Interaction, Outcome, Role, Status, Subtype
 from routing.lifecycle.explore import Move, moves
 
 HELD = {Status.OFFERED, Status.CONNECTED, Status.WRAP_UP}
@@ -62,13 +62,15 @@ def test_an_open_callback_has_no_channel_and_an_open_call_has_its_caller(made: l
 def test_inbound_becomes_callback_only_by_request_and_never_goes_back(made: list[Move]) -> None:
     for before, after, move in changed(made):
         if before.subtype is not after.subtype:
-            assert before.subtype is Subtype.INBOUND and before.requested_at
-            assert isinstance(move.event, LegGone)
+            assert before.subtype is Subtype.INBOUND and after.requested_at
+            by_hand = before.status is Status.WRAP_UP and isinstance(move.event, Rescheduled | Settled)
+            assert by_hand or (before.requested_at and isinstance(move.event, LegGone))
 
 
 def test_the_place_in_line_is_kept(made: list[Move]) -> None:
-    for before, after, _ in changed(made):
-        assert after.queued_at == before.queued_at
+    for before, after, move in changed(made):
+        due = after.deadlines.get(Deadline.DUE) if isinstance(move.event, Rescheduled) else None
+        assert after.queued_at == due or after.queued_at == before.queued_at
 
 
 def test_every_customer_leg_belongs_to_the_one_attempt_under_way(made: list[Move]) -> None:
@@ -112,6 +114,40 @@ def test_the_centres_own_failures_are_told_from_the_customers(made: list[Move]) 
             assert attempt.outcome is not Outcome.ANSWERED or attempt.answered_at
 
 
+def test_a_refused_number_is_never_dialled(made: list[Move]) -> None:
+    for before, after, move in changed(made):
+        if isinstance(move.event, NumberRefused) and move.decision:
+            assert not any(isinstance(each, DialCustomer | RingAgent) for each in move.decision.effects), move
+            assert len(after.attempts) == len(before.attempts)
+
+
+def test_a_callback_that_may_never_be_called_goes_to_no_other_agent(made: list[Move]) -> None:
+    seen = set()
+    for before, after, move in changed(made):
+        waits = before.status in (Status.OPEN, Status.OFFERED) and before.subtype is Subtype.CALLBACK
+        if waits and isinstance(move.event, NumberRefused) and move.event.rule == "do_not_call":
+            assert (after.status, after.outcome, after.assigned_to) == (Status.CLOSED, "blocked", None), move
+            seen.add(before.status)
+    assert seen == {Status.OPEN, Status.OFFERED}
+
+
+def test_a_callback_that_may_be_called_later_waits_for_that_at_its_place(made: list[Move]) -> None:
+    held = 0
+    for before, after, move in changed(made):
+        waits = after.subtype is Subtype.CALLBACK and after.status is Status.OPEN and after != before
+        if waits and isinstance(move.event, NumberRefused) and move.event.rule == "window":
+            assert (after.not_before, after.queued_at) == (move.event.until, before.queued_at)
+            assert after.assigned_to is None
+            held += 1
+    assert held
+
+
+def test_a_talk_is_not_touched_by_a_rule(made: list[Move]) -> None:
+    for before, after, move in changed(made):
+        if isinstance(move.event, NumberRefused) and before.leg(Role.CUSTOMER):
+            assert after == before, move
+
+
 def test_whoever_is_refused_is_told_a_fixed_code(all_moves: list[Move]) -> None:
     codes = {move.refusal.code for move in all_moves if move.refusal}
     assert codes == {"not_open", "not_offered", "wrong_stage", "forbidden"}
@@ -120,4 +156,27 @@ def test_whoever_is_refused_is_told_a_fixed_code(all_moves: list[Move]) -> None:
 def test_every_decision_names_who_did_it(made: list[Move]) -> None:
     for move in made:
         for line in move.decision.feed if move.decision else ():
-            assert line.actor in ("caller", "customer", "system") or line.actor.startswith("agent:")
+            assert line.actor in ("caller", "customer", "system") or line.actor.startswith(("agent:", "operator:"))
+
+
+def test_exactly_the_callbacks_nobody_works_on_can_be_cancelled_and_nothing_rings_on(all_moves: list[Move]) -> None:
+    cancels = [move for move in all_moves if isinstance(move.event, Cancelled)]
+    assert {move.before.status for move in cancels} == set(Status)
+    for move in cancels:
+        waits = move.before.status in (Status.OPEN, Status.OFFERED, Status.SCHEDULED)
+        assert bool(move.decision) == (waits and move.before.subtype is Subtype.CALLBACK), move
+        if move.decision:
+            hung_up = {each.leg for each in move.decision.effects if isinstance(each, HangUp)}
+            assert move.decision.interaction.outcome == "cancelled_by_operator"
+            assert hung_up == {leg.id for leg in move.before.legs}
+
+
+def test_nothing_done_from_outside_touches_a_call_under_way(made: list[Move]) -> None:
+    for before, after, move in changed(made):
+        if isinstance(move.event, Operation) and before.attempt:
+            assert (after.legs, after.attempts, after.number, after.status) == (
+                before.legs,
+                before.attempts,
+                before.number,
+                before.status,
+            ), move

@@ -515,6 +515,15 @@ def test_after_a_restart_the_question_is_asked_again_and_nothing_is_dialled_anew
     assert [each.leg for each in story.last.effects if isinstance(each, DialCustomer)] == [before[0].id]
 
 
+def test_after_a_long_restart_a_customer_whose_time_to_be_rung_has_passed_is_not_rung() -> None:
+    story = offered(converted())
+    story.then(LegAnswered(story.leg(Role.AGENT).id))
+    story.then(ServiceRestarted(), 3600)
+    assert not story.done(DialCustomer)
+    story.then(TimeReached())
+    story.is_now(Status.CONNECTED, Stage.READY_TO_CALL)
+
+
 def test_after_a_restart_a_talk_goes_on() -> None:
     story = talking(converted())
     story.then(ServiceRestarted())

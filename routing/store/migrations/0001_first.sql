@@ -3,16 +3,20 @@
 
 -- Who acts for which part of the calls. `epoch` grows with every change of owner; every write that can cause a
 -- side effect names the epoch it believes in.
+-- `telephones` is the life of Asterisk that the legs were last compared with: another one has none of them.
 CREATE TABLE shards (
-    name   text PRIMARY KEY,
-    owner  text,
-    epoch  bigint NOT NULL DEFAULT 0,
-    until  timestamptz NOT NULL DEFAULT '-infinity'
+    name        text PRIMARY KEY,
+    owner       text,
+    epoch       bigint NOT NULL DEFAULT 0,
+    until       timestamptz NOT NULL DEFAULT '-infinity',
+    telephones  text
 );
 
 CREATE TABLE queues (
     name        text PRIMARY KEY,
     version     int NOT NULL,
+    register    boolean NOT NULL DEFAULT true,           -- switches: callbacks are taken,
+    process     boolean NOT NULL DEFAULT true,           -- are offered and dialled
     deleted_at  timestamptz
 );
 
@@ -28,6 +32,33 @@ CREATE TABLE queue_versions (
 CREATE TABLE queue_numbers (
     number  text PRIMARY KEY,
     queue   text NOT NULL REFERENCES queues
+);
+
+-- Every number of ours in E.164, those answered and those shown: none of them is called back.
+CREATE TABLE own_numbers (
+    number  text NOT NULL,
+    queue   text NOT NULL REFERENCES queues,
+    PRIMARY KEY (number, queue)
+);
+
+-- Lines are never deleted: who put a number on the list and who took it off stays on record.
+CREATE TABLE do_not_call (
+    number      text NOT NULL CHECK (number ~ '^\+[1-9][0-9]{6,14}$'),
+    reason      text,
+    added_by    text NOT NULL,
+    added_at    timestamptz NOT NULL DEFAULT now(),
+    removed_by  text,
+    removed_at  timestamptz,
+    CHECK ((removed_at IS NULL) = (removed_by IS NULL))
+);
+CREATE UNIQUE INDEX do_not_call_now ON do_not_call (number) WHERE removed_at IS NULL;
+
+-- What `ringback apply` created or changed, a line each time: a running service looks here for news.
+CREATE TABLE applied (
+    id      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at      timestamptz NOT NULL DEFAULT now(),
+    queues  text[] NOT NULL,
+    agents  text[] NOT NULL
 );
 
 CREATE TABLE agents (
@@ -62,6 +93,20 @@ CREATE TABLE tokens (
     CHECK (role <> 'agent' OR agent IS NOT NULL)
 );
 
+-- What was answered to requests with an Idempotency-Key, for a day. `status` is null while one is being done.
+CREATE TABLE idempotency_keys (
+    who           text NOT NULL,                         -- whose key it is: agent:ID, or the digest of a token
+    key           text NOT NULL,
+    request       bytea NOT NULL,                        -- SHA-256 of method, path and body
+    epoch         bigint NOT NULL,                       -- of the shard, when it was begun
+    status        int,
+    content_type  text NOT NULL DEFAULT '',
+    body          bytea NOT NULL DEFAULT '',
+    created_at    timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (who, key)
+);
+CREATE INDEX idempotency_age ON idempotency_keys (created_at);
+
 CREATE TABLE interactions (
     id              uuid PRIMARY KEY,
     shard           text NOT NULL REFERENCES shards,
@@ -87,8 +132,13 @@ CREATE TABLE interactions (
     outcome         text,
     disposition     text,
     note            text,
+    kind            text CHECK (kind IN ('queued', 'requested', 'scheduled')),
+    name            text,
+    callback_type   text,
+    time_zone       text,
     case_data       jsonb NOT NULL,
     instructions    text,
+    tried_before    int NOT NULL DEFAULT 0,              -- attempts the retry rules count no more
     waiting         jsonb NOT NULL,
     deadlines       jsonb NOT NULL,
     excluded        jsonb NOT NULL,
@@ -124,10 +174,15 @@ CREATE UNIQUE INDEX one_pending_callback ON interactions (queue, number)
 CREATE INDEX line ON interactions (queue, front DESC, priority DESC, queued_at, id) WHERE status = 'open';
 CREATE INDEX places ON interactions (queue, front DESC, priority DESC, queued_at, id)
     WHERE status IN ('open', 'bot', 'offered');
+CREATE INDEX in_hand ON interactions (id) WHERE status IN ('bot', 'offered', 'connected');
 CREATE INDEX due ON interactions (shard, wake_at) WHERE wake_at IS NOT NULL;
 CREATE INDEX home_list ON interactions (entered_at DESC, id DESC);
 CREATE INDEX living ON interactions (entered_at DESC, id DESC) WHERE status <> 'closed';
+-- The list of all queues in the order they are served (home_list.Order.LINE)
+CREATE INDEX in_order ON interactions ((NOT front), (-priority), queued_at, id) WHERE status <> 'closed';
 CREATE INDEX by_number ON interactions (number);
+-- Requests for numbers that share their first seven digits, for the limit on them
+CREATE INDEX by_prefix ON interactions (left(number, 8), requested_at) WHERE requested_at IS NOT NULL;
 
 -- Every channel we care about; id is the channel id. A leg that has `ended_at` may still be told to hang up.
 CREATE TABLE legs (
@@ -139,6 +194,7 @@ CREATE TABLE legs (
     created_at   timestamptz NOT NULL DEFAULT now(),
     ended_at     timestamptz
 );
+CREATE INDEX by_caller ON legs (party, created_at) WHERE role = 'caller';
 CREATE UNIQUE INDEX one_live_leg_per_role ON legs (interaction, role) WHERE ended_at IS NULL;
 
 CREATE TABLE attempts (

@@ -1,14 +1,15 @@
-"""kill -9 of the service and of Asterisk, at every point of the path: nobody is lost, nobody is called twice.
-
-On a stage of their own. Seconds until it was ready again are printed (`pytest -s`).
-"""
+"""F1, F4–F7 under `ringback up`: kill -9 of the service at every point of the path, and a service that hangs. Nobody
+is lost, nobody is called twice. On a stage of their own, as the rig has no supervisor."""
 
 import asyncio
 import contextlib
-import statistics
+import itertools
+import os
+import signal
 import tempfile
+import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import pytest_asyncio
 
 from demo.sip import policy
 from demo.sip.carrier import Phone
-from demo.sip.errors import CallFailed, RegistrationFailed
+from demo.sip.errors import CallFailed
 from demo.sip.incoming import IncomingCall
 from demo.sip.outgoing import OutgoingCall
 from demo.stage import Stage, Worker, open_stage
@@ -27,7 +28,6 @@ from routing.local.prompts import TONES
 from tests.acceptance.conftest import Line
 from tests.acceptance.desk import (
     Talk,
-    callbacks,
     customer_with_callback,
     feed_of,
     hear_each_other,
@@ -37,10 +37,11 @@ from tests.acceptance.desk import (
     talk,
 )
 from tests.acceptance.story import menu, steps
+from tests.faults.figures import Figures
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(150)]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-KILLS = 20
+_counter = itertools.count(1)
 PAIRS = 3
 """Customers and agents who ring, and as many who talk, during each kill."""
 LATEST = 0.030
@@ -54,6 +55,14 @@ async def stage() -> AsyncIterator[Stage]:
         home.chmod(0o755)  # noqa: ASYNC240  # once, before anything runs
         async with open_stage(home / "data", sounds=prompts.tones(home / "tones")) as stage:
             yield stage
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def line(stage: Stage) -> AsyncIterator[Line]:
+    n = next(_counter)
+    made = Line(stage, f"queue-{n}", f"7{n:03}", n)
+    await made.settings()
+    yield made
 
 
 # While they ring, talk, listen to the menu, are offered
@@ -94,8 +103,16 @@ async def _ends_well(line: Line, pair: Talk) -> None:
     assert len(await feed_of(line, pair.id, "talking")) == 1
 
 
-async def test_twenty_kills_while_customers_ring_talk_choose_in_the_menu_and_agents_are_offered(line: Line) -> None:
+async def test_f1_f5_f6_kills_while_customers_ring_talk_choose_in_the_menu_and_agents_are_offered(
+    line: Line, figures: Figures, repeats: Callable[[int, int], range]
+) -> None:
     """Each kill is one for every one of them."""
+    kills = len(repeats(3, 10))
+    for n in repeats(1, 3):
+        await _kills(_own(line, 30 * n + 1), figures, kills)
+
+
+async def _kills(line: Line, figures: Figures, times: int) -> None:
     await line.settings(**steps(menu(timeout=60)), offer={"accept_timeout": 120}, dial={"ring_timeout": 120})
     agent = await line.agent()
     late, late_id, offer = await offered(line, agent)
@@ -105,15 +122,23 @@ async def test_twenty_kills_while_customers_ring_talk_choose_in_the_menu_and_age
     caller = line.caller()
     call = await line.in_menu(caller)
     await call.hear(TONES["music"])
+    call.reset_gaps()
 
-    taken = [await _kill_among(line.stage, ringing, talking, call, offer) for _ in range(KILLS)]
-    _print("among them all", taken)
+    for _ in range(times):
+        taken, gap = await _kill_among(line.stage, ringing, talking, call, offer)
+        figures.note("F5", "kill -9 of the service: ready again", taken, unit="s", limit=5)
+        figures.note("F1", "kill -9 in the menu: until it is said again", gap, unit="s", limit=5)
+        figures.note("F1", "kill -9 in the menu: silence heard", call.gaps.silence, unit="s", limit=5)
+        call.reset_gaps()
+    figures.note("F1", "callers lost", float(call.end is not None), limit=0)
     gaps = [each.gaps.silence for pair in talking for each in (pair.offer, pair.back)]
-    assert max(gaps) < 0.5, "the talk went on all the while"
+    figures.note("F6", "kill -9 during talks: silence in the talk", gaps, unit="s", limit=0.5)
     assert (await line.stage.when(caller.number, status="bot", stage="menu"))["subtype"] == "inbound"
     for each in ringing:
         each.back.answer()
     await asyncio.gather(*(_ends_well(line, each) for each in (*ringing, *talking)))
+    figures.note("F5", "customers who answered and had no agent", 0, limit=0)
+    figures.note("F5", "INVITEs per accept", [len(each.customer.invites) for each in ringing], limit=1)
 
     await call.dtmf("2")
     await call.hear(TONES["confirm-number"])
@@ -128,41 +153,44 @@ async def test_twenty_kills_while_customers_ring_talk_choose_in_the_menu_and_age
 
 async def _kill_among(
     stage: Stage, ringing: list[Talk], talking: list[Talk], call: OutgoingCall, offer: IncomingCall
-) -> float:
+) -> tuple[float, float]:
     """What goes on goes on; the menu, of which nobody knows how much was heard, is said once more."""
-    asked = asyncio.create_task(call.hear(TONES["menu-offer"], 20))
     await stands_by(stage)
+    began = time.monotonic()
     taken = await kill(stage)
-    await asked
+    gap = await call.hear(TONES["menu-offer"], 20, since=began + 0.25) - began  # not the one that was just being said
     await asyncio.gather(*(hear_each_other(each.offer, each.back) for each in talking))
     for each in ringing:
         assert each.back.end is None and each.offer.end is None
     for each in (*ringing, *talking):
         assert len(each.customer.invites) == len(each.agent.phone.invites) == 1
     assert offer.end is None
-    return taken
+    return taken, gap
 
 
 # Just after an accept
 
 
-async def test_twenty_kills_in_the_thirty_milliseconds_after_an_accept(line: Line) -> None:
+async def test_f4_kills_in_the_thirty_milliseconds_after_an_accept(
+    line: Line, figures: Figures, repeats: Callable[[int, int], range]
+) -> None:
     """Half of them accepted on the page while the phone rings, half picked up; each in a queue of its own."""
-    lines = [_own(line, i) for i in range(KILLS)]
-    ready = await asyncio.gather(*(_about_to_accept(each) for each in lines))
-    taken, ends = [], Counter[str]()
-    for i, (own, (agent, customer, interaction)) in enumerate(zip(lines, ready, strict=True)):
-        took, end = await _killed_after(
-            own, agent, customer, interaction, "pickup" if i % 2 else "accept", LATEST * i / (KILLS - 1)
-        )
-        taken.append(took)
-        ends[end] += 1
-    _print("just after the accept", taken)
-    print(f"  they ended in {dict(ends)}")
+    kills = len(repeats(4, 30))
+    lines = [_own(line, i) for i in range(kills)]
+    ends = Counter[str]()
+    for first in range(0, kills, 10):  # callers do not wait for ever
+        ready = await asyncio.gather(*(_about_to_accept(each) for each in lines[first : first + 10]))
+        for i, (agent, customer, interaction) in enumerate(ready, first):
+            verb, seconds = "pickup" if i % 2 else "accept", LATEST * i / (kills - 1)
+            settled, end = await _killed_after(lines[i], agent, customer, interaction, verb, seconds)
+            figures.note("F4", "kill -9 just after an accept: settled", settled, unit="s", limit=10)
+            figures.note("F4", "INVITEs per accept", len(customer.invites), limit=1)
+            ends[end] += 1
+    print(f"\nF4: they ended in {dict(ends)}")
 
 
 def _own(line: Line, i: int) -> Line:
-    return Line(line.stage, f"{line.queue}-{i}", f"9{line.n:03}{i:02}", line.n, people=(i + 1) * 10)
+    return Line(line.stage, f"{line.queue}-{i}", f"9{line.n:03}{i:03}", line.n, people=(i + 1) * 10)
 
 
 async def _about_to_accept(own: Line) -> tuple[Worker, Phone, str]:
@@ -175,7 +203,7 @@ async def _about_to_accept(own: Line) -> tuple[Worker, Phone, str]:
 async def _killed_after(
     own: Line, agent: Worker, customer: Phone, interaction: str, verb: str, seconds: float
 ) -> tuple[float, str]:
-    """How long it took until it was ready again, and where the interaction ended."""
+    """How long it took until nothing hung any more, and where the interaction ended."""
     if verb == "accept":
         await agent.ready()
         await (await agent.phone.incoming()).ringing()
@@ -184,9 +212,11 @@ async def _killed_after(
     asking = asyncio.create_task(_ask(agent, f"interactions/{interaction}/{verb}"))
     lifting = asyncio.create_task(_lift(agent))
     await asyncio.sleep(seconds)
-    took = await kill(own.stage)
+    began = time.monotonic()
+    await kill(own.stage)
     answered = await asking
     it = await _settled(own, customer)
+    took = time.monotonic() - began
     lifting.cancel()
     await asyncio.wait([lifting])
     assert len(customer.invites) <= 1 and len(it["attempts"]) <= 1, f"{seconds * 1000:.1f} ms after {verb}: {it}"
@@ -230,36 +260,40 @@ async def _settled(own: Line, customer: Phone) -> dict[str, Any]:
     return found
 
 
-# Asterisk
+# The service hangs, Asterisk dies
 
 
-async def test_after_asterisk_was_killed_phones_are_let_in_again_and_callbacks_go_on(line: Line) -> None:
-    await line.settings(dial={"ready_to_call": 60})
-    cut_off, agent = await talk(line), await line.agent()
-    waiting = line.caller()
-    (interaction,) = await callbacks(line, waiting)
-    live = line.caller()
-    call = await line.in_menu(live)
-    await call.dtmf("1")
-    await line.stage.when(live.number, status="open", subtype="inbound")
+async def test_f7_a_service_that_hangs_is_replaced_by_its_parent(
+    line: Line, figures: Figures, repeats: Callable[[int, int], range]
+) -> None:
+    pair = await talk(line)
+    caller = line.caller()
+    call = await line.in_menu(caller)
+    for _ in repeats(1, 5):
+        await stands_by(line.stage)
+        hung = line.stage.pid("service")
+        call.reset_gaps()
+        began = time.monotonic()
+        os.kill(hung, signal.SIGSTOP)
+        async with asyncio.timeout(20):
+            while line.stage.pid("service") == hung or not await line.stage.ready():  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        figures.note("F7", "hung under `up`: replaced and ready", time.monotonic() - began, unit="s", limit=8)
+        figures.note("F7", "hung under `up`: silence in the menu", call.gaps.silence, unit="s", limit=5)
+    await hear_each_other(pair.offer, pair.back)
+    await call.hangup()
+    await pair.back.hangup()
 
-    print(f"Asterisk: ready again after {await kill(line.stage, 'asterisk'):.2f} s")
-    for each in (cut_off.offer, cut_off.back, call):
+
+async def test_f9_asterisk_is_started_again_by_its_parent_and_the_talk_can_be_had_again(
+    line: Line, figures: Figures
+) -> None:
+    cut_off = await talk(line)
+    figures.note("F9", "killed under `up`: ready again", await kill(line.stage, "asterisk"), unit="s", limit=5)
+    for each in (cut_off.offer, cut_off.back):
         each.drop()
-    ended = await line.stage.when(cut_off.customer.number, status="connected", stage="ready_to_call")
-    assert [each["outcome"] for each in ended["attempts"]] == ["answered"]
-    await line.stage.when(live.number, status="closed")
-    assert (await line.stage.interaction(waiting.number))["status"] == "open"
-
-    await asyncio.gather(_registers_again(line, agent), _registers_again(line, cut_off.agent))
-    await agent.ready()
-    offer = await agent.phone.incoming()
-    assert offer.from_user == waiting.number
-    offer.answer()
-    back = await waiting.incoming()
-    back.answer()
-    await _ends_well(line, Talk(agent, waiting, offer, back, interaction))
-
+    await line.stage.when(cut_off.customer.number, status="connected", stage="ready_to_call")
+    await line.stage.until(lambda: _reachable(line, cut_off.agent), "the phone is reachable again")
     await cut_off.agent.api.post(f"interactions/{cut_off.id}/redial")
     again = await cut_off.agent.phone.incoming()
     again.answer()
@@ -269,22 +303,5 @@ async def test_after_asterisk_was_killed_phones_are_let_in_again_and_callbacks_g
     await back.hangup()
 
 
-async def _registers_again(line: Line, agent: Worker) -> None:
-    """Refused until its account is there again. Then Asterisk, which has kept the contact, asks the phone within
-    ten seconds how it is."""
-
-    async def let_in() -> bool:
-        with contextlib.suppress(RegistrationFailed):
-            await agent.phone.register()
-        return agent.phone.registered
-
-    await line.stage.until(let_in, f"{agent.id}'s phone is let in again", 5)
-    await line.stage.until(lambda: _reachable(line, agent), f"{agent.id}'s phone is reachable again", 15)
-
-
 async def _reachable(line: Line, agent: Worker) -> bool:
-    return bool((await line.stage.api.get(f"agents/{agent.id}"))["phone"] == "reachable")
-
-
-def _print(what: str, seconds: list[float]) -> None:
-    print(f"{what}: {len(seconds)} kills, ready again after {statistics.median(seconds):.2f} s, {max(seconds):.2f} s")
+    return bool((await agent.state())["phone"] == "reachable")

@@ -1,0 +1,134 @@
+"""`python -m bench.crowd [CALLERS] [SECONDS]`: many callers wait at once and meet the workflow."""
+
+import asyncio
+import os
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from prometheus_client.parser import text_string_to_metric_families
+
+from bench import usage
+from bench.figures import table
+from bench.usage import PARTS, Usage
+from demo.sip.outgoing import OutgoingCall
+from demo.stage import Stage, open_stage
+from routing.local import prompts
+from routing.local.prompts import TONES
+
+CALLERS, SECONDS = 500, 60
+PER_SECOND = 25
+LISTENING_EVERY = 25
+"""Every so many-th caller listens, to measure silences; if all did, the phones would need all the CPU."""
+RTP = (40000, 43999)
+DNIS = "7005"
+RESULTS = Path(__file__).with_name("CROWD.md")
+
+SETTINGS: dict[str, Any] = {
+    "workflow": {
+        "loop": True,
+        "steps": [
+            {"after": 10, "announce": ["position"]},
+            {"after": 15, "menu": "offer", "keys": {"1": "wait", "2": "callback"}, "tries": 1, "timeout": 5},
+        ],
+    }
+}
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was seen at one moment. `lag`: the event loop's lags so far, how many up to each bound in seconds."""
+
+    at: float
+    parts: dict[str, Usage]
+    decisions: int
+    lag: dict[float, float]
+
+
+def main(callers: int, seconds: int) -> int:
+    with tempfile.TemporaryDirectory(prefix="rb-bench-", dir="/tmp") as folder:
+        home = Path(folder)
+        home.chmod(0o755)  # Asterisk's and Postgres' accounts must get through
+        return asyncio.run(_run(home, callers, seconds))
+
+
+async def _run(home: Path, callers: int, seconds: int) -> int:
+    tones = prompts.tones(home / "tones")
+    async with open_stage(home / "data", sounds=tones, rtp=RTP) as stage:
+        await stage.queue("crowd", DNIS, **SETTINGS)
+        empty = await _look(stage)
+        listening = await _fill(stage, callers)
+        for call in listening:
+            call.reset_gaps()
+        before = await _look(stage)
+        await asyncio.sleep(seconds)
+        after = await _look(stage)
+        _tell(callers, empty, before, after, [call.gaps.silence for call in listening])
+        return 0
+
+
+async def _fill(stage: Stage, callers: int) -> list[OutgoingCall]:
+    """All of them are answered when this returns; those who listen."""
+    listening = []
+    for n in range(callers):
+        call = await stage.carrier.phone(f"+4915155{n:05}").call(DNIS)
+        await call.answered(10)
+        if n % LISTENING_EVERY == 0:
+            await call.hear(TONES["music"], 10)
+            listening.append(call)
+        else:
+            call.media.put_down()
+        await asyncio.sleep(1 / PER_SECOND)
+    return listening
+
+
+async def _look(stage: Stage) -> Look:
+    parts = {part: usage.of(stage.pid(part)) for part in PARTS}
+    decisions = await stage.sql.fetchval("SELECT coalesce(sum(version), 0) FROM interactions")
+    return Look(time.monotonic(), parts, int(decisions), await _lags(stage))
+
+
+async def _lags(stage: Stage) -> dict[float, float]:
+    async with aiohttp.request("GET", f"{stage.url}/metrics") as response:
+        families = text_string_to_metric_families(await response.text())
+    (lag,) = (each for each in families if each.name == "ringback_event_loop_lag_seconds")
+    return {float(each.labels["le"]): each.value for each in lag.samples if each.name.endswith("_bucket")}
+
+
+def _p99(before: dict[float, float], after: dict[float, float]) -> float:
+    """The smallest bound, in seconds, that holds 99 of 100 lags in between."""
+    counts = {bound: after[bound] - before[bound] for bound in sorted(after)}
+    return next(bound for bound, count in counts.items() if count >= 0.99 * counts[float("inf")])
+
+
+def _tell(callers: int, empty: Look, before: Look, after: Look, silences: list[float]) -> None:
+    seconds = after.at - before.at
+    rows = [[part, *_of_part(part, callers, empty, before, after, seconds)] for part in PARTS]
+    text = "\n\n".join(
+        [
+            f"# {callers} callers waiting at once",
+            "Written by `python -m bench.crowd`: music, their place in line after 10 s, a menu 15 s later, and again."
+            f" {seconds:.0f} s, {os.cpu_count()} cores, shared with the phones.",
+            table(["", "CPU, % of one core", "memory a caller, KiB"], rows),
+            f"- decisions stored: {(after.decisions - before.decisions) / seconds:.0f} a second\n"
+            f"- event loop lag, p99: at most {1000 * _p99(before.lag, after.lag):g} ms\n"
+            f"- longest silence heard by one of {len(silences)} who listened: {max(silences):.2f} s",
+        ]
+    )
+    RESULTS.write_text(f"{text}\n")
+    print(text)
+
+
+def _of_part(part: str, callers: int, empty: Look, before: Look, after: Look, seconds: float) -> list[str]:
+    cpu = (after.parts[part].cpu - before.parts[part].cpu) / seconds
+    memory = (after.parts[part].memory - empty.parts[part].memory) / callers / 1024
+    return [f"{cpu:.0%}", f"{memory:.0f}"]
+
+
+if __name__ == "__main__":
+    given = [int(each) for each in sys.argv[1:]]
+    sys.exit(main(*given, *(CALLERS, SECONDS)[len(given) :]))

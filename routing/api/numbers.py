@@ -1,0 +1,85 @@
+"""Which numbers are called: the question whether one would be, and the do-not-call list."""
+
+from routing.api import answers, bodies
+from routing.api.route import STAFF, SUPERVISORS, Call, Route
+from routing.errors import Forbidden, Invalid, InvalidNumber, NotFound
+from routing.events import NumberRefused
+from routing.numbers import E164, Rule, facts, to_e164
+from routing.store import trust
+
+
+async def check_number(call: Call) -> answers.NumberCheck:
+    """Would this number be called, and if not, which rule says so. Nothing is stored and nobody is called."""
+    sent = call.body(bodies.NumberCheck)
+    if not (await call.viewer()).may_see_queue(sent.queue):
+        raise Forbidden
+    try:
+        verdict = await call.engine.trust.explain(sent.queue, sent.number)
+    except NotFound as error:
+        raise Invalid(str(error), "/queue") from None
+    known = facts(verdict.e164) if verdict.e164 else None
+    return answers.NumberCheck(
+        number=sent.number,
+        e164=verdict.e164,
+        allowed=verdict.rule is None,
+        rule=verdict.rule,
+        explanation=verdict.rule.explanation if verdict.rule else "This number is called.",
+        type=known.kind if known else None,
+        region=known.region if known else None,
+        time_zones=list(verdict.time_zones),
+        callable_from=verdict.callable_from,
+    )
+
+
+async def list_do_not_call(call: Call) -> answers.Page[answers.DoNotCall]:
+    """The numbers that are never called, by number."""
+    asked = call.query(bodies.Paged)
+    found = await trust.list_do_not_call(call.pool, limit=asked.limit + 1, after=asked.cursor or "")
+    shown = [_shown(each) for each in found[: asked.limit]]
+    return answers.Page(shown, shown[-1].number if len(found) > asked.limit else None)
+
+
+async def put_do_not_call(call: Call) -> answers.DoNotCall:
+    """This number is not called any more, from now on; callbacks of it that wait are closed as `blocked`."""
+    sent, number = call.body(bodies.DoNotCall), _number(call)
+    entry = await trust.do_not_call(call.pool, number, call.actor, sent.reason)
+    for each in await trust.waiting_callbacks(call.pool, number):
+        call.engine.tell(each, NumberRefused(Rule.DO_NOT_CALL))
+    return _shown(entry)
+
+
+async def delete_do_not_call(call: Call) -> None:
+    """This number may be called again. Who put it on the list and who took it off stays on record."""
+    if not await trust.may_call_again(call.pool, _number(call), call.actor):
+        raise NotFound("This number is not on the list.")
+
+
+def _number(call: Call) -> str:
+    """In E.164, valid or not: a number nobody can have may be listed as well. Raises InvalidNumber."""
+    raw = call.path("number")
+    if not E164.fullmatch(raw):
+        raise InvalidNumber("Write it as E.164 with a plus, such as +4915112345678.")
+    return to_e164(raw, "DE") or raw  # with a plus the region says nothing
+
+
+def _shown(entry: trust.Entry) -> answers.DoNotCall:
+    return answers.DoNotCall(entry.number, entry.reason, entry.added_by, entry.added_at)
+
+
+_LISTED = "/do-not-call/{number}"
+
+ROUTES = (
+    Route("POST", "/numbers/check", check_number, STAFF, answers.NumberCheck, bodies.NumberCheck),
+    Route("GET", "/do-not-call", list_do_not_call, SUPERVISORS, answers.Page[answers.DoNotCall], query=bodies.Paged),
+    Route(
+        "PUT",
+        _LISTED,
+        put_do_not_call,
+        SUPERVISORS,
+        answers.DoNotCall,
+        bodies.DoNotCall,
+        codes=("invalid_number",),
+        body_required=False,
+    ),
+    Route("DELETE", _LISTED, delete_do_not_call, SUPERVISORS, codes=("not_found", "invalid_number")),
+)

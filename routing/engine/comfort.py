@@ -1,0 +1,124 @@
+"""While Postgres does not answer: what is done for those on the line without a commit, because it promises nothing.
+
+The one exception to write, commit, act (docs/decisions.md). Counterpart: `deciding`, which keeps trying to store.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from uuid import uuid4
+
+from routing.effects import Effect, HangUp, HoldMusic, Join, Say, StopSaying
+from routing.engine.clock import Clock
+from routing.engine.mailbox import Held, Letter, Mailbox
+from routing.errors import RingbackError
+from routing.events import CallbackRequested, CallerArrived, DigitPressed, Event, LegAnswered, LegGone, SayFinished
+from routing.interaction import Interaction, Role, Status
+from routing.lifecycle import Decision, decide
+from routing.queues import Queue
+
+SOON = 0.5
+"""Seconds a commit may take before those on the line are seen to without it."""
+
+Wanted = tuple[Queue, Interaction, Decision]
+"""What is to be stored, and of which row it was decided."""
+
+_GOES_ON = (StopSaying, HoldMusic, HangUp)
+"""Music where a prompt ended, the end of a call whose other side has gone or that was said good-bye to."""
+
+
+class Watch:
+    """Of one decision. `hold_up` is called once it is late and known."""
+
+    def __init__(self, hold_up: Callable[[Wanted], None]) -> None:
+        self._hold_up = hold_up
+        self._wanted: Wanted | None = None
+        self._late = False
+
+    def wants(self, queue: Queue, before: Interaction, decision: Decision) -> None:
+        self._wanted = (queue, before, decision)
+        self._check()
+
+    def late(self) -> None:
+        self._late = True
+        self._check()
+
+    def _check(self) -> None:
+        if self._late and self._wanted:
+            self._hold_up(self._wanted)
+
+
+class Comfort:
+    """`act` carries out an effect, `spawn` lets that happen beside."""
+
+    def __init__(
+        self, clock: Clock, act: Callable[[Effect], Awaitable[None]], spawn: Callable[[Awaitable[None]], None]
+    ) -> None:
+        self._clock = clock
+        self._act = act
+        self._spawn = spawn
+
+    @contextmanager
+    def near(self, box: Mailbox, letter: Letter, event: Event) -> Iterator["Watch"]:
+        """Around deciding, however often it has to be tried: when it takes long, they are seen to."""
+        watch = Watch(lambda wanted: self._hold_up(box, letter, event, wanted))
+        timer = asyncio.get_running_loop().call_later(SOON, watch.late)
+        try:
+            yield watch
+        finally:
+            timer.cancel()
+
+    def _hold_up(self, box: Mailbox, letter: Letter, event: Event, wanted: Wanted) -> None:
+        queue, before, decision = wanted
+        box.held = Held(decision.interaction, queue)
+        self._see_to(letter, event, before, decision)
+        box.stall()
+        for each in box.waiting:
+            self.behind(box, each)
+
+    def behind(self, box: Mailbox, letter: Letter) -> None:
+        """Something happened to an interaction whose last decision is still held up: what would become of it?"""
+        if box.held is None or letter.answer or isinstance(letter.event, CallerArrived | CallbackRequested):
+            return
+        ahead = box.held.interaction
+        try:
+            wanted = decide(ahead, box.held.queue, letter.event, self._clock.now())
+        except RingbackError:
+            return
+        box.held = replace(box.held, interaction=wanted.interaction)
+        self._see_to(letter, letter.event, ahead, wanted)
+
+    def _see_to(self, letter: Letter, event: Event, before: Interaction, wanted: Decision) -> None:
+        if letter.comforted:
+            return
+        letter.comforted = True
+        if effects := harmless(before, wanted, event):
+            self._spawn(self._perform(effects))
+
+    async def _perform(self, effects: tuple[Effect, ...]) -> None:
+        for effect in effects:
+            await self._act(effect)
+
+
+def harmless(before: Interaction, wanted: Decision, event: Event) -> tuple[Effect, ...]:
+    """What of a decision may be done before it is stored, or in its place. Nobody is called, nothing is promised."""
+    say = next((each for each in wanted.effects if isinstance(each, Say)), None)
+    match event:
+        case DigitPressed(leg) if say:
+            playing = before.waiting.playing
+            stop = (StopSaying(leg, playing),) if playing else ()
+            return (*stop, Say(leg, uuid4().hex, ("one-moment",), say.language))
+        case SayFinished(leg) if (say or wanted.ignored) and _waits(before, leg):
+            return (HoldMusic(leg),)
+        case LegAnswered() if before.status is Status.CONNECTED:  # the attempt is stored; each is there already
+            return tuple(each for each in wanted.effects if isinstance(each, Join | HoldMusic))
+        case DigitPressed() | SayFinished() | LegGone(certain=True):
+            return tuple(each for each in wanted.effects if isinstance(each, _GOES_ON))
+        case _:
+            return ()
+
+
+def _waits(it: Interaction, leg_id: str) -> bool:
+    caller = it.leg(Role.CALLER)
+    return caller is not None and caller.id == leg_id and it.status in (Status.OPEN, Status.BOT, Status.OFFERED)

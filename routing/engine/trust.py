@@ -1,0 +1,130 @@
+"""Whether a number may be promised a call, and may be called now: the pure rules, and the question that goes along
+with the statement that stores it. Counterparts: `routing.numbers`, `routing.store.trust`.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from routing import metrics
+from routing.engine.clock import Clock
+from routing.engine.queues import Queues
+from routing.errors import Conflict, InvalidNumber, NumberBlocked
+from routing.interaction import Interaction, Role
+from routing.numbers import RULES, Rule, callable_from, facts, refusal
+from routing.numbers.moments import Moment, moment
+from routing.numbers.rules import UNREADABLE, read
+from routing.numbers.windows import zones
+from routing.queues import Queue
+from routing.store import queues as stored
+from routing.store import trust
+from routing.store.database import Pool
+from routing.store.trust import Check, Stale, blocked
+
+MOST_CHANGES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`rule` is None when it may be called; `callable_from` is the next moment of its calling window."""
+
+    e164: str | None
+    rule: Rule | None
+    time_zones: tuple[str, ...] = ()
+    callable_from: datetime | None = None
+
+
+def e164(raw: str, queue: Queue) -> str:
+    """The number somebody asks a call back to. Raises InvalidNumber, or NumberBlocked for a short or emergency one.
+
+    What else speaks against it is asked in the statement that stores the request (`Trust.guarded`).
+    """
+    number = read(raw, queue)
+    if not isinstance(number, Rule):
+        return number
+    if number in UNREADABLE:
+        raise InvalidNumber
+    raise blocked(number)
+
+
+class Trust:
+    """Queues' current settings count, not those an interaction came in under: a rule added later stops who waits."""
+
+    def __init__(self, pool: Pool, clock: Clock, queues: Queues) -> None:
+        self._pool = pool
+        self._clock = clock
+        self._queues = queues
+
+    async def explain(self, queue_name: str, raw: str) -> Verdict:
+        """Would this number be called, and if not, which rule says so. Raises NotFound, Unavailable."""
+        await stored.get(self._pool, queue_name)
+        queue, _ = await self._queues.current(queue_name)
+        number = read(raw, queue)
+        if isinstance(number, Rule):
+            return Verdict(None, number)
+        rule = None
+        try:
+            await self._ask(number, queue_name)
+        except NumberBlocked as error:
+            rule = RULES[error.rule]
+        opens = callable_from(number, queue, self._clock.now())
+        return Verdict(number, rule, zones(number, queue.time_zone), opens)
+
+    async def _ask(self, number: str, queue_name: str) -> None:
+        for _ in range(MOST_CHANGES):
+            check = await self._check(Moment.PROMISE, number, None, queue_name)
+            try:
+                return await trust.ask(self._pool, check, self._clock.now())
+            except Stale:
+                self._queues.changed()
+        raise Conflict
+
+    async def guarded(
+        self, before: Interaction | None, after: Interaction, store: Callable[[Check | None], Awaitable[int]]
+    ) -> int:
+        """`store` a change, with the question that goes along. Raises NumberBlocked, and what `store` raises."""
+        when = moment(before, after)
+        if when is None:
+            return await store(None)
+        for _ in range(MOST_CHANGES):
+            try:
+                return await store(await self._check(when, after.number or "", _source(after), after.queue))
+            except Stale:
+                self._queues.changed()
+            except NumberBlocked as error:
+                metrics.NUMBERS_REFUSED.labels(rule=error.rule).inc()
+                raise
+        raise Conflict
+
+    async def _check(self, when: Moment, number: str, source: str | None, queue_name: str) -> Check:
+        """Raises NumberBlocked by the rules that need no looking up, and by none that were changed meanwhile."""
+        try:
+            return self._judged(when, number, source, *await self._queues.current(queue_name))
+        except NumberBlocked:
+            self._queues.changed()
+        return self._judged(when, number, source, *await self._queues.current(queue_name))
+
+    def _judged(self, when: Moment, number: str, source: str | None, queue: Queue, version: int) -> Check:
+        typed = when is Moment.PROMISE and source is not None
+        if rule := refusal(number, queue, typed=typed):
+            raise blocked(rule)
+        now = self._clock.now()
+        opens = callable_from(number, queue, now)
+        if opens is None or (when is Moment.DIAL and opens > now):
+            raise blocked(Rule.WINDOW, opens)
+        return Check(
+            moment=when,
+            queue=queue.name,
+            version=version,
+            number=number,
+            source=source,
+            foreign=facts(number).region != queue.region,
+            max_pending=queue.callback.max_pending,
+            **queue.limits.model_dump(),
+        )
+
+
+def _source(it: Interaction) -> str | None:
+    """Who asks on the telephone for a number that is not their own; "" withheld it."""
+    caller = it.leg(Role.CALLER)
+    return caller.party if caller and caller.party != it.number else None

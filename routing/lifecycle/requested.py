@@ -1,0 +1,54 @@
+"""A callback that begins without a call: somebody asked for it over the API (T29). Counterpart: `waiting.arrive`."""
+
+from datetime import datetime
+from uuid import UUID
+
+from routing.events import CallbackRequested
+from routing.interaction import Deadline, Interaction, Kind, Subtype
+from routing.lifecycle import ending
+from routing.lifecycle.change import Change, Decision
+from routing.numbers import callable_from
+from routing.queues import Queue
+
+
+def request(interaction_id: UUID, queue: Queue, version: int, event: CallbackRequested, now: datetime) -> Decision:
+    """The row of a callback that was asked for: in line at once, or scheduled. Nobody is on the phone, so there is
+    no initial delay."""
+    it = Interaction(
+        id=interaction_id,
+        queue=queue.name,
+        queue_version=version,
+        entered_at=now,
+        queued_at=now,
+        requested_at=now,
+        promised_at=now,
+        subtype=Subtype.CALLBACK,
+        kind=Kind.REQUESTED,
+        number=event.number,
+        dialled_number=_shown(queue),
+        name=event.name,
+        callback_type=event.callback_type,
+        time_zone=event.time_zone,
+        case_data=event.case_data,
+        instructions=event.instructions,
+    )
+    c = Change(it, queue, now, event.by)
+    if event.at is not None and event.at > now:
+        ending.schedule(c, event.at)
+        c.set(kind=Kind.SCHEDULED)
+    else:
+        _await_window(c)
+    c.tell("callback_requested", kind=c.it.kind, due_at=c.it.deadlines.get(Deadline.DUE))
+    return c.decision()
+
+
+def _await_window(c: Change) -> None:
+    """Outside the calling window it waits in line until that opens; only from then on it can expire."""
+    opens = callable_from(c.it.number or "", c.queue, c.now) or c.now
+    c.set(not_before=opens if opens > c.now else None)
+    c.due_in(Deadline.EXPIRES, (opens - c.now).total_seconds() + c.queue.dial.ttl)
+
+
+def _shown(queue: Queue) -> str:
+    """The number the customer would have dialled: whom they see calling, where the queue names no caller id."""
+    return next((each for each in queue.numbers if each.startswith("+")), next(iter(queue.numbers), ""))

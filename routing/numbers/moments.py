@@ -1,0 +1,39 @@
+"""When a number has to be judged: as a call back to it is promised, and on the way to dialling it. Pure."""
+
+from enum import StrEnum
+
+from routing.interaction import Interaction, Stage, Status, Subtype
+
+
+class Moment(StrEnum):
+    PROMISE = "promise"
+    DIAL = "dial"
+
+
+def moment(before: Interaction | None, after: Interaction) -> Moment | None:
+    """What this change is to the number. An offer counts as the way to a dial: no agent is troubled in vain."""
+    if after.requested_at and after.number and after.status is not Status.CLOSED and _promised_anew(before, after):
+        return Moment.PROMISE
+    if before and after.subtype is Subtype.CALLBACK and _goes_on_to_dial(before, after):
+        return Moment.DIAL
+    return None
+
+
+def _promised_anew(before: Interaction | None, after: Interaction) -> bool:
+    if before is None or before.requested_at is None:
+        return True
+    return (before.number, before.queue) != (after.number, after.queue)
+
+
+def _goes_on_to_dial(before: Interaction, after: Interaction) -> bool:
+    if after.status is Status.OFFERED:
+        return before.status is not Status.OFFERED
+    if after.status is not Status.CONNECTED:
+        return False
+    redialled = before.stage is Stage.READY_TO_CALL and after.stage is not Stage.READY_TO_CALL
+    return before.status is not Status.CONNECTED or redialled or dials(before, after)
+
+
+def dials(before: Interaction, after: Interaction) -> bool:
+    """Whether this change begins a new attempt."""
+    return len(after.attempts) > len(before.attempts)

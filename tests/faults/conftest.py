@@ -1,0 +1,137 @@
+"""The fault rig, one for the session; each test is a row of the fault table and is audited when it is done.
+
+`--faults=fast` (the default) repeats a row a few times, `--faults=full` often (`make faults`).
+"""
+
+import itertools
+import os
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from demo.sip.carrier import Phone
+from demo.sip.outgoing import OutgoingCall
+from demo.stage import Worker
+from routing.local import prompts
+from tests.acceptance.conftest import Line
+from tests.faults.auditor import Auditor
+from tests.faults.figures import Figures
+from tests.faults.rig import Rig, open_rig
+
+_FIGURES = pytest.StashKey[Figures]()
+_counter = itertools.count(1)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_FIGURES] = Figures()
+    config.addinivalue_line("markers", "full: a row that is only run with --faults=full")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A row takes longer than a test; in full, a good deal. Some are for then."""
+    full = config.getoption("--faults") == "full"
+    later = [] if full else [item for item in items if item.get_closest_marker("full")]
+    if later:
+        config.hook.pytest_deselected(items=later)
+        items[:] = [item for item in items if item not in later]
+    seconds = 900 if full else 120
+    for item in items:
+        if Path(__file__).parent in item.path.parents and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(seconds))
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    figures = config.stash[_FIGURES]
+    if not figures:
+        return
+    terminalreporter.section("faults")
+    for line in figures.lines():
+        terminalreporter.write_line(line)
+    if path := config.getoption("--figures-file"):
+        figures.write(Path(path))
+
+
+@pytest.fixture(scope="session")
+def figures(pytestconfig: pytest.Config) -> Figures:
+    """`figures.note("F16", "missed-event repair", seconds, unit="s", limit=1)`"""
+    return pytestconfig.stash[_FIGURES]
+
+
+@pytest.fixture(scope="session")
+def full(pytestconfig: pytest.Config) -> bool:
+    return bool(pytestconfig.getoption("--faults") == "full")
+
+
+@pytest.fixture(scope="session")
+def repeats(full: bool) -> Callable[[int, int], range]:
+    """`for i in repeats(3, 100)`: so often when fast, and when full."""
+    return lambda fast, often: range(often if full else fast)
+
+
+@dataclass(kw_only=True)
+class AuditedLine(Line):
+    """A queue of the test's own, whose callers and agents the auditor watches."""
+
+    auditor: Auditor
+
+    @property
+    def rig(self) -> Rig:
+        assert isinstance(self.stage, Rig)
+        return self.stage
+
+    async def agent(self, **options: Any) -> Worker:
+        worker = await super().agent(**options)
+        self.auditor.phones.append(worker.phone)
+        return worker
+
+    async def call(self, caller: Phone, **options: Any) -> OutgoingCall:
+        call = await super().call(caller, **options)
+        self.auditor.follow(caller.number, call)
+        return call
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def rig() -> AsyncIterator[Rig]:
+    with tempfile.TemporaryDirectory(prefix="rb-rig-", dir="/tmp") as folder:
+        home = Path(folder)
+        os.chmod(home, 0o755)  # noqa: PTH101  # for the accounts that run Postgres and Asterisk
+        async with open_rig(home / "data", prompts.tones(home / "tones")) as rig:
+            yield rig
+
+
+@pytest.fixture(scope="session")
+def auditor(rig: Rig) -> Auditor:
+    return Auditor(rig)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def line(rig: Rig, auditor: Auditor) -> AsyncIterator[AuditedLine]:
+    """At the end everything is healed, audited, and hung up."""
+    await rig.heal()
+    n = next(_counter)
+    made = AuditedLine(rig, f"fault-{n}", f"8{n:03}", 900 + n, auditor=auditor)
+    await made.settings()
+    try:
+        yield made
+        await rig.heal()
+        assert await auditor.check() == []
+    finally:
+        await rig.heal()
+        await auditor.end_all_calls()
+
+
+@pytest.fixture(autouse=True)
+def service_log(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What the service logged meanwhile stands in the report of a test that fails."""
+    if "rig" not in request.fixturenames:
+        yield
+        return
+    rig: Rig = request.getfixturevalue("rig")
+    before = rig.log.stat().st_size
+    yield
+    request.node.add_report_section("teardown", "service log", rig.log_lines(before)[-20_000:])

@@ -1,0 +1,153 @@
+"""F7, F8: the service hangs, or is asked to end, and another one takes over; the first changes nothing any more."""
+
+import asyncio
+import contextlib
+import re
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import aiohttp
+import pytest
+
+from demo.api import Refused
+from demo.sip.errors import CallFailed, SipTimeout
+from demo.stage import Worker
+from routing.local.prompts import TONES
+from tests.acceptance.desk import customer_with_callback, hear_each_other
+from tests.faults.conftest import AuditedLine
+from tests.faults.figures import Figures
+from tests.faults.rig import Rig
+from tests.faults.scenes import PATIENT, everywhere, own_line, waits
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+_COMMAND = re.compile(rb"(?:POST|PUT|DELETE) (/ari/(?:channels|bridges|playbacks)\S*) HTTP")
+
+
+@asynccontextmanager
+async def successor(rig: Rig) -> AsyncIterator[str]:
+    """Another service on the same Postgres and Asterisk, past the ARI proxy; waits for the shard. Its address."""
+    port = rig.ports.http + 3
+    url, process = (
+        f"http://127.0.0.1:{port}",
+        rig.another_service(HTTP_PORT=str(port), ARI_URL=rig.parts.asterisk.ari_url.removesuffix("/ari")),
+    )
+    try:
+        yield url
+    finally:
+        await process.stop(signal.SIGTERM, patience=5)
+
+
+async def _is_up(url: str, path: str, within: float = 20) -> None:
+    async with asyncio.timeout(within), aiohttp.ClientSession() as http:
+        while True:
+            try:
+                async with http.get(url + path) as response:
+                    if response.status == 200:
+                        return
+            except aiohttp.ClientError:
+                pass
+            await asyncio.sleep(0.005)
+
+
+async def _waits_for_the_shard(rig: Rig, since: int) -> None:
+    async with asyncio.timeout(20):
+        while "waiting for the shard's owner" not in rig.log_lines(since):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+@contextmanager
+def commands(rig: Rig) -> Iterator[list[str]]:
+    """What is asked of Asterisk through the proxy that could change a call."""
+    seen: list[str] = []
+    rig.ari.tap = lambda data: seen.extend(path.decode() for path in _COMMAND.findall(data))
+    try:
+        yield seen
+    finally:
+        rig.ari.tap = None
+
+
+async def test_f7_a_service_that_froze_changes_nothing_when_it_wakes(
+    rig: Rig, line: AuditedLine, figures: Figures, repeats: Callable[[int, int], range]
+) -> None:
+    """Frozen just after an accept. While it sleeps somebody rings in, a caller presses 2, others hang up and a
+    customer answers: its successor hears of all that, and what the sleeper had in hand comes too late."""
+    rounds = repeats(1, 5)
+    for n in rounds:
+        scene = await everywhere(line, n)
+        own = own_line(line, 90 + n)
+        await own.settings(**PATIENT)
+        agent = await own.agent()
+        customer, interaction = await customer_with_callback(own)
+        first, mark = rig.process("service"), rig.log.stat().st_size
+        async with successor(rig) as url:
+            await _waits_for_the_shard(rig, mark)
+            asking = asyncio.create_task(_asks(agent, f"interactions/{interaction}/pickup"))
+            await asyncio.sleep(0.002 + 0.030 * n / len(rounds))
+            frozen = time.monotonic()
+            first.send(signal.SIGSTOP)
+            lifting = asyncio.create_task(_lifts(agent))
+            arriving = await own.caller().call(own.dnis)
+            menu_call, waiting_call, confirm_call, _ = scene.calls
+            await asyncio.gather(menu_call.dtmf("2"), waiting_call.hangup(), confirm_call.hangup())
+            scene.ringing[1].calls[-1].answer()
+            await _is_up(url, "/readyz")
+            figures.note("F7", "frozen: taken over by a second service", time.monotonic() - frozen, unit="s", limit=6)
+            await arriving.hear(TONES["music"])
+            with commands(rig) as late:
+                first.send(signal.SIGCONT)
+                code = await asyncio.wait_for(first.wait(), 10)
+            rig.parts.running.pop("service")
+            assert code not in (None, 0), "it says that it was replaced"
+            figures.note("F7", "commands of the woken one", len(late), limit=0)
+            await asyncio.gather(asking, lifting)
+            await hear_each_other(scene.ringing[0].phone.calls[-1], scene.ringing[1].calls[-1])
+            await hear_each_other(scene.talking.offer, scene.talking.back)
+            figures.note("F7", "INVITEs per accept", len(customer.invites), limit=1)
+            assert arriving.end is None and menu_call.end is None
+        rig.start_service()
+        await rig.gets_ready()
+        await line.stage.when(scene.confirming.number, status="open", subtype="callback")
+        await line.stage.when(scene.waiting.number, status="closed", outcome="abandoned")
+        await line.auditor.end_all_calls()
+
+
+async def _asks(agent: Worker, path: str) -> None:
+    with contextlib.suppress(aiohttp.ClientError, TimeoutError, Refused):
+        await agent.api.post(path)
+
+
+async def _lifts(agent: Worker) -> None:
+    with contextlib.suppress(CallFailed, SipTimeout):
+        (await agent.phone.incoming(10)).answer()
+
+
+async def test_f8_a_service_that_is_asked_to_end_hands_its_calls_over_at_once(
+    rig: Rig, line: AuditedLine, figures: Figures, repeats: Callable[[int, int], range]
+) -> None:
+    scene = await everywhere(line)
+    many = [await waits(line) for _ in repeats(4, 30)]
+    for n in repeats(1, 10):
+        mark = rig.log.stat().st_size
+        async with successor(rig) as url:
+            await _waits_for_the_shard(rig, mark)
+            began = time.monotonic()
+            ending = rig.parts.running.pop("service")
+            ending.send(signal.SIGTERM)
+            await _is_up(url, "/healthz")
+            taken = time.monotonic() - began
+            await _is_up(url, "/readyz")
+            ready = time.monotonic() - began
+            assert await asyncio.wait_for(ending.wait(), 10) == 0
+            figures.note("F8", "asked to end: shard handed over", 1000 * taken, unit="ms", limit=500)
+            figures.note("F8", "asked to end: successor ready", 1000 * ready, unit="ms", limit=2000)
+            await hear_each_other(scene.talking.offer, scene.talking.back)
+            mark = rig.log.stat().st_size
+            rig.start_service()
+            await _waits_for_the_shard(rig, mark)
+        await rig.gets_ready()
+        lost = [call for _, call in many if call.end] + [call for call in scene.calls if call.end]
+        figures.note("F8", f"calls lost of {len(many) + len(scene.calls) + 5}", len(lost), limit=0)
+        assert scene.ringing[1].calls[-1].end is None and scene.offered[0].phone.calls[-1].end is None, n

@@ -1,0 +1,206 @@
+"""While Postgres does not answer: those on the line are seen to, nothing is promised, and later all is put right."""
+
+import asyncio
+from typing import Any
+from uuid import UUID
+
+import pytest
+from api_service import CUSTOMER, QUICK, Service
+from test_engine_faults import quiet, talking
+
+from routing.effects import Answer, DialCustomer, Effect, HangUp, HoldMusic, Join, RingAgent, Say, StopSaying
+from routing.engine import comfort, deciding
+from routing.errors import Unavailable
+from routing.events import CallEnded, DigitPressed, LegAnswered, LegGone, LegRinging, SayFinished
+from routing.interaction import Interaction, Role, Stage, Status, Subtype
+from routing.store import interactions
+
+
+class Away:
+    """Postgres stores nothing, or holds on to what it is given, until it is `back`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._back = asyncio.Event()
+        self._slow = False
+        self._save, self._load = interactions.save, interactions.load
+        monkeypatch.setattr(deciding, "LONGEST_PAUSE", 0.02)
+        monkeypatch.setattr(deciding.interactions, "save", self.save)
+        monkeypatch.setattr(deciding.interactions, "load", self.load)
+
+    def back(self) -> None:
+        self._back.set()
+
+    def only_slow(self) -> None:
+        self._slow = True
+
+    async def save(self, *arguments: Any) -> int:
+        await self._there()
+        return await self._save(*arguments)
+
+    async def load(self, *arguments: Any) -> Interaction:
+        await self._there()
+        return await self._load(*arguments)
+
+    async def _there(self) -> None:
+        if self._slow:
+            await self._back.wait()
+        elif not self._back.is_set():
+            raise Unavailable("Postgres does not answer.")
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(comfort, "SOON", 0.05)
+
+
+async def in_menu(service: Service) -> Interaction:
+    """A caller who hears the menu."""
+    await service.queue(numbers=["600"], workflow=QUICK)
+    changed = service.changes()
+    await service.call_in()
+    it = await changed.until(lambda it: it.stage is Stage.MENU)
+    service.phones.asked.clear()
+    return it
+
+
+def caller_of(it: Interaction) -> str:
+    caller = it.leg(Role.CALLER)
+    assert caller
+    return caller.id
+
+
+async def asked(service: Service, kind: type[Effect], times: int = 1) -> list[Any]:
+    """Until the telephones were asked for that."""
+    async with asyncio.timeout(5):
+        while len(found := [each for each in service.phones.asked if isinstance(each, kind)]) < times:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+    return found
+
+
+async def test_a_prompt_that_ends_is_followed_by_music(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    it, away = await in_menu(service), Away(monkeypatch)
+    service.engine.hear(caller_of(it), SayFinished(caller_of(it), it.waiting.playing or ""))
+    assert await asked(service, HoldMusic) == [HoldMusic(caller_of(it))]
+    away.back()
+
+
+async def test_so_it_is_when_postgres_says_nothing_at_all(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    it, away = await in_menu(service), Away(monkeypatch)
+    away.only_slow()
+    service.engine.hear(caller_of(it), SayFinished(caller_of(it), it.waiting.playing or ""))
+    assert await asked(service, HoldMusic) == [HoldMusic(caller_of(it))]
+    away.back()
+
+
+async def test_key_2_gets_one_moment_then_music_and_once_it_is_stored_the_read_back(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it, away, changed = await in_menu(service), Away(monkeypatch), service.changes()
+    leg = caller_of(it)
+    service.engine.hear(leg, DigitPressed(leg, "2"))
+    (moment,) = await asked(service, Say)
+    assert moment.words == ("one-moment",)
+    assert service.phones.asked[0] == StopSaying(leg, it.waiting.playing or "")
+    service.engine.hear(leg, SayFinished(leg, moment.say))
+    assert await asked(service, HoldMusic) == [HoldMusic(leg)]
+
+    away.back()
+    it = await changed.until(lambda it: it.stage is Stage.CONFIRM)
+    assert (await asked(service, Say, 2))[1].words[0] == "confirm-number"
+
+
+async def test_a_key_is_given_up_in_the_end_and_the_caller_goes_on_waiting(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deciding, "KEY_WITHIN", 0.1)
+    it, away, changed = await in_menu(service), Away(monkeypatch), service.changes()
+    leg = caller_of(it)
+    service.engine.hear(leg, DigitPressed(leg, "2"))
+    await asked(service, Say)
+    await asyncio.sleep(0.15)
+    away.back()
+    service.engine.hear(leg, SayFinished(leg, it.waiting.playing or ""))
+    it = await changed.until(lambda it: it.waiting.playing is None)
+    assert (it.stage, it.requested_at) == (Stage.MENU, None)
+    assert [each.words for each in await asked(service, Say)] == [("one-moment",)]
+
+
+async def test_who_hangs_up_after_key_2_is_called_back(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long it takes: the key came before the hang-up."""
+    monkeypatch.setattr(deciding, "KEY_WITHIN", 0.1)
+    it, away, changed = await in_menu(service), Away(monkeypatch), service.changes()
+    leg = caller_of(it)
+    service.engine.hear(leg, DigitPressed(leg, "2"))
+    service.engine.hear(leg, LegGone(leg))
+    await asyncio.sleep(0.15)
+    away.back()
+    it = await changed.until(lambda it: not it.legs)
+    assert (it.status, it.subtype, it.number) == (Status.OPEN, Subtype.CALLBACK, CUSTOMER)
+
+
+async def test_whose_other_side_has_gone_is_let_go(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    it, away, changed = await talking(service), Away(monkeypatch), service.changes()
+    service.phones.asked.clear()
+    customer, agent = it.leg(Role.CUSTOMER), it.leg(Role.AGENT)
+    assert customer and agent
+    service.engine.hear(customer.id, LegGone(customer.id))
+    assert HangUp(agent.id) in await asked(service, HangUp)
+    away.back()
+    await changed.until(lambda it: it.stage is Stage.READY_TO_CALL)
+
+
+async def picked_up(service: Service) -> tuple[UUID, Interaction]:
+    """An agent waits on the line while the customer's phone rings."""
+    await service.queue(numbers=["600"], workflow=QUICK)
+    await service.agent("1001", "support")
+    interaction_id, changed = await service.callback(), service.changes()
+    agent = (await service.engine.desks.pick_up("1001", interaction_id)).leg(Role.AGENT)
+    assert agent
+    service.engine.hear(agent.id, LegRinging(agent.id))
+    service.engine.hear(agent.id, LegAnswered(agent.id))
+    await changed.until(lambda it: it.leg(Role.CUSTOMER))
+    await quiet(service, interaction_id)
+    return interaction_id, await service.stored(interaction_id)
+
+
+async def test_a_customer_who_answers_meanwhile_is_joined(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, it = await picked_up(service)
+    away, changed, customer = Away(monkeypatch), service.changes(), it.leg(Role.CUSTOMER)
+    assert customer
+    service.phones.asked.clear()
+    service.engine.hear(customer.id, LegAnswered(customer.id))
+    await asked(service, Join)
+    away.back()
+    await changed.until(lambda it: it.stage is Stage.TALKING)
+
+
+async def test_nobody_is_called_and_no_call_is_answered(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    interaction_id, it = await picked_up(service)
+    away, changed, customer = Away(monkeypatch), service.changes(), it.leg(Role.CUSTOMER)
+    assert customer
+    service.phones.asked.clear()
+    service.engine.hear(customer.id, LegGone(customer.id, 486))
+    with pytest.raises(Unavailable):
+        await service.engine.ask(interaction_id, CallEnded("1001"))
+    await asked(service, HangUp)
+    started = [each for each in service.phones.asked if isinstance(each, RingAgent | DialCustomer | Answer)]
+    assert started == []
+    away.back()
+    await changed.until(lambda it: it.id == interaction_id and it.leg(Role.CUSTOMER) is None)
+
+
+async def test_requests_about_what_is_held_up_are_refused_at_once(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it, away, changed = await talking(service), Away(monkeypatch), service.changes()
+    away.only_slow()
+    customer = it.leg(Role.CUSTOMER)
+    assert customer
+    service.engine.hear(customer.id, LegGone(customer.id))
+    await asked(service, HangUp)
+    began = asyncio.get_running_loop().time()
+    with pytest.raises(Unavailable):
+        await service.engine.ask(it.id, CallEnded("1001"))
+    assert asyncio.get_running_loop().time() - began < 0.1
+    away.back()
+    await changed.until(lambda it: it.stage is Stage.READY_TO_CALL)

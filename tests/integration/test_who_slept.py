@@ -1,0 +1,129 @@
+"""A process that was stopped for longer than its lease: whatever it had in hand is not its to do any more."""
+
+import asyncio
+import time
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from api_service import QUICK, Service
+
+from routing.effects import HangUp, RingAgent
+from routing.engine.lease import ASLEEP, Lease
+from routing.errors import Fenced, Unavailable
+from routing.events import LegGone
+from routing.local import health as health_module
+from routing.local.health import Health
+from routing.store import shards
+from routing.store.database import Pool
+
+
+def sleep_long(lease: Lease) -> None:
+    """As SIGSTOP does it."""
+    lease._pulse -= ASLEEP + 1
+    lease._until = time.monotonic() - 1
+
+
+async def another_takes_over(pool: Pool) -> None:
+    await pool.execute("UPDATE shards SET owner = 'another', epoch = epoch + 1, until = now() + interval '1 minute'")
+
+
+async def test_who_slept_and_was_replaced_does_nothing_any_more(pool: Pool) -> None:
+    lease = Lease(pool, "test")
+    await lease.take()
+    assert await lease.may_act()
+    await another_takes_over(pool)
+    sleep_long(lease)
+    assert not await lease.may_act() and not lease.valid
+    with pytest.raises(Fenced):
+        await lease.keep()
+
+
+async def test_who_slept_and_was_missed_by_nobody_goes_on(pool: Pool) -> None:
+    lease = Lease(pool, "test")
+    await lease.take()
+    sleep_long(lease)
+    assert await lease.may_act() and lease.valid
+
+
+async def test_who_slept_and_cannot_ask_postgres_waits(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(*_: object) -> bool:
+        raise Unavailable
+
+    lease = Lease(pool, "test")
+    await lease.take()
+    monkeypatch.setattr(shards, "renew", away)
+    assert await lease.may_act(), "Postgres alone is no reason to fall silent"
+    sleep_long(lease)
+    assert not await lease.may_act()
+    monkeypatch.undo()
+    assert await lease.may_act()
+
+
+async def test_what_was_decided_before_the_sleep_is_not_done_after_it(service: Service) -> None:
+    """Neither begun nor hung up: the channel of that id may be another's by now, live."""
+    await service.queue(numbers=["600"], workflow=QUICK)
+    it = await service.stored(await service.callback())
+    service.phones.asked.clear()
+    await another_takes_over(service.engine.pool)
+    sleep_long(service.engine.lease)
+    ring = RingAgent("a" * 32, it.id.hex, "1001", "+49", 20.0)
+    await service.engine._actor.perform_all(it, (ring, HangUp("c" * 32)), 0.0)
+    assert service.phones.asked == []
+
+
+async def test_without_the_lease_the_agents_phone_is_not_to_blame(service: Service) -> None:
+    told: list[object] = []
+    await service.queue(numbers=["600"], workflow=QUICK)
+    it = await service.stored(await service.call_in())
+    service.engine._actor._hear = lambda _, event: told.append(event)
+    service.engine.lease.give_up()
+    ring = RingAgent("a" * 32, it.id.hex, "1001", "+49", 20.0)
+    await service.engine._actor.perform_all(it, (ring,), 0.0)
+    assert told == [LegGone("a" * 32, refused=True, certain=False, lost=True)]
+
+
+@pytest.fixture
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health_module, "_PATIENCE", 0.05)
+    monkeypatch.setattr(health_module, "_CALM", 0.02)
+
+
+@pytest.mark.usefixtures("hurry")
+async def test_a_service_that_was_alive_and_answers_no_more_hangs_and_one_that_is_not_ready_does_not() -> None:
+    alive, ready = asyncio.Event(), False
+    alive.set()
+
+    async def healthz(_: web.Request) -> web.Response:
+        await alive.wait()
+        return web.Response()
+
+    async def readyz(_: web.Request) -> web.Response:
+        return web.Response(status=200 if ready else 503)
+
+    app = web.Application()
+    app.router.add_get("/healthz", healthz)
+    app.router.add_get("/readyz", readyz)
+    async with TestServer(app) as server:
+        health = Health(str(server.make_url("")).rstrip("/"))
+        watching = asyncio.create_task(health.watch())
+        await asyncio.sleep(0.4)
+        assert not health.hung.is_set(), "Postgres or Asterisk may be away"
+        ready = True
+        await asyncio.wait_for(health.ready.wait(), 5)
+        alive.clear()
+        await asyncio.wait_for(health.hung.wait(), 5)
+        alive.set()
+        watching.cancel()
+        await asyncio.wait([watching])
+
+
+@pytest.mark.usefixtures("hurry")
+async def test_a_service_that_was_never_alive_does_not_hang() -> None:
+    """It starts, or it is dead, which its parent sees otherwise."""
+    health = Health("http://127.0.0.1:9")
+    watching = asyncio.create_task(health.watch())
+    await asyncio.sleep(0.4)
+    assert not health.hung.is_set()
+    watching.cancel()
+    await asyncio.wait([watching])

@@ -1,0 +1,65 @@
+"""A Postgres of its own, and how a test without an event loop asks it."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Coroutine, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import asyncpg
+import pytest
+
+from routing.local.postgres import Postgres
+from routing.local.postgres_binaries import find_or_install
+from routing.store.database import Pool, close, connect
+from routing.store.migrate import migrate
+
+T = TypeVar("T")
+
+
+@dataclass
+class Database:
+    """A migrated database; `run` waits for what the store's functions promise."""
+
+    runner: "asyncio.Runner"
+    pool: Pool
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.runner.run(work)
+
+    def execute(self, statement: str, *arguments: Any) -> None:
+        self.run(self._execute(statement, *arguments))
+
+    async def _execute(self, statement: str, *arguments: Any) -> None:
+        async with self.pool.acquire() as c:
+            await c.execute(statement, *arguments)
+
+
+@pytest.fixture(scope="session")
+def database() -> Iterator[Database]:
+    folder = Path(tempfile.mkdtemp(prefix="rb-model-"))
+    folder.chmod(0o755)
+    server = Postgres(folder, find_or_install(lambda line: None))
+    try:
+        server.prepare()
+        with asyncio.Runner() as runner:
+            process = runner.run(server.start())
+            try:
+                pool = runner.run(_prepared(server))
+                yield Database(runner, pool)
+                runner.run(close(pool))
+            finally:
+                runner.run(server.stop(process))
+    finally:
+        shutil.rmtree(folder)
+
+
+async def _prepared(server: Postgres) -> Pool:
+    connection = await asyncpg.connect(server.dsn_of("postgres"))
+    await connection.execute("CREATE DATABASE model")
+    await connection.execute("ALTER DATABASE model SET synchronous_commit = off")  # nothing here has to last
+    await connection.close()
+    await migrate(server.dsn_of("model"))
+    return await connect(server.dsn_of("model"), size=2)

@@ -1,0 +1,213 @@
+"""Planted bugs, each a small patch in memory. A harness that lets one of them live is not worth much.
+
+`MUTANTS` are run by the simulation (test_mutants.py). Those of the SQL itself are in tests/model/mutants.py.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Any
+from unittest.mock import patch
+
+from dialplan import listen, phones
+from dialplan.ari import models
+from routing.effects import DialCustomer, HoldMusic, Say
+from routing.engine import recovery
+from routing.engine.acting import Actor
+from routing.engine.deciding import Decider
+from routing.engine.engine import Engine
+from routing.engine.lease import Lease
+from routing.engine.sweeping import Sweeper
+from routing.engine.timers import Timers
+from routing.events import OfferAccepted, ServiceRestarted
+from routing.interaction import Attempt, Deadline, Desk, Interaction, Leg, Role, Status
+from routing.lifecycle import _AT, _WHEN, Change, connected, offered, waiting
+from tests.model.memory import Memory
+
+Mutant = Callable[[], AbstractContextManager[Any]]
+
+
+def _without_check(name: str) -> Mutant:
+    """The store lets through what a constraint or a condition would have stopped."""
+
+    @contextmanager
+    def mutated() -> Iterator[None]:
+        real = Memory.__init__
+
+        def begin(self: Memory, *arguments: Any) -> None:
+            real(self, *arguments)
+            self.checks.discard(name)
+
+        with patch.object(Memory, "__init__", begin):
+            yield
+
+    return mutated
+
+
+def _act_before_commit(kind: type) -> Mutant:
+    """An effect leaves before the state that caused it is stored."""
+
+    @contextmanager
+    def mutated() -> Iterator[None]:
+        real = Decider._save
+
+        async def save(self: Decider, box: Any, before: Interaction, decision: Any) -> int:
+            for effect in decision.effects:
+                if isinstance(effect, kind):
+                    await self._phones.perform(effect)
+            return await real(self, box, before, decision)
+
+        with patch.object(Decider, "_save", save):
+            yield
+
+    return mutated
+
+
+def _instead(owner: Any, name: str, new: Any) -> Mutant:
+    return lambda: patch.object(owner, name, new)
+
+
+def _drop_without_hanging_up(self: Change, role: Role) -> None:
+    if leg := self.leg(role):
+        self.forget(leg)
+
+
+_real_new_leg = Change.new_leg
+
+
+def _the_same_leg_again(self: Change, role: Role, party: str) -> Leg:
+    if role is not Role.CUSTOMER:
+        return _real_new_leg(self, role, party)
+    leg = Leg(self.it.new_id(role, 0), role, party)
+    self.set(legs=(*self.it.legs, leg))
+    return leg
+
+
+def _same_attempt_again() -> AbstractContextManager[Any]:
+    """A redial goes out under the old attempt's id, which is taken up again."""
+
+    def replaced(self: Change, **fields: Any) -> None:
+        if "attempts" in fields:
+            byid: dict[str, Attempt] = {each.id: each for each in fields["attempts"]}
+            fields["attempts"] = tuple(byid.values())
+        real(self, **fields)
+
+    real = Change.set
+    stack = ExitStack()
+    stack.enter_context(patch.object(Change, "new_leg", _the_same_leg_again))
+    stack.enter_context(patch.object(Change, "set", replaced))
+    return stack
+
+
+_real_dial = connected._dial
+
+
+def _dial_without_attempt(c: Change) -> None:
+    known = c.it.attempts
+    _real_dial(c)
+    if known:
+        c.set(attempts=known)
+
+
+def _open_accepts_anyone(c: Change, event: Any) -> None:
+    match event:
+        case OfferAccepted(agent):
+            c.set(assigned_to=agent, desk=Desk())
+            connected.accept(c, "api")
+        case _:
+            waiting.when_open(c, event)
+
+
+def _adopt_without_timers(self: Engine, it: Interaction) -> None:
+    box = self._box(it.id)
+    if box.idle:
+        box.interaction = it
+    self._legs.update({leg.id: it.id for leg in it.legs})
+
+
+@contextmanager
+def _timers_never_again() -> Iterator[None]:
+    """After a recovery nothing is woken any more, neither by adopting rows nor by looking at the table."""
+
+    async def nothing_due(self: Engine) -> None:
+        await asyncio.Event().wait()
+
+    with patch.object(Engine, "adopt", _adopt_without_timers), patch.object(Engine, "_watch_table", nothing_due):
+        yield
+
+
+@contextmanager
+def _lease_does_not_matter() -> Iterator[None]:
+    async def yes(self: Lease) -> bool:
+        return True
+
+    with patch.object(Lease, "valid", property(lambda self: True)), patch.object(Lease, "may_act", yes):
+        yield
+
+
+_real_event = listen.event
+
+
+def _deaf_to_ends(item: Any) -> Any:
+    return None if isinstance(item, models.ChannelDestroyed | models.StasisEnd) else _real_event(item)
+
+
+@contextmanager
+def _unseen_ends_unnoticed() -> Iterator[None]:
+    async def sees_nothing(self: Sweeper, alive: Any) -> None:
+        return
+
+    missed = patch.object(recovery, "missed", lambda *_, **__: [ServiceRestarted()])
+    with missed, patch.object(Sweeper, "look", sees_nothing):
+        yield
+
+
+async def _never_settled(self: Decider, box: Any, given_up: Any) -> None:
+    box.unsure = None
+
+
+_real_perform = Actor._perform
+
+
+async def _no_music(self: Actor, it: Interaction, effect: Any, since: float) -> None:
+    if not isinstance(effect, HoldMusic):
+        await _real_perform(self, it, effect, since)
+
+
+def _timer_forgets(self: Timers, interaction_id: Any, at: Any) -> None:
+    if before := self._timers.pop(interaction_id, None):
+        before.cancel()
+
+
+async def _dial_at_once(self: phones.AsteriskPhones, leg: str, endpoint: str, variables: dict[str, str]) -> Any:
+    """Without waiting for the channel to be in our application."""
+    request = self._ari.channels.create(
+        endpoint=endpoint, app="ringback-00", app_args="leg", channel_id=leg, variables=variables
+    )
+    await self._ari.create_or_adopt(leg, request)
+    return 0.0, 0.0
+
+
+MUTANTS: dict[str, Mutant] = {
+    "the save ignores version and status": _without_check("cas"),
+    "the save ignores the epoch": _without_check("epoch"),
+    "two callbacks may wait for one number": _without_check("one_pending_callback"),
+    "an agent may have two interactions": _without_check("one_interaction_per_agent"),
+    "the promise is spoken before it is stored": _act_before_commit(Say),
+    "the customer is dialled before it is stored": _act_before_commit(DialCustomer),
+    "the other party is not hung up": _instead(Change, "drop", _drop_without_hanging_up),
+    "a redial takes up the old attempt": _same_attempt_again,
+    "a retry dials without an attempt": _instead(connected, "_dial", _dial_without_attempt),
+    "accepting does not ask to whom it is offered": _instead(offered, "_check", lambda c, agent: None),
+    "what is not offered can be accepted": lambda: patch.dict(_WHEN, {Status.OPEN: _open_accepts_anyone}),
+    "a hang-up after the key abandons": _instead(waiting, "_convert", waiting.abandon),
+    "nothing is woken after a recovery": _timers_never_again,
+    "no timer is ever set": _instead(Timers, "set", _timer_forgets),
+    "calls are started without a lease": _lease_does_not_matter,
+    "ends of channels are not heard": _instead(listen, "event", _deaf_to_ends),
+    "what ended unseen is never noticed": _unseen_ends_unnoticed,
+    "an unconfirmed commit counts as failed": _instead(Decider, "_settled", _never_settled),
+    "music never comes": _instead(Actor, "_perform", _no_music),
+    "after-call work never ends": lambda: patch.dict(_AT, {Deadline.WRAP_UP: lambda c: None}),
+    "a channel is dialled before it has started": _instead(phones.AsteriskPhones, "_create", _dial_at_once),
+}

@@ -1,0 +1,329 @@
+"""One run: a centre with its queue, its agents and callers, faults for a while, then peace until all is done."""
+
+import asyncio
+import gc
+import random
+import sys
+import traceback
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+from unittest.mock import patch
+from uuid import UUID
+
+import structlog
+
+from routing.agents import Availability
+from routing.interaction import Desk
+from routing.queues import Queue
+from tests.model.memory import Agent, Commit
+from tests.simulation.asterisk import Asterisk
+from tests.simulation.auditor import Auditor
+from tests.simulation.faults import Faults
+from tests.simulation.people import People
+from tests.simulation.postgres import Postgres, installed
+from tests.simulation.process import Process
+from tests.simulation.world import START, Violation, World
+
+TROUBLE = 45.0
+"""Seconds of load, with faults."""
+
+PEACE = 600.0
+"""Seconds within which everything has to be done once the faults are over and everybody is friendly."""
+
+SETTLED = 15.0
+"""Seconds after the last fault from which everything is as if there had been none."""
+
+NUMBERS = tuple(f"+491511234567{n}" for n in range(5))
+TAIL = 60
+
+
+@dataclass
+class Report:
+    """What a run came to. `violation` is None when all was well."""
+
+    seed: int
+    steps: int = 0
+    seconds: float = 0.0
+    violation: str | None = None
+    trace: list[str] = field(default_factory=list)
+    figures: Counter[str] = field(default_factory=Counter)
+
+    def __str__(self) -> str:
+        if self.violation is None:
+            return f"seed {self.seed}: all well, {self.steps} steps"
+        tail = "\n".join(self.trace[-TAIL:])
+        return (
+            f"seed {self.seed}, step {self.steps}, second {self.seconds:.3f}: {self.violation}\n"
+            f"the last of its trace:\n{tail}\n"
+            f"replay: .venv/bin/pytest tests/simulation --seed {self.seed}"
+        )
+
+
+def run(seed: int, *, verbose: bool = False) -> Report:
+    """Live through one seed. Deterministic: the same seed gives the same trace."""
+    report = Report(seed)
+    with _quiet_ends(), _chance_of(seed), installed(), World(seed, verbose=verbose) as world:
+        story = Story(world)
+        with _errors_heard(world, story):
+            try:
+                story.live()
+            except Violation as violation:
+                report.violation = str(violation)
+            except Exception as error:  # a fault of the harness, or of the service outside of a task
+                report.violation = f"{error!r}\n{traceback.format_exc(limit=-6)}"
+            story.bury()
+        report.steps, report.seconds = world.steps, world.now - START
+        report.trace, report.figures = world.trace, story.auditor.figures
+    return report
+
+
+class Story:
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.postgres = Postgres(world)
+        self.asterisk = Asterisk(world)
+        self.memory = self.postgres.memory
+        self.auditor = Auditor(world, self.memory, self.asterisk)
+        self.people = People(world, self.asterisk, self.memory, self._serving)
+        self.faults = Faults(world, self.asterisk, self.postgres, self._living, self._start)
+        self.processes: list[Process] = []
+        self.memory.on_commit = self._committed
+        self._peace = False
+        self._calm = True
+
+    def _committed(self, commit: Commit) -> None:
+        self.auditor.committed(commit)
+        self.people.committed(commit)
+
+    # The processes
+
+    def _living(self) -> list[Process]:
+        return [each for each in self.processes if each.alive]
+
+    def _serving(self) -> Process | None:
+        serving = [each for each in self.processes if each.serves]
+        return self.world.rng.choice(serving) if serving else None
+
+    def _start(self) -> None:
+        name = f"process-{len(self.processes) + 1}"
+        self.world.log(f"{name} starts")
+        self.processes.append(Process(self.world, name, self.asterisk, self.postgres, self._over))
+
+    def _over(self, process: Process) -> None:
+        """There is always at least one: whoever supervises starts another."""
+        if not self._living():
+            self.world.after(self.world.between(0.05, 1.5), self._start_if_none)
+
+    def _start_if_none(self) -> None:
+        if not self._living():
+            self._start()
+
+    # The story
+
+    def live(self) -> None:
+        self._open_the_centre()
+        self._start()
+        self.world.run(START + 1.0)
+        self.faults.plan(START + TROUBLE)
+        self._calm = not self.faults.planned
+        self._draw_calls()
+        self._draw_moods()
+        self._run_watching(START + TROUBLE)
+        self._make_peace()
+        self._run_to_quiet()
+        self.auditor.at_the_end(calm=self._calm)
+        self._nothing_left_in_memory()
+        self.auditor.figures["faults"] += self.faults.struck
+
+    def _open_the_centre(self) -> None:
+        rng = self.world.rng
+        self.memory.queues["support"] = [Queue.model_validate(_settings(rng))]
+        for n in range(rng.randrange(1, 4)):
+            name = f"100{n + 1}"
+            desk = Desk(
+                auto_answer=rng.random() < 0.1,
+                accept_mode=rng.choice([None, None, "manual", "auto"]),
+                wrap_up=rng.choice([None, 0.0, 3.0]),
+            )
+            availability = rng.choice([Availability.READY, Availability.READY, Availability.NOT_READY])
+            self.memory.agents[name] = Agent(
+                desk, {"support": rng.randrange(2)}, availability, idle_since=self.world.wall
+            )
+            self.asterisk.registered.add(name)
+
+    def _draw_calls(self) -> None:
+        world = self.world
+        for _ in range(world.rng.randrange(1, 7)):
+            number = world.rng.choice(NUMBERS) if world.chance(0.93) else None
+            dialled = "600" if world.chance(0.98) else "699"
+            world.at(world.between(world.now, START + TROUBLE * 0.8), self.people.call_in, number, dialled)
+
+    def _draw_moods(self) -> None:
+        """Agents come and go."""
+        world = self.world
+        for agent in sorted(self.memory.agents):
+            for _ in range(world.rng.randrange(0, 5)):
+                mood = world.rng.choice([Availability.READY] * 3 + [Availability.NOT_READY, Availability.LOGGED_OUT])
+                world.at(world.between(world.now, START + TROUBLE), self.people.set_availability, agent, mood)
+
+    def _run_watching(self, until: float) -> None:
+        self.world.at(until, lambda: None)
+        while self.world.now < until:
+            self._step()
+
+    def _step(self) -> None:
+        self.world.step()
+        if self._calm:
+            self.auditor.in_calm()
+
+    def _make_peace(self) -> None:
+        self.world.log("peace")
+        self._peace = self.people.friendly = True
+        self.faults.over()
+        self._start_if_none()
+        for agent in sorted(self.memory.agents):
+            self.world.after(self.world.between(0.0, 1.0), self._ready_again, agent)
+
+    def _ready_again(self, agent: str) -> None:
+        if self.memory.agents[agent].availability is not Availability.READY:
+            self.people.set_availability(agent, Availability.READY)
+        self.world.after(2.0, self._ready_again, agent)
+
+    def _run_to_quiet(self) -> None:
+        peace = self.world.now
+        quiet_since: float | None = None
+        while quiet_since is None or self.world.now - quiet_since < 2.0:
+            self._run_watching(self.world.now + 1.0)
+            if self.world.now - peace > SETTLED:
+                self.auditor.in_peace()
+            left = self.auditor.unfinished()
+            quiet_since = None if left else quiet_since or self.world.now
+            if self.world.now - peace > PEACE:
+                self.auditor.fail("L2", f"{PEACE:.0f} s after the last fault: {'; '.join(left[:5])}")
+        self.auditor.figures["seconds to quiet"] += int(quiet_since - peace)
+
+    def _nothing_left_in_memory(self) -> None:
+        for process in self._living():
+            if (engine := process.engine) and (engine._legs or engine._boxes):
+                self.auditor.fail(
+                    "L2", f"{process.name} remembers interactions {[*engine._boxes]}, legs {engine._legs}"
+                )
+        troubles = [each for process in self.processes for each in process.troubles]
+        if troubles:
+            self.auditor.fail("F40", f"unhandled: {troubles[0]}")
+
+    def bury(self) -> None:
+        """So that nothing of this run is ever run again."""
+        for process in self.processes:
+            process.kill()
+            for task in asyncio.all_tasks(process.loop):
+                task._log_destroy_pending = False  # type: ignore[attr-defined]
+                with suppress(Exception):
+                    task.get_coro().close()
+            process.loop.close()
+
+
+def _settings(rng: random.Random) -> dict[str, Any]:
+    """A queue, different each time, quick enough for a run."""
+    menu = {
+        "after": rng.choice([0.5, 2.0, 6.0]),
+        "menu": "offer",
+        "keys": {"1": "wait", "2": "callback", "9": {"hangup": {"say": "goodbye"}}},
+        "tries": rng.choice([1, 2, 3]),
+        "timeout": rng.choice([1.0, 4.0]),
+    }
+    steps = [menu] if rng.random() < 0.6 else [{"after": 1.0, "announce": ["position", "wait"]}, menu]
+    retry = {
+        kind: (rng.randrange(1, 4), rng.choice([0.5, 5.0, 15.0])) for kind in ("busy", "no_answer", "congestion")
+    }
+    return {
+        "name": "support",
+        "numbers": ["600"],
+        "workflow": {"steps": steps, "loop": rng.random() < 0.8},
+        "offer": {
+            "accept_timeout": rng.choice([3.0, 8.0]),
+            "accept_mode": rng.choice(["manual", "manual", "auto"]),
+            "countdown": 2.0,
+            "answer_timeout": rng.choice([2.0, 5.0]),
+            "rona_not_ready": rng.random() < 0.7,
+            "exclude": rng.choice([0.0, 3.0]),
+        },
+        "dial": {
+            "order": rng.choice(["on_alert", "agent_first"]),
+            "ring_timeout": rng.choice([3.0, 10.0]),
+            "ttl": rng.choice([20.0, 300.0]),
+            "retry": retry,
+            "max_attempts": rng.choice([1, 3]),
+            "ready_to_call": rng.choice([1.0, 5.0]),
+            "window": ("00:00", "24:00"),
+        },
+        "callback": {
+            "alternate_number": rng.random() < 0.5,
+            "place": rng.choice(["keep", "end", 1]),
+            "initial_delay": rng.choice([0.0, 0.0, 2.0]),
+            "on_hangup": rng.choice(["keep", "keep", "abandon"]),
+        },
+        "limits": dict.fromkeys(
+            ("requests_per_number", "requests_per_source", "requests_per_prefix", "dials_per_number")
+        ),
+        "wrap_up": {"seconds": rng.choice([0.0, 3.0])},
+    }
+
+
+@contextmanager
+def _chance_of(seed: int) -> Iterator[None]:
+    """What the service itself draws: ids of interactions, jitter."""
+    ids = random.Random(f"ids {seed}")
+    state = random.getstate()
+    random.seed(seed)
+    try:
+
+        def new_id() -> UUID:
+            return UUID(int=ids.getrandbits(128), version=4)
+
+        with patch("routing.engine.engine.uuid4", new_id), patch("routing.engine.comfort.uuid4", new_id):
+            yield
+    finally:
+        random.setstate(state)
+
+
+@contextmanager
+def _errors_heard(world: World, story: Story) -> Iterator[None]:
+    """Whatever the service logs as an error is a violation; the rest of its log is not looked at."""
+
+    def hear(_logger: object, method: str, event: dict[str, Any]) -> dict[str, Any]:
+        detail = "".join(traceback.format_exception(*sys.exc_info(), limit=-4)) if event.get("exc_info") else ""
+        world.at(world.now, _raise, f"F40: the service logs {method}: {event}\n{detail}")
+        raise structlog.DropEvent
+
+    before = structlog.get_config()
+    structlog.configure(
+        processors=[hear],
+        wrapper_class=structlog.make_filtering_bound_logger("error"),
+        logger_factory=structlog.ReturnLoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
+
+
+def _raise(what: str) -> None:
+    raise Violation(what)
+
+
+@contextmanager
+def _quiet_ends() -> Iterator[None]:
+    """What a killed process leaves behind ends without a word, and not while another run is measured."""
+    hook = sys.unraisablehook
+    sys.unraisablehook = lambda unraisable: None
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        sys.unraisablehook = hook

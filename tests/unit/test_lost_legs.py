@@ -1,0 +1,120 @@
+"""The telephones fail with everybody in them: nobody hung up, so nobody abandoned, and nobody is to blame."""
+
+from datetime import timedelta
+
+import pytest
+
+from routing.effects import HangUp
+from routing.engine.phones import Alive, ChannelState
+from routing.engine.recovery import missed
+from routing.events import CallEnded, DigitPressed, Event, LegAnswered, LegGone, LegRinging, Offered, PickedUp
+from routing.interaction import Deadline, Interaction, Leg, LegState, Outcome, Role, Stage, Status, Subtype
+from routing.lifecycle import Decision, decide
+from routing.lifecycle.explore import AGENT, QUEUE, START, arrival
+from routing.queues import Queue
+
+NOW = START + timedelta(seconds=60)
+WITHDRAWS = Queue.model_validate({**QUEUE.model_dump(mode="json"), "callback": {"on_hangup": "abandon"}})
+
+
+def after(it: Interaction, *events: Event, queue: Queue = QUEUE) -> Decision:
+    decision = Decision(it)
+    for event in events:
+        decision = decide(decision.interaction, queue, event, NOW)
+    return decision
+
+
+def lost(it: Interaction, role: Role) -> LegGone:
+    leg = it.leg(role)
+    assert leg
+    return LegGone(leg.id, certain=False, lost=True)
+
+
+def callback(queue: Queue = QUEUE) -> Interaction:
+    asked = confirming(queue)
+    return after(asked, LegGone("caller-1"), queue=queue).interaction
+
+
+def confirming(queue: Queue = QUEUE) -> Interaction:
+    in_menu = arrival(queue).interaction.changed(
+        status=Status.BOT, stage=Stage.MENU, waiting=arrival().interaction.waiting.__class__(step=1)
+    )
+    return after(in_menu, DigitPressed("caller-1", "2"), queue=queue).interaction
+
+
+def ringing() -> Interaction:
+    """The agent's phone was answered, the customer's rings."""
+    it = after(callback().changed(not_before=None), PickedUp(AGENT)).interaction
+    agent = it.leg(Role.AGENT)
+    assert agent
+    it = after(it, LegAnswered(agent.id)).interaction
+    customer = it.leg(Role.CUSTOMER)
+    assert customer
+    return after(it, LegRinging(customer.id)).interaction
+
+
+def test_a_caller_who_waited_was_lost_and_did_not_abandon() -> None:
+    decision = after(arrival().interaction, LegGone("caller-1", lost=True))
+    assert (decision.interaction.status, decision.interaction.outcome) == (Status.CLOSED, "error")
+    assert [line.event for line in decision.feed] == ["caller_lost", "closed"]
+
+
+def test_a_request_survives_even_where_a_hang_up_would_withdraw_it() -> None:
+    it = confirming(WITHDRAWS)
+    assert after(it, LegGone("caller-1"), queue=WITHDRAWS).interaction.outcome == "abandoned"
+    kept = after(it, LegGone("caller-1", lost=True), queue=WITHDRAWS).interaction
+    assert (kept.status, kept.subtype) == (Status.OPEN, Subtype.CALLBACK)
+
+
+def test_an_offered_agent_stays_ready_and_may_be_offered_it_again() -> None:
+    it = after(callback().changed(not_before=None), Offered(AGENT)).interaction
+    decision = after(it, lost(it, Role.AGENT))
+    assert decision.interaction.status is Status.OPEN
+    assert decision.not_ready is None and decision.interaction.excluded == {}
+
+
+def test_an_offered_caller_who_is_lost_frees_the_agent() -> None:
+    it = after(arrival().interaction, Offered(AGENT)).interaction
+    decision = after(it, lost(it, Role.CALLER))
+    assert (decision.interaction.status, decision.interaction.outcome) == (Status.CLOSED, "error")
+
+
+@pytest.mark.parametrize("first", [Role.AGENT, Role.CUSTOMER])
+def test_a_call_that_was_being_made_is_an_error_and_made_again_before_all_others(first: Role) -> None:
+    it = ringing()
+    decision = after(it, lost(it, first))
+    again = decision.interaction
+    assert (again.status, again.front, again.legs, again.excluded) == (Status.OPEN, True, (), {})
+    assert [each.outcome for each in again.attempts] == [Outcome.ERROR]
+    assert decision.not_ready is None
+    assert {each.leg for each in decision.effects if isinstance(each, HangUp)} == {leg.id for leg in it.legs}
+
+
+def test_a_talk_is_over_and_can_be_had_again() -> None:
+    it = ringing()
+    customer = it.leg(Role.CUSTOMER)
+    assert customer
+    talking = after(it, LegAnswered(customer.id)).interaction
+    decision = after(talking, lost(talking, Role.AGENT))
+    assert decision.interaction.stage is Stage.READY_TO_CALL
+    assert [each.outcome for each in decision.interaction.attempts] == [Outcome.ANSWERED]
+    assert decision.feed[0].actor == "system"
+
+
+def test_after_a_new_start_of_the_telephones_what_is_gone_was_lost() -> None:
+    it = ringing()
+    gone = [each for each in missed(it, Alive({}), anew=True) if isinstance(each, LegGone)]
+    assert gone == [lost(it, Role.AGENT), lost(it, Role.CUSTOMER)]
+    asked = it.changed(legs=(Leg("a" * 32, Role.AGENT, AGENT, LegState.ASKED),))
+    assert isinstance(missed(asked, Alive({}), anew=True)[0], LegGone), "its phone's Asterisk never rang it"
+    assert missed(asked, Alive({"a" * 32: ChannelState.UP}), anew=True)[0] == LegAnswered("a" * 32)
+
+
+def test_who_ends_a_call_before_it_was_dialled_is_not_offered_it_next() -> None:
+    it = after(callback().changed(not_before=None), PickedUp(AGENT), CallEnded(AGENT)).interaction
+    assert it.stage is Stage.READY_TO_CALL
+    over = it.deadlines[Deadline.READY_TO_CALL] + timedelta(seconds=1)
+    from routing.events import TimeReached
+
+    later = decide(it, QUEUE, TimeReached(), over).interaction
+    assert later.status in (Status.SCHEDULED, Status.OPEN) and AGENT in later.excluded
