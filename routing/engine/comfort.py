@@ -35,12 +35,20 @@ class Watch:
         self._hold_up = hold_up
         self._wanted: Wanted | None = None
         self._late = False
+        self.start()
+
+    def start(self) -> None:
+        """From now on it takes time; what was waited for on purpose does not count."""
+        self._timer = asyncio.get_running_loop().call_later(SOON, self._is_late)
+
+    def stop(self) -> None:
+        self._timer.cancel()
 
     def wants(self, queue: Queue, before: Interaction, decision: Decision) -> None:
         self._wanted = (queue, before, decision)
         self._check()
 
-    def late(self) -> None:
+    def _is_late(self) -> None:
         self._late = True
         self._check()
 
@@ -63,11 +71,10 @@ class Comfort:
     def near(self, box: Mailbox, letter: Letter, event: Event) -> Iterator["Watch"]:
         """Around deciding, however often it has to be tried: when it takes long, they are seen to."""
         watch = Watch(lambda wanted: self._hold_up(box, letter, event, wanted))
-        timer = asyncio.get_running_loop().call_later(SOON, watch.late)
         try:
             yield watch
         finally:
-            timer.cancel()
+            watch.stop()
 
     def _hold_up(self, box: Mailbox, letter: Letter, event: Event, wanted: Wanted) -> None:
         queue, before, decision = wanted

@@ -160,7 +160,7 @@ class Decider:
         if decision.ignored or (decision.interaction == before and not decision.effects):
             return Stored(before, decision, None)
         letter.decided = time.monotonic()
-        await self._await_turn(letter, before, decision.interaction)
+        await self._await_turn(letter, before, decision.interaction, watch)
         watch.wants(queue, before, decision)
         cursor = await self._save(box, before, decision)
         letter.saved = time.monotonic()
@@ -185,7 +185,7 @@ class Decider:
         now = self._clock.now()
         return await interactions.save(self._pool, self._lease.ownership, before, decision, now, check)
 
-    async def _await_turn(self, letter: Letter, before: Interaction, after: Interaction) -> None:
+    async def _await_turn(self, letter: Letter, before: Interaction, after: Interaction, watch: Watch) -> None:
         """A call out waits a moment for its turn (`dial.cps`). Raises RateLimited for a person whose call has none;
         without a person it goes back to the line."""
         if not dials(before, after):
@@ -193,7 +193,9 @@ class Decider:
         queue, _ = await self._queues.current(after.queue)
         seconds = self._pacer.turn(queue.name, queue.dial.cps)
         if seconds <= pacing.MOST:
+            watch.stop()
             await asyncio.sleep(seconds)
+            watch.start()
         elif letter.answer:
             raise RateLimited(seconds)
         else:

@@ -86,6 +86,11 @@ class Change:
     def due_in(self, kind: Deadline, seconds: float) -> None:
         self._deadlines({**self.it.deadlines, kind: self.now + timedelta(seconds=seconds)})
 
+    def put_off(self, kind: Deadline, by: timedelta) -> None:
+        """Later than it was, if it is set."""
+        if at := self.it.deadlines.get(kind):
+            self._deadlines({**self.it.deadlines, kind: at + by})
+
     def clear(self, *kinds: Deadline) -> None:
         self._deadlines({kind: at for kind, at in self.it.deadlines.items() if kind not in kinds})
 

@@ -5,18 +5,17 @@ called. Rules and their names: `routing.numbers.rules`.
 from dataclasses import replace
 
 from routing.events import NumberRefused
-from routing.interaction import Desk, Role, Stage, Status, Subtype
+from routing.interaction import Deadline, Desk, Role, Stage, Status, Subtype
 from routing.lifecycle import ending, waiting
 from routing.lifecycle.change import Change
 from routing.numbers import PERMANENT, Rule
 
-ASKS_FOR_CALLBACK = (Stage.MENU, Stage.NUMBER_ENTRY, Stage.CONFIRM)
 _NOT_THE_NUMBERS = frozenset({Rule.REGISTER, Rule.MAX_PENDING, Rule.REQUESTS_PER_SOURCE})
 
 
 def number_refused(c: Change, event: NumberRefused) -> None:
     """A caller is told, and waits on; a callback is closed as `blocked`, or held until it may be called."""
-    if c.it.status is Status.BOT and c.it.stage in ASKS_FOR_CALLBACK:
+    if c.it.status is Status.BOT and c.it.stage in waiting.ASKS_FOR_CALLBACK:
         c.tell("number_refused", "system", rule=event.rule)
         _tell_caller(c, event.rule)
     elif c.it.subtype is Subtype.CALLBACK and _not_called_yet(c):
@@ -63,6 +62,8 @@ def _do_not_call(c: Change, event: NumberRefused) -> None:
 def _hold(c: Change, event: NumberRefused) -> None:
     """At its place in line, but not offered before that time. A queue switched off offers none anyhow."""
     c.set(not_before=event.until or c.it.not_before)
+    if event.rule == Rule.WINDOW and event.until:
+        c.put_off(Deadline.EXPIRES, event.until - c.now)  # what it was given to be called in is not used up by nights
     if c.it.status in (Status.OFFERED, Status.CONNECTED):
         c.drop(Role.AGENT)
         waiting.back_to_line(c, front=False)

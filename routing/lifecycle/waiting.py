@@ -27,7 +27,7 @@ from routing.numbers import callable_from, refusal, to_e164
 from routing.queues import Queue
 
 MOST_DIGITS = 20
-_ASKS_FOR_CALLBACK = (Stage.MENU, Stage.NUMBER_ENTRY, Stage.CONFIRM)
+ASKS_FOR_CALLBACK = (Stage.MENU, Stage.NUMBER_ENTRY, Stage.CONFIRM)
 
 
 def arrive(interaction_id: UUID, queue: Queue, version: int, event: CallerArrived, now: datetime) -> Decision:
@@ -148,7 +148,7 @@ def when_bot(c: Change, event: Event) -> None:
         case LegGone(leg, certain=certain) if (gone := c.it.leg_with(leg)) and gone.role is Role.CUSTOMER:
             c.gone(gone, certain=certain)
             back_to_line(c, front=True)
-        case DuplicateFound() if c.it.stage in _ASKS_FOR_CALLBACK:
+        case DuplicateFound() if c.it.stage in ASKS_FOR_CALLBACK:
             _duplicate(c)
         case _:
             refuse(c, event)

@@ -48,7 +48,7 @@ def own(folder: Path, names: Sequence[str]) -> Certificate:
     made = Certificate(folder / "server.crt", folder / "server.key")
     wanted = sorted({*names, "localhost", socket.gethostname()})
     if not _is_good(made, folder, wanted):
-        if not (folder / "ca.key").exists():
+        if not (folder / "ca.crt").exists():
             _make_authority(folder)
         _make(made, folder, wanted)
         (folder / "names.json").write_text(json.dumps(wanted))
@@ -93,10 +93,13 @@ def _make(made: Certificate, folder: Path, names: list[str]) -> None:
 
 
 def _request(key: Path, certificate: Path, subject: str, days: int, *more: str) -> None:
-    """The key never lies in a file that others can read, not for a moment."""
+    """The key never lies in a file that others can read, not for a moment. A certificate that is there is whole, and
+    so is its key."""
     write_secret(key, "")
-    output = ("-keyout", str(key), "-out", str(certificate), "-days", str(days), "-subj", subject)
+    draft = certificate.with_name(f".{certificate.name}.new")
+    output = ("-keyout", str(key), "-out", str(draft), "-days", str(days), "-subj", subject)
     _openssl("req", "-x509", "-sha256", *_NEW_KEY, *output, *more, what="no certificate could be made")
+    draft.replace(certificate)
 
 
 def _extensions(*them: str) -> list[str]:

@@ -31,7 +31,8 @@ async def applying(pool: Pool) -> AsyncIterator[Any]:
 
 
 async def queues_now(c: Any, names: Iterable[str]) -> dict[str, Queue]:
-    """Those of these queues there are."""
+    """Those of these queues there are. Nobody else changes them until the end, nor waits for what we wait for."""
+    await c.execute("SELECT FROM queues WHERE name = ANY($1) ORDER BY name FOR UPDATE", list(names))
     rows = await c.fetch(
         "SELECT v.config FROM queues q JOIN queue_versions v ON (v.name, v.version) = (q.name, q.version)"
         " WHERE q.name = ANY($1) AND q.deleted_at IS NULL",

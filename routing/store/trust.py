@@ -51,7 +51,7 @@ _ALWAYS = """
 
 _PROMISE = """
     UNION ALL
-    SELECT 4, 'register', NULL FROM queues WHERE name = {c} ->> 'queue' AND NOT register
+    SELECT 4, 'register', NULL FROM queues WHERE name = {c} ->> 'queue' AND (NOT register OR deleted_at IS NOT NULL)
     UNION ALL
     SELECT 5, 'max_pending', NULL FROM (
         SELECT FROM interactions WHERE queue = {c} ->> 'queue' AND id <> {id}

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import time
 from pathlib import Path
 
@@ -144,7 +145,10 @@ async def obey(parts: Parts, lines: list[str]) -> None:
                 await parts.start("service")
             case _:
                 text = line.replace("/etc/ringback/secrets", str(parts.secrets))
-                shell = await asyncio.create_subprocess_exec("sh", "-ec", text, cwd=parts.folder)
+                port = {"PGPORT": str(parts.postgres_port)}
+                shell = await asyncio.create_subprocess_exec(
+                    "sh", "-ec", text, cwd=parts.folder, env=os.environ | port
+                )
                 assert await asyncio.wait_for(shell.wait(), 30) == 0, line
 
 

@@ -79,7 +79,7 @@ async def test_the_auditor_finds_a_promise_without_a_row_and_a_call_nobody_asked
 
 
 async def test_figures_say_whether_their_limits_held(repeats: Callable[[int, int], range]) -> None:
-    figures = Figures()
+    figures = Figures(1.0)
     figures.note("F2", "seconds", [1.0, 2.0], unit="s", limit=2)
     with pytest.raises(AssertionError, match="limit 1"):
         figures.note("F1", "lost", 2, limit=1)

@@ -13,8 +13,9 @@ from routing.cli.apply import apply
 from routing.cli.site_files import WrongFile
 from routing.engine import following
 from routing.passwords import Passwords
+from routing.queues import Queue
 from routing.store import agents, applied, queues
-from routing.store.database import Pool
+from routing.store.database import Pool, connection, transaction
 
 SITE = """
 [[queues]]
@@ -38,6 +39,8 @@ queues = [{ queue = "support" }, { queue = "sales", penalty = 5 }]
 number = "+4930123456"
 reason = "asked for it"
 """
+
+WAITS = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
 
 
 @pytest.fixture
@@ -185,6 +188,20 @@ async def test_two_at_once_do_not_lose_each_other_s_news(dsn: str, pool: Pool, t
     lines = await applied.since(pool, 0)
     assert sorted(line.queues[0] for line in lines) == ["one", "two"]
     assert [line.id for line in lines] == sorted(line.id for line in lines)
+
+
+async def test_a_change_over_the_api_at_the_same_time_comes_before_or_after(site: Path, dsn: str, pool: Pool) -> None:
+    await told(dsn, site)
+    (site / "site.toml").write_text('[[queues]]\nname = "support"\nnumbers = ["600"]\ntitle = "Applied"')
+    async with transaction(pool) as c:
+        await c.execute("SELECT FROM queues WHERE name = 'support' FOR UPDATE")
+        running = asyncio.create_task(told(dsn, site))
+        async with asyncio.timeout(10), connection(pool) as other:
+            while not await other.fetchval(WAITS):  # noqa: ASYNC110  # Postgres tells nobody who waits
+                await asyncio.sleep(0.01)
+        await queues.put_in(c, Queue(name="support", numbers=("600", "601")))
+    await running
+    assert (await queues.get(pool, "support")).queue.title == "Applied"
 
 
 async def test_a_refused_change_leaves_no_number_released(site: Path, dsn: str, pool: Pool) -> None:

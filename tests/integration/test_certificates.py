@@ -45,6 +45,14 @@ def test_other_addresses_mean_another_certificate_of_the_same_authority(tmp_path
     ssl.create_default_context(cafile=str(tmp_path / "ca.crt"))
 
 
+def test_an_authority_that_was_not_finished_is_made_anew(tmp_path: Path) -> None:
+    """The power went while openssl was at it: a key was there, and no certificate."""
+    (tmp_path / "ca.key").touch()
+    made = certificates.own(tmp_path, ["192.0.2.10"])
+    verify = ["openssl", "verify", "-CAfile", tmp_path / "ca.crt", made.chain]
+    subprocess.run(verify, check=True, capture_output=True)
+
+
 def test_a_given_certificate_is_taken_with_its_key_only(tmp_path: Path) -> None:
     one, other = (certificates.own(tmp_path / name, ["192.0.2.10"]) for name in ("one", "other"))
     assert certificates.given(one.chain, one.key) == one

@@ -11,13 +11,25 @@ import pytest
 from api_service import CUSTOMER, QUICK, Service
 
 from routing.effects import DialCustomer, RingAgent, Say
+from routing.engine import engine as engine_module
 from routing.engine import queues as engine_queues
 from routing.errors import NumberBlocked, RateLimited, RingbackError
-from routing.events import DigitPressed, LegAnswered, LegGone, LegRinging, OfferAccepted, Redialled, SayFinished
+from routing.events import (
+    CallbackRequested,
+    DigitPressed,
+    LegAnswered,
+    LegGone,
+    LegRinging,
+    NoteAdded,
+    OfferAccepted,
+    Redialled,
+    SayFinished,
+)
 from routing.interaction import Interaction, Outcome, Role, Stage, Status, Subtype
 from routing.queues import Queue
 from routing.store import feed, interactions, queues, trust
-from routing.store.database import connection
+from routing.store.database import Pool, connection
+from routing.store.queues import Stored
 
 ENTRY = {"alternate_number": True, "initial_delay": 0}
 
@@ -211,6 +223,22 @@ async def test_a_queue_takes_no_more_callbacks_than_it_may_have_pending(service:
         await service.callback(number=f"+491511234560{n}")
     it = await pressed_2(service, "+4915112345609")
     assert await rules_told(service, it.id) == ["max_pending"]
+
+
+async def test_a_queue_that_is_deleted_at_that_moment_promises_nothing(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await settings(service)
+    get = queues.get
+
+    async def get_and_delete(pool: Pool, name: str) -> Stored:
+        found = await get(pool, name)
+        await queues.delete(pool, name)
+        return found
+
+    monkeypatch.setattr(engine_module.queues, "get", get_and_delete)
+    asked = CallbackRequested("operator:admin", "support", CUSTOMER)
+    assert await rule_of(service.engine.request(asked)) == "register"
 
 
 # Between promise and dial
@@ -473,6 +501,18 @@ async def test_an_acceptance_just_beyond_the_rate_waits_its_turn(service: Servic
     began = clock.time()
     await asyncio.gather(*(service.engine.ask(it.id, OfferAccepted(f"100{n}")) for n, it in enumerate(offers)))
     assert dialled(service) == 6 and clock.time() - began >= 0.4
+
+
+async def test_waiting_for_ones_turn_is_not_taken_for_postgres_being_away(service: Service) -> None:
+    await settings(service, dial={"cps": 1.25})
+    ids = [await service.callback(number=f"+491511234560{n}") for n in range(2)]
+    both = [await offered_to(service, f"100{n}", each) for n, each in enumerate(ids)]
+    await service.engine.ask(both[0].id, OfferAccepted("1000"))
+    accepted, noted = await asyncio.gather(
+        service.engine.ask(both[1].id, OfferAccepted("1001")),
+        service.engine.ask(both[1].id, NoteAdded("operator:admin", "Hello")),
+    )
+    assert (accepted.stage, noted.note) == (Stage.DIALING, "Hello")
 
 
 # Over the API

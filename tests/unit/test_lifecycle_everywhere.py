@@ -138,6 +138,8 @@ def test_a_callback_that_may_be_called_later_waits_for_that_at_its_place(made: l
         if waits and isinstance(move.event, NumberRefused) and move.event.rule == "window":
             assert (after.not_before, after.queued_at) == (move.event.until, before.queued_at)
             assert after.assigned_to is None
+            if Deadline.EXPIRES in before.deadlines and Deadline.EXPIRES in after.deadlines:
+                assert after.deadlines[Deadline.EXPIRES] > before.deadlines[Deadline.EXPIRES], "nights use up no time"
             held += 1
     assert held
 

@@ -180,7 +180,8 @@ CREATE INDEX home_list ON interactions (entered_at DESC, id DESC);
 CREATE INDEX living ON interactions (entered_at DESC, id DESC) WHERE status <> 'closed';
 -- The list of all queues in the order they are served (home_list.Order.LINE)
 CREATE INDEX in_order ON interactions ((NOT front), (-priority), queued_at, id) WHERE status <> 'closed';
-CREATE INDEX by_number ON interactions (number);
+-- With the time, as a number may have a long history: the limit on requests looks at one day of it.
+CREATE INDEX by_number ON interactions (number, requested_at);
 -- Requests for numbers that share their first seven digits, for the limit on them
 CREATE INDEX by_prefix ON interactions (left(number, 8), requested_at) WHERE requested_at IS NOT NULL;
 
