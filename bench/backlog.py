@@ -43,7 +43,8 @@ async def _run(home: Path, backlog: int) -> int:
         await stage.sql.execute("SET synchronous_commit = off")
         started = time.monotonic()
         scene = await Scene.set(stage, backlog)
-        await stage.sql.execute("ANALYZE")
+        await stage.sql.execute("VACUUM ANALYZE")
+        await stage.sql.execute("CHECKPOINT")  # as after hours, not as right after a million rows
         print(f"  {backlog:,} open callbacks lined up in {time.monotonic() - started:.0f} s", flush=True)
         figures = [await _accepts(scene, await Wire.open(stage.ports.http, await scene.token()))]
         figures += [await _pages(stage, name, query) for name, query in LISTS.items()]

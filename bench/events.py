@@ -15,7 +15,7 @@ import structlog
 import uvloop
 
 from bench.figures import table
-from routing.effects import Answer, DialCustomer, Effect
+from routing.effects import Answer, DialCustomer, Effect, SendBack
 from routing.engine.clock import Clock
 from routing.engine.engine import Engine
 from routing.engine.lease import Lease
@@ -39,6 +39,7 @@ class Callers:
 
     def __init__(self) -> None:
         self.engine: Engine
+        self.sent_back = 0
         self._over: dict[str, asyncio.Event] = {}
 
     async def one(self, n: int) -> None:
@@ -53,8 +54,14 @@ class Callers:
             self._over.pop(notice.before.legs[0].id).set()
 
     async def perform(self, effect: Effect) -> None:
-        if isinstance(effect, Answer):
-            self.engine.hear(effect.leg, LegGone(effect.leg))
+        match effect:
+            case Answer(leg):
+                self.engine.hear(leg, LegGone(leg))
+            case SendBack(leg):  # Postgres was too slow
+                self.sent_back += 1
+                self._over.pop(leg).set()
+            case _:
+                pass
 
     def reserve(self, call: DialCustomer) -> None: ...
 
@@ -86,7 +93,7 @@ async def _run(folder: Path, callers: int) -> None:
         await pool.execute("CREATE TABLE bare (id int PRIMARY KEY, at timestamptz)")
         rounds = [(await _rate(callers, phones.one), await _rate(callers, _bare(pool))) for _ in range(ROUNDS)]
         keeping.cancel()
-        _tell([decisions for decisions, _ in rounds], [commits for _, commits in rounds])
+        _tell([decisions for decisions, _ in rounds], [commits for _, commits in rounds], phones.sent_back)
 
 
 def _bare(pool: Pool) -> Callable[[int], Awaitable[None]]:
@@ -124,7 +131,7 @@ async def _database(folder: Path) -> AsyncIterator[Pool]:
         await server.stop(process)
 
 
-def _tell(decisions: list[float], commits: list[float]) -> None:
+def _tell(decisions: list[float], commits: list[float], sent_back: int) -> None:
     ours, floor = statistics.median(decisions), statistics.median(commits)
     rows = [
         ["decisions of the engine, stored", f"{ours:.0f}", f"{ours / floor:.2f}"],
@@ -136,6 +143,7 @@ def _tell(decisions: list[float], commits: list[float]) -> None:
             f"Written by `python -m bench.events`: {AT_ONCE} callers at once come and hang up, each time two events,"
             f" two commits (fsync on). Median of {ROUNDS} rounds; {os.cpu_count()} cores, shared with Postgres.",
             table(["", "a second", "× floor"], rows),
+            f"Callers sent back to the dialplan's music, as Postgres took more than a second: {sent_back}.",
         ]
     )
     RESULTS.write_text(f"{text}\n")
