@@ -272,6 +272,8 @@ async def test_of_a_listing_and_an_acceptance_at_the_same_instant_one_comes_firs
             assert (after.outcome, dialled(service) - before) == ("blocked", 0)
         else:
             assert (after.stage, dialled(service) - before) == (Stage.DIALING, 1)
+        break_ = {"state": "not_ready", "reason": "break"}  # or the next caller would be offered before the menu
+        assert (await service.ask("PUT", f"agents/200{n}/state", json=break_)).status == 200
 
 
 async def test_answering_the_phone_is_no_way_around(service: Service) -> None:
