@@ -2,30 +2,24 @@
 
 import asyncio
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 from bench import bare, report
 from bench.measures import Measures
 from bench.scene import Scene
 from bench.wire import Wire
-from demo.stage import open_stage
-from routing.local import prompts
+from demo.stage import scratch_stage
 
 SAMPLES = 200
 WARM_UP = 10
 
 
 def main(samples: int) -> int:
-    with tempfile.TemporaryDirectory(prefix="rb-bench-", dir="/tmp") as folder:
-        home = Path(folder)
-        home.chmod(0o755)  # Asterisk's and Postgres' accounts must get through
-        return asyncio.run(_run(home, samples))
+    return asyncio.run(_run(samples))
 
 
-async def _run(home: Path, samples: int) -> int:
-    async with open_stage(home / "data", sounds=prompts.tones(home / "tones")) as stage:
+async def _run(samples: int) -> int:
+    async with scratch_stage("bench") as stage:
         scene = await Scene.set(stage, 2 * (samples + WARM_UP) + 2)
         async with bare.floor(stage) as floor:
             service = await Wire.open(stage.ports.http, await scene.token())

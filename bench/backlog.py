@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -12,8 +11,7 @@ from pathlib import Path
 from bench.figures import Figure, figure, table
 from bench.scene import CALLBACKS, Scene
 from bench.wire import Wire
-from demo.stage import Stage, open_stage
-from routing.local import prompts
+from demo.stage import Stage, scratch_stage
 
 BACKLOG = 1_000_000
 ACCEPTS, PAGES = 200, 100
@@ -32,14 +30,11 @@ LISTS: dict[str, dict[str, str]] = {
 
 
 def main(backlog: int) -> int:
-    with tempfile.TemporaryDirectory(prefix="rb-bench-", dir="/tmp") as folder:
-        home = Path(folder)
-        home.chmod(0o755)  # Asterisk's and Postgres' accounts must get through
-        return asyncio.run(_run(home, backlog))
+    return asyncio.run(_run(backlog))
 
 
-async def _run(home: Path, backlog: int) -> int:
-    async with open_stage(home / "data", sounds=prompts.tones(home / "tones")) as stage:
+async def _run(backlog: int) -> int:
+    async with scratch_stage("bench") as stage:
         await stage.sql.execute("SET synchronous_commit = off")
         started = time.monotonic()
         scene = await Scene.set(stage, backlog)

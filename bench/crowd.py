@@ -3,21 +3,17 @@
 import asyncio
 import os
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import aiohttp
-from prometheus_client.parser import text_string_to_metric_families
-
 from bench import usage
 from bench.figures import table
 from bench.usage import PARTS, Usage
+from demo.lags import Lags
 from demo.sip.outgoing import OutgoingCall
-from demo.stage import Stage, open_stage
-from routing.local import prompts
+from demo.stage import Stage, scratch_stage
 from routing.local.prompts import TONES
 
 CALLERS, SECONDS = 500, 60
@@ -41,24 +37,20 @@ SETTINGS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Look:
-    """What was seen at one moment. `lag`: the event loop's lags so far, how many up to each bound in seconds."""
+    """What was seen at one moment."""
 
     at: float
     parts: dict[str, Usage]
     decisions: int
-    lag: dict[float, float]
+    lag: Lags
 
 
 def main(callers: int, seconds: int) -> int:
-    with tempfile.TemporaryDirectory(prefix="rb-bench-", dir="/tmp") as folder:
-        home = Path(folder)
-        home.chmod(0o755)  # Asterisk's and Postgres' accounts must get through
-        return asyncio.run(_run(home, callers, seconds))
+    return asyncio.run(_run(callers, seconds))
 
 
-async def _run(home: Path, callers: int, seconds: int) -> int:
-    tones = prompts.tones(home / "tones")
-    async with open_stage(home / "data", sounds=tones, rtp=RTP) as stage:
+async def _run(callers: int, seconds: int) -> int:
+    async with scratch_stage("bench", rtp=RTP) as stage:
         await stage.queue("crowd", DNIS, **SETTINGS)
         empty = await _look(stage)
         listening = await _fill(stage, callers)
@@ -90,20 +82,7 @@ async def _fill(stage: Stage, callers: int) -> list[OutgoingCall]:
 async def _look(stage: Stage) -> Look:
     parts = {part: usage.of(stage.pid(part)) for part in PARTS}
     decisions = await stage.sql.fetchval("SELECT coalesce(sum(version), 0) FROM interactions")
-    return Look(time.monotonic(), parts, int(decisions), await _lags(stage))
-
-
-async def _lags(stage: Stage) -> dict[float, float]:
-    async with aiohttp.request("GET", f"{stage.url}/metrics") as response:
-        families = text_string_to_metric_families(await response.text())
-    (lag,) = (each for each in families if each.name == "ringback_event_loop_lag_seconds")
-    return {float(each.labels["le"]): each.value for each in lag.samples if each.name.endswith("_bucket")}
-
-
-def _p99(before: dict[float, float], after: dict[float, float]) -> float:
-    """The smallest bound, in seconds, that holds 99 of 100 lags in between."""
-    counts = {bound: after[bound] - before[bound] for bound in sorted(after)}
-    return next(bound for bound, count in counts.items() if count >= 0.99 * counts[float("inf")])
+    return Look(time.monotonic(), parts, int(decisions), await stage.loop_lags())
 
 
 def _tell(callers: int, empty: Look, before: Look, after: Look, silences: list[float]) -> None:
@@ -116,7 +95,7 @@ def _tell(callers: int, empty: Look, before: Look, after: Look, silences: list[f
             f" {seconds:.0f} s, {os.cpu_count()} cores, shared with the phones.",
             table(["", "CPU, % of one core", "memory a caller, KiB"], rows),
             f"- decisions stored: {(after.decisions - before.decisions) / seconds:.0f} a second\n"
-            f"- event loop lag, p99: at most {1000 * _p99(before.lag, after.lag):g} ms\n"
+            f"- event loop lag, p99: at most {1000 * after.lag.p99_since(before.lag):g} ms\n"
             f"- longest silence heard by one of {len(silences)} who listened: {max(silences):.2f} s",
         ]
     )

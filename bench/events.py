@@ -4,7 +4,6 @@ import asyncio
 import os
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -15,6 +14,7 @@ import structlog
 import uvloop
 
 from bench.figures import table
+from demo.folder import enterable_folder
 from routing.effects import Answer, DialCustomer, Effect, SendBack
 from routing.engine.clock import Clock
 from routing.engine.engine import Engine
@@ -74,9 +74,8 @@ class Callers:
 
 
 def main(callers: int) -> None:
-    with tempfile.TemporaryDirectory(prefix="rb-bench-", dir="/tmp") as folder:
-        Path(folder).chmod(0o755)  # Postgres' account must get through
-        uvloop.run(_run(Path(folder), callers))
+    with enterable_folder("bench") as folder:
+        uvloop.run(_run(folder, callers))
 
 
 async def _run(folder: Path, callers: int) -> None:

@@ -18,10 +18,13 @@ import aiohttp
 import asyncpg
 
 from demo.api import Api
+from demo.folder import enterable_folder
+from demo.lags import Lags
 from demo.sip.agent import SipAgent
 from demo.sip.carrier import Carrier
 from demo.sip.policy import Policy
 from demo.sip.tls import Tls
+from routing.local import prompts
 from routing.local.ports import Ports, reserved
 
 READY_WITHIN = 60.0
@@ -155,6 +158,12 @@ class Stage:
                             self._news.notify_all()
             await asyncio.sleep(0.1)
 
+    async def loop_lags(self) -> Lags:
+        """Of the service, since it was started."""
+        patience = aiohttp.ClientTimeout(total=5)
+        async with aiohttp.request("GET", f"{self.url}/metrics", timeout=patience) as response:
+            return Lags.read(await response.text())
+
     async def ready(self) -> bool:
         """Whether the service says so."""
         try:
@@ -167,9 +176,12 @@ class Stage:
         await self._workers.aclose()
 
     async def __aenter__(self) -> Self:
+        self._watching = asyncio.create_task(self.watch(), name="live stream")
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._watching.cancel()
+        await asyncio.gather(self._watching, return_exceptions=True)
         await self.leave()
 
 
@@ -198,6 +210,14 @@ async def open_stage(
                 yield stage
         finally:
             await _stop(up)
+
+
+@contextlib.asynccontextmanager
+async def scratch_stage(name: str, *, rtp: tuple[int, int] | None = None) -> AsyncIterator[Stage]:
+    """A stage in a folder that is gone at the end, its prompts made of tones."""
+    with enterable_folder(name) as home:
+        async with open_stage(home / "data", sounds=prompts.tones(home / "tones"), rtp=rtp) as stage:
+            yield stage
 
 
 def _make_folder(data_dir: Path) -> None:
@@ -259,12 +279,7 @@ async def _connected(
             carrier,
             Stage(data_dir, ports, api, carrier, sql, up, log) as stage,
         ):
-            watching = asyncio.create_task(stage.watch(), name="live stream")
-            try:
-                yield stage
-            finally:
-                watching.cancel()
-                await asyncio.gather(watching, return_exceptions=True)
+            yield stage
     finally:
         await sql.close()
 

@@ -27,6 +27,10 @@ class Status(StrEnum):
     CLOSED = "closed"
 
 
+IN_LINE = frozenset({Status.OPEN, Status.BOT, Status.OFFERED})
+"""Those who have a place in line."""
+
+
 class Stage(StrEnum):
     """What happens inside a status."""
 

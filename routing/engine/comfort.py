@@ -14,7 +14,7 @@ from routing.engine.clock import Clock
 from routing.engine.mailbox import Held, Letter, Mailbox
 from routing.errors import RingbackError
 from routing.events import CallbackRequested, CallerArrived, DigitPressed, Event, LegAnswered, LegGone, SayFinished
-from routing.interaction import Interaction, Role, Status
+from routing.interaction import IN_LINE, Interaction, Role, Status
 from routing.lifecycle import Decision, decide
 from routing.queues import Queue
 
@@ -128,4 +128,4 @@ def harmless(before: Interaction, wanted: Decision, event: Event) -> tuple[Effec
 
 def _waits(it: Interaction, leg_id: str) -> bool:
     caller = it.leg(Role.CALLER)
-    return caller is not None and caller.id == leg_id and it.status in (Status.OPEN, Status.BOT, Status.OFFERED)
+    return caller is not None and caller.id == leg_id and it.status in IN_LINE

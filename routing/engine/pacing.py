@@ -2,7 +2,7 @@
 
 import time
 
-from routing.numbers.pacing import Bucket
+from routing.bucket import Bucket
 
 MOST = 1.0
 """Seconds a call may have to wait for its turn; beyond that it is not begun, and the agent is told."""

@@ -19,7 +19,19 @@ from routing.events import (
     PickedUp,
     SayFinished,
 )
-from routing.interaction import Deadline, Desk, Interaction, Kind, Leg, LegState, Role, Stage, Status, Subtype
+from routing.interaction import (
+    IN_LINE,
+    Deadline,
+    Desk,
+    Interaction,
+    Kind,
+    Leg,
+    LegState,
+    Role,
+    Stage,
+    Status,
+    Subtype,
+)
 from routing.lifecycle import connected, ending, offered
 from routing.lifecycle.change import Change, Decision
 from routing.lifecycle.refusals import refuse
@@ -410,7 +422,7 @@ def _hang_up_withdraws(c: Change) -> bool:
 
 def caller_lost(c: Change) -> bool:
     """A call whose caller is not there, and did not hang up, was lost by us: it is closed (T38)."""
-    if c.leg(Role.CALLER) or c.it.status not in (Status.OPEN, Status.BOT, Status.OFFERED):
+    if c.leg(Role.CALLER) or c.it.status not in IN_LINE:
         return False
     lose(c)
     return True

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from routing.interaction import Desk, Interaction, Status
+from routing.interaction import IN_LINE, Desk, Interaction
 from routing.matching import Free, InLine
 from routing.store.database import Pool, connection
 
@@ -83,8 +83,6 @@ async def offered_callbacks(pool: Pool, queue: str) -> list[tuple[UUID, str]]:
 MOST_PLACES = 1000
 """Who is further back has no place yet: finding it out would mean to count the whole line."""
 
-WAITING = frozenset({Status.OPEN, Status.BOT, Status.OFFERED})
-
 # The head of each line concerned, out of the index `places`.
 _PLACES = """
 SELECT line.id, line.place FROM unnest($1::text[]) AS q(name) CROSS JOIN LATERAL (
@@ -98,7 +96,7 @@ SELECT line.id, line.place FROM unnest($1::text[]) AS q(name) CROSS JOIN LATERAL
 
 async def places(pool: Pool, interactions: Iterable[Interaction]) -> dict[UUID, int]:
     """The place in line of those who wait: live callers and callbacks counted together, 1 is next."""
-    waiting = {it.id: it.queue for it in interactions if it.status in WAITING}
+    waiting = {it.id: it.queue for it in interactions if it.status in IN_LINE}
     if not waiting:
         return {}
     async with connection(pool) as c:

@@ -98,14 +98,14 @@ def refused(moment: Moment, c: str, now: str, of: str) -> str:
     return f"SELECT rule, until FROM ({rules}) each_rule ORDER BY n LIMIT 1"  # noqa: S608  # of the constants above
 
 
-_ASK = {each: refused(each, "$1", "$2::timestamptz", "$3::uuid") for each in Moment}
+_ASK = refused(Moment.PROMISE, "$1", "$2::timestamptz", "$3::uuid")
 _NOBODY = UUID(int=0)
 
 
 async def ask(pool: Pool, check: Check, now: datetime) -> None:
-    """The same question without storing anything. Raises NumberBlocked or Stale."""
+    """The question of a promise without storing anything. Raises NumberBlocked or Stale."""
     async with connection(pool) as c:
-        row = await c.fetchrow(_ASK[check.moment], check, now, _NOBODY)
+        row = await c.fetchrow(_ASK, check, now, _NOBODY)
     if row:
         refuse(row["rule"], row["until"])
 

@@ -1,11 +1,8 @@
 """One Ringback for all acceptance tests, its prompts made of tones; every test has its own queue and people."""
 
 import itertools
-import os
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +11,7 @@ import pytest_asyncio
 from demo.sip.carrier import Phone
 from demo.sip.outgoing import OutgoingCall
 from demo.sip.policy import Policy
-from demo.stage import Stage, Worker, open_stage
-from routing.local import prompts
+from demo.stage import Stage, Worker, scratch_stage
 from routing.local.prompts import TONES
 
 FAST: dict[str, Any] = {
@@ -36,11 +32,8 @@ _counter = itertools.count(1)
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def stage() -> AsyncIterator[Stage]:
-    with tempfile.TemporaryDirectory(prefix="rb-acc-", dir="/tmp") as folder:
-        home = Path(folder)
-        os.chmod(home, 0o755)  # noqa: PTH101  # for the accounts that run Postgres and Asterisk
-        async with open_stage(home / "data", sounds=prompts.tones(home / "tones")) as stage:
-            yield stage
+    async with scratch_stage("acc") as stage:
+        yield stage
 
 
 @dataclass

@@ -1,6 +1,5 @@
 """SIP over TLS and SRTP: an agent's phone on a plain trunk, and a trunk that speaks nothing else."""
 
-import os
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from demo.folder import enterable_folder
 from demo.sip.agent import SipAgent
 from demo.sip.carrier import Carrier
 from demo.sip.errors import SipTimeout
@@ -24,9 +24,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def encrypted() -> AsyncIterator[Stage]:
     """A Ringback whose trunk is `sips:`."""
-    with tempfile.TemporaryDirectory(prefix="rb-tls-", dir="/tmp") as folder:
-        home = Path(folder)
-        os.chmod(home, 0o755)  # noqa: PTH101  # for the accounts that run Postgres and Asterisk
+    with enterable_folder("tls") as home:
         certificates.own(home / "carrier", ["127.0.0.1"])
         tones = prompts.tones(home / "tones")
         async with open_stage(home / "data", sounds=tones, trunk_tls=home / "carrier") as stage:

@@ -7,7 +7,6 @@ import contextlib
 import json
 import subprocess
 import sys
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import aiohttp
 
 from demo.api import Api
+from demo.folder import enterable_folder
 from demo.sip.carrier import Carrier
 from routing.local import prompts
 from routing.local.ports import Ports, reserved
@@ -29,7 +29,7 @@ PASSWORD = "a-sip-secret"
 
 async def main(bind: str, external: str | None) -> None:
     here = "127.0.0.1" if bind == "0.0.0.0" else bind
-    with wire() as other, reserved() as ports, folder() as home:
+    with wire() as other, reserved() as ports, enterable_folder("net") as home:
         prompts.tones(home / "tones")
         async with up(home, ports, bind, external, here):
             token = (home / "data/admin.token").read_text().strip()
@@ -103,14 +103,6 @@ def wire() -> Iterator[int]:
 
 def network_of(pid: str) -> Path:
     return Path(f"/proc/{pid}/ns/net").readlink()
-
-
-@contextlib.contextmanager
-def folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="rb-net-", dir="/tmp") as name:
-        home = Path(name)
-        home.chmod(0o755)  # for the accounts that run Postgres and Asterisk
-        yield home
 
 
 @contextlib.asynccontextmanager

@@ -174,18 +174,6 @@ def _make_cluster(parts: Parts, programs: Path, data: Path, identity: dict[str, 
     password.unlink()
 
 
-def _make_cluster(parts: Parts, programs: Path, data: Path, identity: dict[str, Any]) -> None:
-    data.mkdir(mode=0o700)
-    password = parts.folder / "pgpassword"
-    shutil.copyfile(parts.secrets / "postgres_password", password)
-    if identity:
-        os.chown(data, identity["user"], identity["group"])
-    words = [programs / "initdb", "-D", data, "-U", "ringback", f"--pwfile={password}"]
-    words += COMPOSE["services"]["postgres"]["environment"]["POSTGRES_INITDB_ARGS"].split()
-    subprocess.run(words, check=True, capture_output=True, cwd="/", **identity)
-    password.unlink()
-
-
 async def _make_database(parts: Parts) -> None:
     url = parts.dsn.rpartition("/")[0] + "/postgres"
     async with asyncio.timeout(20):
@@ -209,9 +197,6 @@ async def _stage(parts: Parts) -> AsyncIterator[Stage]:
         async with Api(f"http://127.0.0.1:{ports.http}", token) as api, carrier:
             process, log = parts.processes["service"], parts.folder / "service.log"
             async with Stage(parts.folder, ports, api, carrier, sql, process, log) as stage:
-                watching = asyncio.create_task(stage.watch(), name="live stream")
                 yield stage
-                watching.cancel()
-                await asyncio.gather(watching, return_exceptions=True)
     finally:
         await sql.close()

@@ -5,8 +5,6 @@
 """
 
 import itertools
-import os
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from demo.folder import enterable_folder
 from demo.sip.carrier import Phone
 from demo.sip.outgoing import OutgoingCall
 from demo.stage import Worker
@@ -98,9 +97,7 @@ class AuditedLine(Line):
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def rig() -> AsyncIterator[Rig]:
-    with tempfile.TemporaryDirectory(prefix="rb-rig-", dir="/tmp") as folder:
-        home = Path(folder)
-        os.chmod(home, 0o755)  # noqa: PTH101  # for the accounts that run Postgres and Asterisk
+    with enterable_folder("rig") as home:
         async with open_rig(home / "data", prompts.tones(home / "tones")) as rig:
             yield rig
 

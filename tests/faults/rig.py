@@ -6,7 +6,6 @@ It is a `Stage`, so its tests read like the acceptance tests; and every part can
 import asyncio
 import contextlib
 import os
-import re
 import signal
 import sys
 import time
@@ -44,21 +43,6 @@ class Parts:
     asterisk: AsteriskInstance
     environment: dict[str, str]
     running: dict[str, Process] = field(default_factory=dict)
-
-
-_LAG = re.compile(r'ringback_event_loop_lag_seconds_bucket\{le="([^"]+)"\} (\S+)')
-
-
-@dataclass(frozen=True)
-class Lags:
-    """A histogram: how many were at most so many seconds."""
-
-    at_most: dict[float, int]
-
-    def p99_since(self, before: "Lags") -> float:
-        """The bound below which 99 of 100 have been since; 10 for what is beyond all bounds."""
-        new = {bound: n - before.at_most.get(bound, 0) for bound, n in self.at_most.items()}
-        return min(min(bound, 10.0) for bound, n in new.items() if n >= 0.99 * new[float("inf")])
 
 
 @dataclass(kw_only=True)
@@ -170,12 +154,6 @@ class Rig(Stage):
             lines = (await response.text()).splitlines()
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.split("{")[0].split(" ")[0] == name)
 
-    async def loop_lags(self) -> "Lags":
-        """How late the service's event loop has woken sleepers since it was started."""
-        async with self._http.get(f"{self.url}/metrics") as response:
-            found = _LAG.findall(await response.text())
-        return Lags({float(bound): int(float(count)) for bound, count in found})
-
     def log_lines(self, since: int = 0) -> str:
         """What the service logged, from byte `since`."""
         with self.log.open(errors="replace") as log:
@@ -257,13 +235,10 @@ async def _on_stage(
         rig = Rig(data_dir, ports, api, carrier, sql, up, log, parts=parts, pg=pg, ari=ari, ami=ami)  # type: ignore[arg-type]
         rig.start_service()
         async with rig:
-            await rig.gets_ready(30)
-            watching = asyncio.create_task(rig.watch(), name="live stream")
             try:
+                await rig.gets_ready(30)
                 yield rig
             finally:
-                watching.cancel()
-                await asyncio.gather(watching, return_exceptions=True)
                 await rig.sql.close(timeout=1)
 
 

@@ -14,12 +14,13 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from demo.lags import Lags
 from routing.local.prompts import TONES
 from tests.acceptance.desk import hear_each_other, talk
 from tests.acceptance.story import menu, steps
 from tests.faults.conftest import AuditedLine
 from tests.faults.figures import Figures
-from tests.faults.rig import Lags, Rig
+from tests.faults.rig import Rig
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

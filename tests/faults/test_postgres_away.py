@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -17,8 +16,7 @@ import pytest
 from demo.api import Refused
 from demo.sip.carrier import Phone
 from demo.sip.outgoing import OutgoingCall
-from demo.stage import Stage, Worker, open_stage
-from routing.local import prompts
+from demo.stage import Stage, Worker, scratch_stage
 from routing.local.home import Home
 from routing.local.postgres import Postgres
 from routing.local.prompts import TONES
@@ -200,13 +198,10 @@ async def test_postgres_is_cut_off_without_a_word(line: AuditedLine, figures: Fi
 
 @pytest.mark.full
 async def test_postgres_dies_under_up_and_cannot_be_started_for_a_while(figures: Figures) -> None:
-    with tempfile.TemporaryDirectory(prefix="rb-up-", dir="/tmp") as folder:
-        home = Path(folder)
-        home.chmod(0o755)  # noqa: ASYNC240  # once, before anything runs
-        async with open_stage(home / "data", sounds=prompts.tones(home / "tones")) as stage:
-            line = AuditedLine(stage, "fault-up", "8900", 990, auditor=Auditor(stage))
-            await _through(line, figures, unstartable, LONG, "gone under up")
-            assert await line.auditor.check() == []
+    async with scratch_stage("up") as stage:
+        line = AuditedLine(stage, "fault-up", "8900", 990, auditor=Auditor(stage))
+        await _through(line, figures, unstartable, LONG, "gone under up")
+        assert await line.auditor.check() == []
 
 
 @asynccontextmanager

@@ -6,11 +6,9 @@ import contextlib
 import itertools
 import os
 import signal
-import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -22,8 +20,7 @@ from demo.sip.carrier import Phone
 from demo.sip.errors import CallFailed
 from demo.sip.incoming import IncomingCall
 from demo.sip.outgoing import OutgoingCall
-from demo.stage import Stage, Worker, open_stage
-from routing.local import prompts
+from demo.stage import Stage, Worker, scratch_stage
 from routing.local.prompts import TONES
 from tests.acceptance.conftest import Line
 from tests.acceptance.desk import (
@@ -50,11 +47,8 @@ LATEST = 0.030
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def stage() -> AsyncIterator[Stage]:
-    with tempfile.TemporaryDirectory(prefix="rb-kill-", dir="/tmp") as folder:
-        home = Path(folder)
-        home.chmod(0o755)  # noqa: ASYNC240  # once, before anything runs
-        async with open_stage(home / "data", sounds=prompts.tones(home / "tones")) as stage:
-            yield stage
+    async with scratch_stage("kill") as stage:
+        yield stage
 
 
 @pytest_asyncio.fixture(loop_scope="session")

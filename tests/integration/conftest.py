@@ -2,17 +2,15 @@
 
 import asyncio
 import contextlib
-import shutil
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from itertools import count
-from pathlib import Path
 
 import aiohttp
 import asyncpg
 import pytest
 from api_service import Service, SilentPhones
 
+from demo.folder import enterable_folder
 from routing.api.app import create_app, start_site
 from routing.engine.clock import Clock
 from routing.engine.engine import Engine
@@ -30,10 +28,8 @@ _numbers = count(1)
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """Started and migrated. The folder is one an unprivileged account can enter."""
-    folder = Path(tempfile.mkdtemp(prefix="rb-pg-"))
-    folder.chmod(0o755)
-    server = Postgres(folder, find_or_install(lambda line: None))
-    try:
+    with enterable_folder("pg") as folder:
+        server = Postgres(folder, find_or_install(lambda line: None))
         server.prepare()
         process = asyncio.run(server.start())
         try:
@@ -41,8 +37,6 @@ def postgres() -> Iterator[Postgres]:
             yield server
         finally:
             asyncio.run(server.stop(process))
-    finally:
-        shutil.rmtree(folder)
 
 
 async def _make_template(server: Postgres) -> None:

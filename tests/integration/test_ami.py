@@ -2,24 +2,20 @@
 
 import asyncio
 import contextlib
-import shutil
 import signal
-import tempfile
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
+from asterisk_of_tests import instance_in
 
+from demo.folder import enterable_folder
 from demo.sip.agent import SipAgent
 from dialplan.accounts import account_objects, ha1
 from dialplan.ami import AmiWatch, AsteriskState, PhoneState
 from dialplan.ari.client import AriClient
 from dialplan.ari.models import ConfigTuple
-from routing.local import prompts
 from routing.local.asterisk import AsteriskInstance
-from routing.local.asterisk_package import find_or_install
-from routing.local.credentials import Login
 from routing.local.ports import reserved
 from routing.local.processes import Process
 
@@ -29,20 +25,10 @@ PASSWORD = "open sesame"
 @contextlib.asynccontextmanager
 async def asterisk() -> AsyncIterator["Host"]:
     """Configured, not started."""
-    folder = Path(tempfile.mkdtemp(prefix="rb-ami-"))
-    folder.chmod(0o755)  # noqa: ASYNC240  # once
     async with contextlib.AsyncExitStack() as stack:
-        stack.callback(shutil.rmtree, folder)
+        folder = stack.enter_context(enterable_folder("ami"))
         ports = stack.enter_context(reserved())
-        made = AsteriskInstance(
-            home=folder / "asterisk",
-            binary=find_or_install(lambda line: None),
-            sounds=prompts.tones(folder / "tones"),
-            ports=ports,
-            ari=Login(username="ringback", password="ari-secret"),
-            ami=Login(username="ringback", password="ami-secret"),
-            carrier=f"sip:127.0.0.1:{ports.carrier}",
-        )
+        made = instance_in(folder, ports)
         made.write_config()
         yield Host(made, stack)
 

@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import shutil
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -11,7 +9,9 @@ from uuid import uuid4
 
 import pytest
 import uvloop
+from asterisk_of_tests import instance_in
 
+from demo.folder import enterable_folder
 from demo.sip.agent import SipAgent
 from dialplan.accounts import account_objects, ha1
 from dialplan.ari import generate, models
@@ -19,10 +19,7 @@ from dialplan.ari.client import AriClient
 from dialplan.ari.connection import AriConnection, Connected, Disconnected, Snapshot
 from dialplan.ari.errors import AppReplaced, AriConflict, AriError, AriNotFound
 from dialplan.words import APP
-from routing.local import prompts
 from routing.local.asterisk import AsteriskInstance
-from routing.local.asterisk_package import find_or_install
-from routing.local.credentials import Login
 from routing.local.ports import reserved
 
 CALLER = "Local/600@from-carrier"  # its far end enters our application as a call from the carrier does
@@ -31,25 +28,14 @@ T = TypeVar("T")
 
 @pytest.fixture(scope="module")
 def instance() -> Iterator[AsteriskInstance]:
-    folder = Path(tempfile.mkdtemp(prefix="rb-ari-"))
-    folder.chmod(0o755)
-    with reserved() as ports:
-        made = AsteriskInstance(
-            home=folder / "asterisk",
-            binary=find_or_install(lambda line: None),
-            sounds=prompts.tones(folder / "tones"),
-            ports=ports,
-            ari=Login(username="ringback", password="ari-secret"),
-            ami=Login(username="ringback", password="ami-secret"),
-            carrier=f"sip:127.0.0.1:{ports.carrier}",
-        )
+    with enterable_folder("ari") as folder, reserved() as ports:
+        made = instance_in(folder, ports)
         made.write_config()
         process = asyncio.run(made.start())
         try:
             yield made
         finally:
             asyncio.run(made.stop(process))
-    shutil.rmtree(folder)
 
 
 @pytest.fixture

@@ -2,15 +2,15 @@
 
 import asyncio
 import contextlib
-import tempfile
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import aiohttp
 import pytest
+from asterisk_of_tests import instance_in
 
+from demo.folder import enterable_folder
 from demo.sip.agent import SipAgent
 from demo.sip.carrier import Carrier
 from demo.sip.errors import SipError
@@ -20,7 +20,6 @@ from dialplan.accounts import account_objects, body, ha1
 from ivr.prompts import media
 from routing.local import prompts
 from routing.local.asterisk import AsteriskInstance
-from routing.local.asterisk_package import find_or_install
 from routing.local.credentials import Login
 from routing.local.errors import SetupError
 from routing.local.ports import reserved
@@ -31,18 +30,8 @@ CUSTOMER = "+4915112345678"
 @pytest.fixture(scope="module")
 def instance() -> Iterator[AsteriskInstance]:
     """Configured and running; the folder is one an unprivileged account can enter."""
-    with tempfile.TemporaryDirectory(prefix="rb-asterisk-") as name, reserved() as ports:
-        folder = Path(name)
-        folder.chmod(0o755)
-        made = AsteriskInstance(
-            home=folder / "asterisk",
-            binary=find_or_install(lambda line: None),
-            sounds=prompts.tones(folder / "tones"),
-            ports=ports,
-            ari=Login(username="ringback", password="ari-secret"),
-            ami=Login(username="ringback", password="ami-secret"),
-            carrier=f"sip:127.0.0.1:{ports.carrier}",
-        )
+    with enterable_folder("asterisk") as folder, reserved() as ports:
+        made = instance_in(folder, ports)
         made.write_config()
         process = asyncio.run(made.start())
         try:

@@ -3,18 +3,16 @@
 import asyncio
 import ssl
 import subprocess
-import tempfile
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from asterisk_of_tests import instance_in
 
-from routing.local import certificates, prompts
-from routing.local.asterisk import AsteriskInstance
-from routing.local.asterisk_package import find_or_install
-from routing.local.credentials import Login
+from demo.folder import enterable_folder
+from routing.local import certificates
 from routing.local.errors import SetupError
 from routing.local.ports import reserved
 
@@ -72,23 +70,14 @@ def test_authorities_that_cannot_be_read_are_named(tmp_path: Path) -> None:
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """One that the account of Asterisk may enter."""
-    with tempfile.TemporaryDirectory(prefix="rb-cert-") as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
+    with enterable_folder("cert") as made:
+        yield made
 
 
 async def test_asterisk_shows_the_certificate_it_was_given_and_one_of_its_own_making_otherwise(folder: Path) -> None:
     with reserved() as ports:
         given = certificates.own(folder / "given", ["127.0.0.1"])
-        own = AsteriskInstance(
-            home=folder / "asterisk",
-            binary=find_or_install(lambda line: None),
-            sounds=prompts.tones(folder / "tones"),
-            ports=ports,
-            ari=Login(username="ringback", password="ari-secret"),
-            ami=Login(username="ringback", password="ami-secret"),
-            carrier=f"sip:127.0.0.1:{ports.carrier}",
-        )
+        own = instance_in(folder, ports)
         for instance, authority in ((own, own.authority), (replace(own, certificate=given), folder / "given/ca.crt")):
             instance.write_config()
             process = await instance.start()

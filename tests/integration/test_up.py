@@ -3,11 +3,9 @@
 import contextlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -16,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from demo.folder import enterable_folder
 from routing.local.ports import Ports, reserved
 from routing.local.processes import Process, read_pid
 
@@ -88,9 +87,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @contextlib.contextmanager
 def new_system() -> Iterator[System]:
-    folder = Path(tempfile.mkdtemp(prefix="rb-up-"))
-    folder.chmod(0o755)
-    with reserved() as ports:
+    with enterable_folder("up") as folder, reserved() as ports:
         system = System(folder, ports)
         try:
             yield system
@@ -98,7 +95,6 @@ def new_system() -> Iterator[System]:
             run("down", *system.where)
             if system.alive():
                 system.end(signal.SIGKILL)
-            shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")

@@ -1,16 +1,14 @@
 """A Postgres of its own, and how a test without an event loop asks it."""
 
 import asyncio
-import shutil
-import tempfile
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 import asyncpg
 import pytest
 
+from demo.folder import enterable_folder
 from routing.local.postgres import Postgres
 from routing.local.postgres_binaries import find_or_install
 from routing.store.database import Pool, close, connect
@@ -39,10 +37,8 @@ class Database:
 
 @pytest.fixture(scope="session")
 def database() -> Iterator[Database]:
-    folder = Path(tempfile.mkdtemp(prefix="rb-model-"))
-    folder.chmod(0o755)
-    server = Postgres(folder, find_or_install(lambda line: None))
-    try:
+    with enterable_folder("model") as folder:
+        server = Postgres(folder, find_or_install(lambda line: None))
         server.prepare()
         with asyncio.Runner() as runner:
             process = runner.run(server.start())
@@ -52,8 +48,6 @@ def database() -> Iterator[Database]:
                 runner.run(close(pool))
             finally:
                 runner.run(server.stop(process))
-    finally:
-        shutil.rmtree(folder)
 
 
 async def _prepared(server: Postgres) -> Pool:

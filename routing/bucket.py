@@ -1,4 +1,4 @@
-"""How many calls a second go out: a token bucket, told the time. Pure, frozen."""
+"""No more than so many a second: a token bucket, told the time. Pure, frozen."""
 
 from dataclasses import dataclass
 
