@@ -20,7 +20,7 @@ CALLERS, SECONDS = 500, 60
 PER_SECOND = 25
 LISTENING_EVERY = 25
 """Every so many-th caller listens, to measure silences; if all did, the phones would need all the CPU."""
-RTP = (40000, 43999)
+LEGS = 2000
 DNIS = "7005"
 RESULTS = Path(__file__).with_name("CROWD.md")
 
@@ -50,7 +50,7 @@ def main(callers: int, seconds: int) -> int:
 
 
 async def _run(callers: int, seconds: int) -> int:
-    async with scratch_stage("bench", rtp=RTP) as stage:
+    async with scratch_stage("bench", legs=LEGS) as stage:
         await stage.queue("crowd", DNIS, **SETTINGS)
         empty = await _look(stage)
         listening = await _fill(stage, callers)

@@ -193,17 +193,19 @@ async def open_stage(
     seed: str = "none",
     log: Path | None = None,
     trunk_tls: Path | None = None,
-    rtp: tuple[int, int] | None = None,
+    legs: int | None = None,
+    under: tuple[str, ...] = (),
 ) -> AsyncIterator[Stage]:
     """Start everything on free ports; stop all of it at the end. Raises AssertionError with the log when it fails.
 
     `trunk_tls`: a folder of `routing.local.certificates.own`, with which the carrier then speaks TLS.
-    `rtp`: the first and last port, for more than 400 calls.
+    `legs`: how many the RTP ports are for; more than 400 have theirs beside the stage's own, from 40000 on.
+    `under`: the command to run it under, `prlimit` say.
     """
     with reserved() as ports:
         log = log or data_dir / "up.log"
         _make_folder(data_dir)
-        up = await _start(data_dir, ports, sounds, seed, log, trunk_tls, rtp)
+        up = await _start(data_dir, ports, sounds, seed, log, trunk_tls, legs, under)
         try:
             await _ready(up, ports, log)
             async with _connected(data_dir, ports, up, log, trunk_tls) as stage:
@@ -213,10 +215,11 @@ async def open_stage(
 
 
 @contextlib.asynccontextmanager
-async def scratch_stage(name: str, *, rtp: tuple[int, int] | None = None) -> AsyncIterator[Stage]:
+async def scratch_stage(name: str, *, legs: int | None = None, under: tuple[str, ...] = ()) -> AsyncIterator[Stage]:
     """A stage in a folder that is gone at the end, its prompts made of tones."""
     with enterable_folder(name) as home:
-        async with open_stage(home / "data", sounds=prompts.tones(home / "tones"), rtp=rtp) as stage:
+        sounds = prompts.tones(home / "tones")
+        async with open_stage(home / "data", sounds=sounds, legs=legs, under=under) as stage:
             yield stage
 
 
@@ -235,18 +238,28 @@ async def _start(
     seed: str,
     log: Path,
     trunk_tls: Path | None,
-    rtp: tuple[int, int] | None,
+    legs: int | None,
+    under: tuple[str, ...],
 ) -> asyncio.subprocess.Process:
     options = ["--data-dir", str(data_dir), "--port-base", str(ports.base), "--seed", seed]
     if sounds:
         options += ["--sounds", str(sounds)]
-    if rtp:
-        options += ["--rtp", f"{rtp[0]}-{rtp[1]}"]
+    if legs:
+        first = ports.rtp[0] if legs <= 400 else 40000
+        options += ["--rtp", f"{first}-{first + 2 * legs - 1}"]
     if trunk_tls:
         options += ["--carrier", f"sips:127.0.0.1:{ports.carrier}", "--tls-ca", str(trunk_tls / "ca.crt")]
     with log.open("ab") as output:
         return await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "routing", "up", *options, stdout=output, stderr=output, start_new_session=True
+            *under,
+            sys.executable,
+            "-m",
+            "routing",
+            "up",
+            *options,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
         )
 
 

@@ -120,7 +120,7 @@ def arrival(args: list[str], channel: models.Channel) -> CallerArrived | None:
     except words.NotACall:
         log.warning("a channel entered that is no call", channel=channel.id)
         return None
-    return CallerArrived(channel.id, told.dialled, told.caller, channel.caller.name)
+    return CallerArrived(channel.id, told.dialled, told.caller, channel.caller.name, channel.state == "Up")
 
 
 def event(item: Item) -> tuple[str, NetworkEvent] | None:

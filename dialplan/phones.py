@@ -25,6 +25,7 @@ from routing.effects import (
     HoldMusic,
     Join,
     Part,
+    Refusal,
     Refuse,
     RingAgent,
     RingTone,
@@ -39,6 +40,8 @@ log = structlog.get_logger()
 
 STARTED_WITHIN = 2.0
 """Seconds a channel we made has to enter our application; before that it is not dialled (trap 4, `dialplan.ari`)."""
+
+_CAUSES = {Refusal.UNKNOWN_NUMBER: words.UNKNOWN_NUMBER, Refusal.BUSY: words.BUSY}
 
 Hear = Callable[[str, NetworkEvent], None]
 SetUp = tuple[float, float]
@@ -88,8 +91,8 @@ class AsteriskPhones:
                     channels.answer(leg),
                     channels.set_channel_var(leg, variable=words.INTERACTION_ID, value=interaction),
                 )
-            case Refuse(leg):
-                await channels.hangup(leg, reason_code=str(words.UNKNOWN_NUMBER))
+            case Refuse(leg, why):
+                await channels.hangup(leg, reason_code=str(_CAUSES[why]))
             case SendBack(leg):
                 await channels.continue_in_dialplan(leg)
             case Say():
@@ -221,6 +224,13 @@ class AsteriskPhones:
         self._hear(leg, LegGone(leg, refused=refused, certain=False, lost=lost))
 
     # Agents' accounts
+
+    async def provisioned(self) -> set[str]:
+        """Whose are live, and the trunk. Raises Unavailable."""
+        try:
+            return {each.resource for each in await self._ari.endpoints.list_by_tech("PJSIP")}
+        except AriError as error:
+            raise Unavailable("Asterisk does not tell its SIP accounts.") from error
 
     async def provision(self, agent: str, ha1: str) -> None:
         """Make the account live. Raises Unavailable."""

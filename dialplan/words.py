@@ -20,7 +20,9 @@ LANGUAGE = "en"
 # leaves "anonymous"; a leg we dial presents whom it is connected to.
 FROM_NUMBER = "CONNECTEDLINE(num)"
 FROM_NAME = "CONNECTEDLINE(name)"
-UNKNOWN_NUMBER = 1  # Q.850 cause: a call not yet answered and hung up with it gets 404 (measured)
+# Q.850 causes. Measured: a call not yet answered and hung up with them gets 404, or 486.
+UNKNOWN_NUMBER = 1
+BUSY = 17
 
 
 # RFC 3323 and 3325, the header's words run together. Asterisk heeds them only beside a P-Asserted-Identity.

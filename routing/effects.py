@@ -4,6 +4,7 @@ Every effect may be asked twice: the ids are ours, and "already so" is success. 
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,11 +15,19 @@ class Answer:
     interaction: str
 
 
+class Refusal(StrEnum):
+    """Why a call is not let in."""
+
+    UNKNOWN_NUMBER = "unknown_number"  # nothing lives at the dialled number
+    BUSY = "busy"  # there are too many already
+
+
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """Turn a call away before it is answered: nothing lives at the dialled number."""
+    """Turn a call away before it is answered."""
 
     leg: str
+    why: Refusal
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,14 @@ from routing.interaction import Desk
 
 @dataclass(frozen=True, slots=True)
 class CallerArrived:
-    """A call reached our application. `number` is as presented, None when withheld."""
+    """A call reached our application. `number` is as presented, None when withheld. `answered`: it has waited in the
+    dialplan for us, with music."""
 
     leg: str
     dialled: str
     number: str | None
     name: str = ""
+    answered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

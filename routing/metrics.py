@@ -26,6 +26,9 @@ ACCEPT_TO_DIAL = Histogram(
     buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
     registry=REGISTRY,
 )
+CALLS_REFUSED = Counter(
+    "ringback_calls_refused", "Calls in that were turned away, by the reason or the limit", ["why"], registry=REGISTRY
+)
 NUMBERS_REFUSED = Counter(
     "ringback_numbers_refused", "Promises and dials the number rules refused", ["rule"], registry=REGISTRY
 )

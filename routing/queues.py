@@ -109,6 +109,14 @@ class Limits(Part):
     requests_per_prefix: Annotated[int, Field(ge=1, le=1_000_000)] | None = 20
 
 
+class Admission(Part):
+    """How many calls in are let in at once, waiting or talking; null for no limit. Who is one too many hears the busy
+    tone and is not answered. `calls_per_number` counts those of one caller over all queues."""
+
+    calls: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    calls_per_number: Annotated[int, Field(ge=1, le=100_000)] | None = 20
+
+
 @dataclass(frozen=True, slots=True)
 class Switches:
     """What of a queue's callbacks goes on: `register`, they are taken; `process`, they are offered and dialled."""
@@ -169,6 +177,7 @@ class Queue(Part):
     time_zone: str = "Europe/Berlin"
     language: Literal["en"] = "en"
     caller_id: Annotated[str, Field(pattern=r"^\+?[0-9]{1,20}$")] | None = None
+    admission: Admission = Admission()
     workflow: Workflow = Workflow(steps=DEFAULT_STEPS)
     offer: Offer = Offer()
     dial: Dial = Dial()

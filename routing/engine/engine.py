@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import structlog
 
 from routing import metrics
-from routing.effects import Effect, HangUp, Refuse, SendBack
+from routing.effects import Effect, HangUp, Refusal, Refuse, SendBack
 from routing.engine import recovery
 from routing.engine.acting import Actor
 from routing.engine.clock import Clock
@@ -18,6 +18,7 @@ from routing.engine.comfort import Comfort
 from routing.engine.deciding import Decider
 from routing.engine.desks import Desks
 from routing.engine.lease import Lease
+from routing.engine.legs import Legs
 from routing.engine.mailbox import Letter, Mailbox
 from routing.engine.notices import AgentChanged, InteractionChanged, Notice, QueueChanged
 from routing.engine.phones import Alive, Phones
@@ -56,7 +57,7 @@ class Engine:
         self.trust = Trust(pool, clock, self.queues)
         self._timers = Timers(clock, self._wake)
         self._boxes: dict[UUID, Mailbox] = {}
-        self._legs: dict[str, UUID] = {}
+        self._legs = Legs()
         self._listeners: list[Callable[[Notice], None]] = []
         self._tasks: set[asyncio.Future[None]] = set()
         self._parts: dict[str, Callable[[], bool]] = {
@@ -131,7 +132,7 @@ class Engine:
 
     def hear(self, leg: str, event: NetworkEvent) -> None:
         """News from the telephones about a leg. Of legs we no longer have it is late, and counted."""
-        interaction_id = self._legs.get(leg)
+        interaction_id = self._legs.owner(leg)
         if interaction_id is None:
             metrics.EVENTS_IGNORED.labels(event=type(event).__name__).inc()
             return
@@ -148,7 +149,7 @@ class Engine:
         if event.leg in self._legs:
             return
         interaction_id = uuid4()
-        self._legs[event.leg] = interaction_id
+        self._legs.add(event.leg, interaction_id)
         self._box(interaction_id).post(Letter(event), self._spawn)
 
     def knows(self, leg: str) -> bool:
@@ -225,7 +226,7 @@ class Engine:
             return  # it has gone on since the row was read
         if box.idle:
             box.interaction = it
-        self._legs.update({leg.id: it.id for leg in it.legs})
+        self._legs.follow(None, it)
         self._timers.set(it.id, it.wake_at)
 
     def _box(self, interaction_id: UUID) -> Mailbox:
@@ -296,10 +297,7 @@ class Engine:
         await acting
 
     def _keep_track(self, before: Interaction | None, it: Interaction) -> None:
-        for leg in before.legs if before else ():
-            if it.leg_with(leg.id) is None:
-                self._legs.pop(leg.id, None)
-        self._legs.update({leg.id: it.id for leg in it.legs})
+        self._legs.follow(before, it)
         self._timers.set(it.id, it.wake_at)
 
     def _stir(self, before: Interaction | None, it: Interaction) -> None:
@@ -333,24 +331,33 @@ class Engine:
     # Arrivals
 
     async def _let_in(self, box: Mailbox, letter: Letter, event: CallerArrived) -> None:
-        """Row first, then the answer; a number nobody answers is turned away."""
+        """Row first, then the answer; a number nobody answers is turned away, and who is one too many."""
         try:
             found = await self.queues.by_number(event.dialled)
             if found is None:
-                self._legs.pop(event.leg, None)
-                await self._actor.perform(Refuse(event.leg))
+                await self._turn_away(event, Refusal.UNKNOWN_NUMBER, Refusal.UNKNOWN_NUMBER)
                 return
             queue, version = found
+            exceeded = self._legs.let_in(event.leg, queue, event.number)
+            if exceeded and not event.answered:
+                await self._turn_away(event, Refusal.BUSY, exceeded)
+                return
             now = self.clock.now()
             decision = arrive(box.id, queue, version, event, now)
             letter.decided = time.monotonic()
             cursor = await interactions.create(self.pool, self.lease.ownership, decision, now)
         except (Unavailable, Conflict):
-            self._legs.pop(event.leg, None)
+            self._legs.drop(event.leg)
             await self._actor.perform(SendBack(event.leg))
             self.tell(box.id, LegGone(event.leg))  # should the row have been stored after all
             raise
         await self._begun(box, letter, decision, cursor)
+
+    async def _turn_away(self, event: CallerArrived, refusal: Refusal, why: str) -> None:
+        self._legs.drop(event.leg)
+        metrics.CALLS_REFUSED.labels(why=why).inc()
+        log.info("call refused", dialled=event.dialled, why=why)
+        await self._actor.perform(Refuse(event.leg, refusal))
 
     async def _take_down(self, box: Mailbox, letter: Letter, event: CallbackRequested) -> None:
         """A life that begins without a call."""
@@ -362,7 +369,7 @@ class Engine:
         async def store(check: Check | None) -> int:
             return await interactions.create(self.pool, self.lease.ownership, decision, now, check)
 
-        cursor = await self.trust.guarded(None, decision.interaction, store)
+        cursor = await self.trust.guarded(None, decision, store)
         await self._begun(box, letter, decision, cursor)
 
     async def _begun(self, box: Mailbox, letter: Letter, decision: Decision, cursor: int) -> None:
@@ -383,7 +390,7 @@ class Engine:
         if box.idle and self._boxes.get(box.id) is box:
             del self._boxes[box.id]
             # A row that was read, and then changed before it was adopted, may have left legs behind.
-            self._legs = {leg: owner for leg, owner in self._legs.items() if owner != box.id}
+            self._legs.forget(box.id)
 
     def _read_again(self, interaction_id: UUID) -> None:
         """What we have in memory has let the row's deadline pass, so it is not the row."""

@@ -122,11 +122,12 @@ class AsteriskInstance:
 
     def _values(self) -> dict[str, object]:
         folder = {name: self.home / name for name in ("etc", "var", "data", "spool", "run", "log")}
+        files = min(resource.getrlimit(resource.RLIMIT_NOFILE)[1], _MOST_FILES)
         return {
             **{name.upper(): path for name, path in folder.items()},
             "MODULES": self.binary.modules,
             "MUSIC": self.sounds / "music",
-            "MAX_FILES": min(resource.getrlimit(resource.RLIMIT_NOFILE)[1], _MOST_FILES),
+            "MAX_FILES": files,
             "ENTITY_ID": config.entity_id(self.home),
             "BIND": f"[{self.bind}]" if ":" in self.bind else self.bind,
             "EXTERNAL": config.external_lines(self.external_address, self.bind),
@@ -135,6 +136,7 @@ class AsteriskInstance:
             "SIP": self.ports.sip,
             "RTP_FIRST": self.ports.rtp[0],
             "RTP_LAST": self.ports.rtp[1],
+            "MAX_CALLS": config.most_calls(self.ports.rtp, files),
             "SIP_TLS": self.ports.sip_tls,
             "CONTROL": self.control,
             "CONTROL_NET": self.control_net,

@@ -75,6 +75,14 @@ def external_lines(address: str | None, bind: str = "0.0.0.0") -> str:  # noqa: 
     return "\n".join([*lines, *(f"local_net = {net}" for net in (*_LOCAL_NETS, *ours))])
 
 
+def most_calls(rtp: tuple[int, int], descriptors: int) -> int:
+    """How many calls in at once there is room for. A leg needs two RTP ports and five descriptors (measured; Asterisk
+    itself has a hundred at most). One leg in four is for agents and for customers who are called back."""
+    first, last = rtp
+    legs = min((last - first + 1) // 2, (descriptors - 100) // 5)
+    return max(1, legs * 3 // 4)
+
+
 def entity_id(folder: Path) -> str:
     """Stable, different for every instance, in the form of a locally administered MAC address."""
     digest = hashlib.sha256(str(folder).encode()).digest()

@@ -82,4 +82,4 @@ def test_a_channel_that_is_no_call_is_passed_over() -> None:
     it = msgspec.convert(channel(), Channel)
     assert arrival(["something"], it) is None
     told = arrival(["call", "600", "+4930123456", "allowed_not_screened", ""], it)
-    assert told == CallerArrived(CALLER, "600", "+4930123456", "Somebody")
+    assert told == CallerArrived(CALLER, "600", "+4930123456", "Somebody", answered=True)

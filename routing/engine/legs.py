@@ -1,0 +1,66 @@
+"""Whose leg is whose, for all living interactions; and who of them called in, which `Queue.admission` limits."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from uuid import UUID
+
+from routing.interaction import Interaction, Role
+from routing.queues import Queue
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One that came in; `number` is "" when withheld."""
+
+    queue: str
+    number: str
+
+
+class Legs:
+    """Legs by their channel id."""
+
+    def __init__(self) -> None:
+        self._owners: dict[str, UUID] = {}
+        self._calls: dict[str, _Call] = {}
+
+    def __contains__(self, leg: str) -> bool:
+        return leg in self._owners
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._owners)
+
+    def owner(self, leg: str) -> UUID | None:
+        return self._owners.get(leg)
+
+    def add(self, leg: str, owner: UUID) -> None:
+        self._owners[leg] = owner
+
+    def drop(self, leg: str) -> None:
+        self._owners.pop(leg, None)
+        self._calls.pop(leg, None)
+
+    def follow(self, before: Interaction | None, it: Interaction) -> None:
+        """Those `it` has are its own; those it had `before`, and has no more, nobody's."""
+        for leg in before.legs if before else ():
+            if it.leg_with(leg.id) is None:
+                self.drop(leg.id)
+        for leg in it.legs:
+            self.add(leg.id, it.id)
+            if leg.role is Role.CALLER:
+                self._calls[leg.id] = _Call(it.queue, leg.party)
+
+    def forget(self, owner: UUID) -> None:
+        for leg in [leg for leg, its in self._owners.items() if its == owner]:
+            self.drop(leg)
+
+    def let_in(self, leg: str, queue: Queue, number: str | None) -> str | None:
+        """Count a call that has come; or name the limit of the queue's `admission` it would exceed."""
+        call, most = _Call(queue.name, number or ""), queue.admission
+        calls = self._calls.values()
+        if most.calls is not None and sum(each.queue == call.queue for each in calls) >= most.calls:
+            return "calls"
+        of_number = sum(each.number == number for each in calls) if number else 0
+        if most.calls_per_number is not None and of_number >= most.calls_per_number:
+            return "calls_per_number"
+        self._calls[leg] = call
+        return None
