@@ -205,7 +205,8 @@ async def open_stage(
     with reserved() as ports:
         log = log or data_dir / "up.log"
         _make_folder(data_dir)
-        up = await _start(data_dir, ports, sounds, seed, log, trunk_tls, legs, under)
+        options = ["--data-dir", str(data_dir), "--seed", seed, *_options(ports, sounds, trunk_tls, legs)]
+        up = await _start((*under, sys.executable, "-m", "routing", "up", *options), log)
         try:
             await _ready(up, ports, log)
             async with _connected(data_dir, ports, up, log, trunk_tls) as stage:
@@ -231,17 +232,8 @@ def _end_of(log: Path) -> str:
     return log.read_text(errors="replace")[-3000:]
 
 
-async def _start(
-    data_dir: Path,
-    ports: Ports,
-    sounds: Path | None,
-    seed: str,
-    log: Path,
-    trunk_tls: Path | None,
-    legs: int | None,
-    under: tuple[str, ...],
-) -> asyncio.subprocess.Process:
-    options = ["--data-dir", str(data_dir), "--port-base", str(ports.base), "--seed", seed]
+def _options(ports: Ports, sounds: Path | None, trunk_tls: Path | None, legs: int | None) -> list[str]:
+    options = ["--port-base", str(ports.base)]
     if sounds:
         options += ["--sounds", str(sounds)]
     if legs:
@@ -249,18 +241,12 @@ async def _start(
         options += ["--rtp", f"{first}-{first + 2 * legs - 1}"]
     if trunk_tls:
         options += ["--carrier", f"sips:127.0.0.1:{ports.carrier}", "--tls-ca", str(trunk_tls / "ca.crt")]
+    return options
+
+
+async def _start(command: tuple[str, ...], log: Path) -> asyncio.subprocess.Process:
     with log.open("ab") as output:
-        return await asyncio.create_subprocess_exec(
-            *under,
-            sys.executable,
-            "-m",
-            "routing",
-            "up",
-            *options,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
+        return await asyncio.create_subprocess_exec(*command, stdout=output, stderr=output, start_new_session=True)
 
 
 async def _ready(up: asyncio.subprocess.Process, ports: Ports, log: Path) -> None:
