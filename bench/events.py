@@ -68,6 +68,9 @@ class Callers:
     def expects(self, leg: str) -> bool:
         return False
 
+    async def provisioned(self) -> set[str]:
+        return set()
+
     async def provision(self, agent: str, ha1: str) -> None: ...
 
     async def withdraw_account(self, agent: str) -> None: ...

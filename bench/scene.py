@@ -29,9 +29,12 @@ SETTINGS: dict[str, Any] = {
 # The row the service itself stored for a caller who pressed 2, again for as many customers.
 _MANY = """
 INSERT INTO interactions
-SELECT (jsonb_populate_record(i, jsonb_build_object('id', gen_random_uuid(), 'number', '+49152' || 10000000 + n))).*
-  FROM interactions i, generate_series(1, $2) n WHERE i.id = $1
+SELECT made.*
+  FROM interactions i, generate_series(1, $2) n,
+       jsonb_populate_record(i, jsonb_build_object('id', gen_random_uuid(), 'number', '+49152' || 10000000 + n)) made
+ WHERE i.id = $1
 """
+_INDEXES = "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'interactions' AND indexname !~ '_pkey$'"
 
 _OFFERED = """
 SELECT i.id, i.number FROM interactions i JOIN legs l ON l.interaction = i.id AND l.ended_at IS NULL
@@ -80,7 +83,17 @@ class Scene:
         await call.hear(TONES["confirm-number"])
         await call.hangup()  # the key was the request
         made = await self.stage.when(caller.number, status="open", subtype="callback")
-        await self.stage.sql.execute(_MANY, UUID(made["id"]), callbacks)
+        await _without_indexes(self.stage, _MANY, UUID(made["id"]), callbacks)
+
+
+async def _without_indexes(stage: Stage, statement: str, *arguments: object) -> None:
+    """They are made again afterwards: of a million rows that takes a fraction of the time."""
+    indexes = await stage.sql.fetch(_INDEXES)
+    for index in indexes:
+        await stage.sql.execute(f'DROP INDEX "{index["indexname"]}"')
+    await stage.sql.execute(statement, *arguments)
+    for index in indexes:
+        await stage.sql.execute(index["indexdef"])
 
 
 def _extensions(stage: Stage) -> None:

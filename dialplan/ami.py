@@ -22,6 +22,8 @@ RETRY_REFUSED = 10.0
 TECHNOLOGY = "PJSIP/"
 # Only these are sent to us: a call makes some twenty other events, which Python would parse for nothing.
 EVENTS = ("DeviceStateChange", "PeerStatus", "FullyBooted", "Shutdown")
+LOGGED_IN_WITHIN = 2.0
+LIST_WITHIN = 2.0
 FIRST_ANSWER = 0.1
 """Seconds phones are given to answer before they are taken for lost with the Asterisk that knew them."""
 
@@ -63,7 +65,10 @@ class AmiWatch:
         self._devices: dict[str, PhoneState] = {}
         self._lost: set[str] = set()
         self._session: AmiSession | None = None
-        self._ours: tuple[str, ...] = ()
+        self._unasked: list[str] = []
+        self._told = asyncio.Event()
+        self._complete = asyncio.Event()
+        self._looking = asyncio.Lock()
         self._on_phone: OnPhone = lambda _agent, _state: None
         self._on_asterisk: OnAsterisk = lambda _state, _detail: None
 
@@ -101,6 +106,8 @@ class AmiWatch:
                 await self._ping(session)
             await self._read_state(session)
             self._session = session
+            if self._unasked:  # they came while the list was read
+                await self._look(session)
             while True:
                 await self._pause_and_ping(session)
         finally:
@@ -108,14 +115,19 @@ class AmiWatch:
             await session.close()
 
     async def ask_phones(self, endpoints: Iterable[str]) -> None:
-        """Have Asterisk ask these phones now how they are, as after a start it does so only by and by; again after
-        every start. Where that cannot be, it does so all the same in the end."""
-        self._ours = tuple(endpoints)
+        """Have Asterisk ask these phones now how they are, as after a start it does so only by and by
+        (`qualify_frequency`), and tell of those that answer; what was known before may be of another Asterisk.
+
+        Returns when that is known, or after a while: where we are not logged in, it is done once we are.
+        """
+        self._unasked += endpoints
+        self._told.clear()
         if self._session:
             try:
-                await _ask_phones(self._session, self._ours)
-            except AmiLost as error:
+                await self._look(self._session)
+            except (AmiLost, AmiRefused) as error:
                 log.info("phones not asked", error=str(error))
+        await _within(self._told.wait(), LOGGED_IN_WITHIN)
 
     async def _only_our_events(self, session: AmiSession) -> None:
         for event in EVENTS:
@@ -125,12 +137,30 @@ class AmiWatch:
         settings = await session.ask("CoreSettings")
         self.version = settings["AsteriskVersion"]
         self._tell(AsteriskState.BOOTED, self.version)
-        self._listed.clear()
         self._lost.clear()
-        if self._ours:  # it may be another Asterisk, which has only their addresses
-            await _ask_phones(session, self._ours)
-            await asyncio.sleep(FIRST_ANSWER)
-        await session.ask("DeviceStateList")  # each entry comes as a DeviceStateChange
+        await self._look(session)
+
+    async def _look(self, session: AmiSession) -> None:
+        """How each phone is. Those that were not asked yet are given a moment to answer."""
+        async with self._looking:
+            unasked, self._unasked = self._unasked, []
+            try:
+                await _ask_phones(session, unasked)
+                await asyncio.sleep(FIRST_ANSWER if unasked else 0)
+                await self._list(session)
+            except AmiLost:
+                self._unasked = [*unasked, *self._unasked]
+                raise
+        if not self._unasked:
+            self._told.set()
+
+    async def _list(self, session: AmiSession) -> None:
+        """Each entry comes as a DeviceStateChange."""
+        self._listed.clear()
+        self._complete.clear()
+        await session.ask("DeviceStateList")
+        if not await _within(self._complete.wait(), LIST_WITHIN):
+            raise AmiLost("no end of the list of phones")
 
     async def _pause_and_ping(self, session: AmiSession) -> None:
         if await session.wait_ended(PING_EVERY):
@@ -167,6 +197,7 @@ class AmiWatch:
         for endpoint in self.phones.keys() - self._listed:
             self._devices.pop(endpoint, None)
             self._phone(endpoint, PhoneState.UNREACHABLE)
+        self._complete.set()
 
     def _phone(self, endpoint: str, state: PhoneState) -> None:
         if self.phones.get(endpoint) != state:

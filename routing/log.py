@@ -2,14 +2,19 @@
 
 Writing never blocks the event loop and never raises: a thread writes; lines it cannot write are dropped and
 counted. What is personal or secret is masked on the way (redaction.py).
+
+Out of memory there is no going on: what was under way is half done, and nobody knows which half. As whoever catches
+everything logs it, ours and the libraries' alike, this is where it is seen, and where the process ends.
 """
 
 import atexit
+import contextlib
 import logging
 import os
 import queue
+import sys
 import threading
-from typing import Any
+from typing import Any, NoReturn
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -17,6 +22,14 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from routing.redaction import redact
 
 _BACKLOG = 10_000  # lines; some seconds of a very busy service
+_NO_MEMORY = b'{"event": "out of memory: ended", "level": "critical"}\n'
+
+
+def end_without_memory() -> NoReturn:
+    """At once: nothing that is still to be done can be relied on. The successor finds the calls again."""
+    with contextlib.suppress(OSError):
+        os.write(2, _NO_MEMORY)
+    os._exit(os.EX_OSERR)
 
 
 class LineWriter:
@@ -46,6 +59,8 @@ class LineWriter:
                 self._write(f"{line}\n".encode(errors="backslashreplace"))
             except OSError:  # disk full, reader gone, stdout closed
                 self.dropped += 1
+            except MemoryError:
+                end_without_memory()
 
     def _write(self, data: bytes) -> None:
         while data:
@@ -73,7 +88,10 @@ class _Handler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
+            _require_memory(record.exc_info)
             self._writer.put(self.format(record))
+        except MemoryError:
+            end_without_memory()
         except Exception:  # a log line must never be what fails a call
             self._writer.dropped += 1
 
@@ -149,8 +167,11 @@ def _never_fail(chain: list[Processor]) -> Processor:
     def run(logger: WrappedLogger, method: str, event_dict: EventDict) -> Any:
         rendered: Any = event_dict
         try:
+            _require_memory(event_dict.get("exc_info"))
             for processor in chain:
                 rendered = processor(logger, method, rendered)
+        except MemoryError:
+            end_without_memory()
         except Exception:
             if _writer:
                 _writer.dropped += 1
@@ -158,6 +179,13 @@ def _never_fail(chain: list[Processor]) -> Processor:
         return rendered
 
     return run
+
+
+def _require_memory(told: Any) -> None:
+    """Raise the MemoryError that a line is about: `told` is its `exc_info`, True for the one being handled."""
+    error = sys.exc_info()[1] if told is True else told[1] if isinstance(told, tuple) else told
+    if isinstance(error, MemoryError):
+        raise error
 
 
 def _is_terminal(fd: int) -> bool:

@@ -17,14 +17,16 @@ from dialplan.listen import Listener
 from dialplan.phones import AsteriskPhones
 from routing import metrics
 from routing.agents import PhoneState
-from routing.api.app import create_app, start_site
+from routing.api.app import at_work, create_app, start_site
 from routing.engine.clock import Clock
+from routing.engine.desks import Account
 from routing.engine.engine import Engine
 from routing.engine.following import follow
 from routing.engine.lease import Lease
 from routing.engine.sweeping import Sweeper
 from routing.errors import RingbackError, Unavailable
 from routing.local.asterisk_package import check_version
+from routing.log import end_without_memory
 from routing.settings import Settings
 from routing.store.database import STATEMENT_TIMEOUT, Pool, close, connect
 
@@ -32,6 +34,8 @@ log = structlog.get_logger()
 
 API_PATIENCE = 2.0
 """Seconds for one of the API's statements: `unavailable` is to come soon."""
+AT_LEISURE = 0.02
+"""Seconds between two accounts that Asterisk has already."""
 LEASE_PATIENCE = 1.0
 """Seconds for one renewal, which must have failed in time for the next."""
 
@@ -94,7 +98,8 @@ class Service:
         self._connection = AriConnection(ari, words.APP)
         self._contact = asyncio.Event()
         self._accounts_there = False
-        self._accounts: list[str] = []
+        self._unasked: list[str] = []
+        self._older: list[Account] = []
         self._site: web.AppRunner | None = None
         self._listener = Listener(self._connection, engine, phones.started, self._in_contact)
         self._ami = AmiWatch(
@@ -105,11 +110,13 @@ class Service:
 
     async def run(self) -> None:
         """Every background task of the service, by name. The first that fails ends them all."""
-        app = create_app(self.engine, self._pool, realm=words.SIP_REALM)
+        app = create_app(
+            self.engine, self._pool, realm=words.SIP_REALM, trusted_proxies=self._settings.trusted_proxies
+        )
         self._site = await start_site(app, self._settings.http_host, self._settings.http_port)
         self._show_drivers()
         async with asyncio.TaskGroup() as group:
-            self._start(group)
+            self._start(group, app)
 
     async def stop(self) -> None:
         """The shard first: a successor does not wait until our clients have gone."""
@@ -131,9 +138,10 @@ class Service:
     def _ami_is(self, state: AsteriskState) -> float:
         return float(self._ami.state is state)
 
-    def _start(self, group: asyncio.TaskGroup) -> None:
+    def _start(self, group: asyncio.TaskGroup, app: web.Application) -> None:
         tasks: dict[str, Awaitable[None]] = {
             "engine": self.engine.run(),
+            "api": at_work(app),
             "ari events": self._listen(),
             "ari pool": self._ari.keep_warm(),
             "phones": self._watch_phones(group),
@@ -187,15 +195,28 @@ class Service:
         while True:
             await self._contact.wait()
             self._contact.clear()
-            self._accounts_there = await _contained(self._push_accounts)
-            if not self._accounts_there:
+            there = await _contained(self._push_missing)
+            if there and self._unasked:
+                unasked, self._unasked = self._unasked, []
+                await self._ami.ask_phones(unasked)
+            self._accounts_there = there and not self._contact.is_set()
+            if not (there and await _contained(self._push_older)):
                 await asyncio.sleep(0.2)
                 self._contact.set()
-            else:
-                await self._ami.ask_phones(self._accounts)
 
-    async def _push_accounts(self) -> None:
-        self._accounts = await self.engine.desks.provision_all()
+    async def _push_missing(self) -> None:
+        """Asterisk does not ask by itself, or only in a while, how the phones are whose accounts are new to it."""
+        missing, self._older = await self.engine.desks.accounts()
+        self._unasked += [agent for agent, _ in missing]
+        await self.engine.desks.provision_all(missing)
+
+    async def _push_older(self) -> None:
+        """They may have been changed while nobody told Asterisk. Nobody waits for this, and calls go first."""
+        for agent, _ in self._older:
+            if self._contact.is_set():
+                return
+            await self.engine.desks.provision(agent)
+            await asyncio.sleep(AT_LEISURE)
 
 
 async def _contained(work: Callable[[], Awaitable[None]]) -> bool:
@@ -209,4 +230,7 @@ async def _contained(work: Callable[[], Awaitable[None]]) -> bool:
 
 
 async def _as_coroutine(task: Awaitable[None]) -> None:
-    await task
+    try:
+        await task
+    except* MemoryError:
+        end_without_memory()  # an orderly end might not come to one

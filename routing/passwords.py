@@ -3,7 +3,9 @@
 import asyncio
 
 from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.exceptions import HashingError, InvalidHashError, VerificationError, VerifyMismatchError
+
+from routing.errors import Unavailable
 
 _HASHER = PasswordHasher()
 # Verified when there is no such user, so that the answer takes as long; of no password anyone could type.
@@ -12,14 +14,14 @@ _AT_ONCE = 2  # each takes 64 MiB and a core
 
 
 class Passwords:
-    """Hashes and verifies, few at a time."""
+    """Hashes and verifies, few at a time. Raises Unavailable where there is no memory for it."""
 
     def __init__(self) -> None:
         self._room = asyncio.Semaphore(_AT_ONCE)
 
     async def hash(self, password: str) -> str:
         async with self._room:
-            return await asyncio.to_thread(_HASHER.hash, password)
+            return await asyncio.to_thread(_hash, password)
 
     async def verify(self, hashed: str | None, password: str) -> bool:
         """Whether it is the password. `hashed` None takes as long and is False."""
@@ -28,8 +30,17 @@ class Passwords:
         return right and hashed is not None
 
 
+def _hash(password: str) -> str:
+    try:
+        return _HASHER.hash(password)
+    except HashingError as error:
+        raise Unavailable(f"The password could not be hashed: {error}.") from None
+
+
 def _verify(hashed: str, password: str) -> bool:
     try:
         return _HASHER.verify(hashed, password)
-    except (VerificationError, InvalidHashError):
+    except (VerifyMismatchError, InvalidHashError):
         return False
+    except VerificationError as error:  # nobody's fault, and not to be counted as a wrong password
+        raise Unavailable(f"The password could not be checked: {error}.") from None

@@ -6,10 +6,10 @@
 import os
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BeforeValidator, Field, IPvAnyNetwork, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 _PREFIX = "RINGBACK_"
 _SECRETS = ("database_url", "ari_password", "ami_password")
@@ -19,6 +19,11 @@ _OTHER_VARIABLES = {"RINGBACK_CONFIG", "RINGBACK_DEBIAN_MIRROR"}
 
 class SettingsError(Exception):
     """A setting is missing, unknown or malformed; the message is one line that names it."""
+
+
+def _listed(value: Any) -> Any:
+    """In the environment a list is written with commas."""
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
 
 class Settings(BaseSettings):
@@ -38,6 +43,7 @@ class Settings(BaseSettings):
     ami_password: SecretStr
     http_host: str = "127.0.0.1"
     http_port: int = Field(8080, ge=1, le=65535)
+    trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_listed)] = ()
     data_dir: Path | None = None
     trunk: str = Field("carrier", pattern=r"^[A-Za-z0-9_-]{1,40}$")
     log_level: Literal["debug", "info", "warning", "error"] = "info"

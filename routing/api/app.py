@@ -1,17 +1,19 @@
 """The HTTP side of Ringback, put together: routes, errors, the live stream's task."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 
 from aiohttp import web
 
 from routing.api import agents, docs, health, interactions, me, numbers, openapi, operations, queues, stream
 from routing.api.auth import Tokens
+from routing.api.counts import Counts
 from routing.api.door import Door
 from routing.api.errors import errors_as_problems
 from routing.api.guard import LoginGuard
 from routing.api.hub import Hub
 from routing.api.once import Once
+from routing.api.peers import Network, Peers
 from routing.api.rates import A_SECOND, Rates
 from routing.api.reading import MOST_BYTES
 from routing.api.route import SERVICES, Route, Services
@@ -26,6 +28,7 @@ IDLE = 10.0
 """Seconds a connection may take to send a request's head, at its start and between requests."""
 LINGER = 1.0
 """Seconds that are waited for the rest of a body nobody wants any more."""
+_TASKS = web.AppKey("tasks", list[asyncio.Task[None]])
 
 
 def routes() -> list[tuple[str, Route]]:
@@ -35,9 +38,11 @@ def routes() -> list[tuple[str, Route]]:
     return [*((f"{PREFIX}{route.path}", route) for route in VERSIONED), *plain]
 
 
-def create_app(engine: Engine, pool: Pool, *, realm: str, a_second: float = A_SECOND) -> web.Application:
+def create_app(
+    engine: Engine, pool: Pool, *, realm: str, a_second: float = A_SECOND, trusted_proxies: Iterable[Network] = ()
+) -> web.Application:
     """`pool` is the API's own; `realm` is the SIP realm, part of every agent's digest secret; a token may make
-    `a_second` requests in one."""
+    `a_second` requests in one; `trusted_proxies` are believed whom they ask for."""
     app = web.Application(middlewares=[errors_as_problems], client_max_size=MOST_BYTES)
     app[SERVICES] = Services(
         engine=engine,
@@ -46,16 +51,24 @@ def create_app(engine: Engine, pool: Pool, *, realm: str, a_second: float = A_SE
         tokens=Tokens(pool),
         passwords=Passwords(),
         guard=LoginGuard(),
+        peers=Peers(trusted_proxies),
         rates=Rates(a_second),
         once=Once(pool, lambda: engine.lease.ownership.epoch),
+        counts=Counts(pool),
         realm=realm,
     )
+    app[_TASKS] = []
     for path, route in routes():
         app.router.add_route(route.method, _matching(path), route.serve)
     docs.add_to(app)
     app.cleanup_ctx.append(_background)
     app.on_shutdown.append(_end_streams)
+    app.on_response_prepare.append(_tell_no_versions)
     return app
+
+
+async def _tell_no_versions(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers["Server"] = "Ringback"
 
 
 def _matching(path: str) -> str:
@@ -70,11 +83,20 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
         "revoked tokens": services.tokens.watch(services.hub.tokens, services.hub.end_of),
         "idempotency keys": services.once.sweep(),
     }
-    tasks = [asyncio.create_task(work, name=name) for name, work in works.items()]
+    tasks = app[_TASKS]
+    tasks += [asyncio.create_task(work, name=name) for name, work in works.items()]
     yield
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def at_work(app: web.Application) -> None:
+    """As long as the background tasks are; raises what ended one of them."""
+    tasks = app[_TASKS]
+    ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in ended:
+        task.result()
 
 
 async def _end_streams(app: web.Application) -> None:

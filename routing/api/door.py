@@ -1,10 +1,12 @@
 """Where HTTP comes in: no more connections at once than leave file descriptors for calls and Postgres."""
 
 import asyncio
+import logging
 import resource
 
 import structlog
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
 log = structlog.get_logger()
 
@@ -19,6 +21,7 @@ class Door(web.TCPSite):
 
     async def start(self) -> None:
         """Raises OSError."""
+        logging.getLogger("aiohttp.server").addFilter(_told_briefly)
         await web.BaseSite.start(self)
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(self._let_in, *self._at, reuse_address=True)
@@ -30,6 +33,16 @@ class Door(web.TCPSite):
             return server()
         log.warning("connection refused: there are too many", most=self._most)
         return _Closed()
+
+
+def _told_briefly(record: logging.LogRecord) -> bool:
+    """What is no HTTP, or left before its answer, is nobody's fault here: a line, and no error with a traceback."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, HttpProcessingError | ConnectionError):
+        record.levelno, record.levelname = logging.INFO, "INFO"
+        record.msg, record.args = "request not taken: %s from %s", (type(error).__name__, *(record.args or ("?",)))
+        record.exc_info = None
+    return True
 
 
 class _Closed(asyncio.Protocol):

@@ -9,7 +9,6 @@ from routing import metrics
 from routing.api import answers
 from routing.api.route import PUBLIC, Call, Route, json_response
 from routing.errors import RingbackError
-from routing.store import home_list
 from routing.store.database import connection
 
 PARTS = ("postgres", "ari", "ami", "shard")
@@ -46,7 +45,7 @@ async def prometheus(call: Call) -> web.Response:
     """The metrics of this process."""
     metrics.set_parts(await _parts(call))
     try:
-        metrics.set_interactions(await home_list.counts(call.pool))
+        metrics.set_interactions(await call.services.counts.interactions())
     except RingbackError:
         metrics.set_interactions([])
     text = generate_latest(metrics.REGISTRY)

@@ -15,7 +15,7 @@ SESSION = timedelta(hours=12)
 async def login(call: Call) -> answers.LoggedIn:
     """An agent's user and password for a token; leaves the agent Not Ready."""
     sent = call.body(bodies.Login)
-    async with call.services.guard.attempt(sent.user, call.request.remote or ""):
+    async with call.services.guard.attempt(sent.user, call.services.peers.of(call.request)):
         hashed, availability = await agents.password_hash(call.pool, sent.user)
         if not await call.services.passwords.verify(hashed, sent.password) or availability is None:
             raise Unauthenticated("User or password is wrong.")

@@ -2,9 +2,9 @@
 
 from routing.api import answers, bodies
 from routing.api.route import STAFF, SUPERVISORS, Call, Route
+from routing.engine.listed import call_no_more
 from routing.errors import Forbidden, Invalid, InvalidNumber, NotFound
-from routing.events import NumberRefused
-from routing.numbers import E164, Rule, facts, to_e164
+from routing.numbers import E164, facts, to_e164
 from routing.store import trust
 
 
@@ -43,8 +43,7 @@ async def put_do_not_call(call: Call) -> answers.DoNotCall:
     """This number is not called any more, from now on; callbacks of it that wait are closed as `blocked`."""
     sent, number = call.body(bodies.DoNotCall), _number(call)
     entry = await trust.do_not_call(call.pool, number, call.actor, sent.reason)
-    for each in await trust.waiting_callbacks(call.pool, number):
-        call.engine.tell(each, NumberRefused(Rule.DO_NOT_CALL))
+    await call_no_more(call.engine, call.pool, [number])
     return _shown(entry)
 
 

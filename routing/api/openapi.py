@@ -73,19 +73,34 @@ def _schemas(routes: list[tuple[str, Route]]) -> tuple[Schemas, dict[str, Any]]:
 
 
 def _operation(path: str, each: Route, schemas: Schemas) -> dict[str, Any]:
+    summary, *more = _sentences(inspect.getdoc(each.handler) or "")
     operation: dict[str, Any] = {
         "operationId": each.handler.__name__,
-        "summary": (inspect.getdoc(each.handler) or "").replace("\n", " "),
+        "tags": [_tag(path)],
+        "summary": summary,
         "parameters": [*_in_path(path), *_in_query(each.query), *_in_headers(each)],
         "responses": _responses(each, schemas),
     }
     if each.roles:
         operation["security"] = [{"token": []}]
-        operation["description"] = f"Roles: {', '.join(sorted(each.roles))}."
+        more.append(f"Roles: {', '.join(sorted(each.roles))}.")
+    if more:
+        operation["description"] = " ".join(more)
     if each.body:
         content = {"application/json": {"schema": schemas[each.body, "validation"]}}
         operation["requestBody"] = {"required": each.body_required, "content": content}
     return operation
+
+
+def _sentences(text: str) -> list[str]:
+    return re.split(r"(?<=\.)\s+", " ".join(text.split()))
+
+
+def _tag(path: str) -> str:
+    """What it is about: the word after the version; `service` for what has none."""
+    versioned = re.match(r"/api/v\d+/([^/]+)", path)
+    about = versioned[1] if versioned else "service"
+    return "login" if about in ("logout", "me") else about
 
 
 def _in_path(path: str) -> list[dict[str, Any]]:

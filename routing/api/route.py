@@ -10,10 +10,12 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from routing.api.auth import Tokens, token_of
+from routing.api.counts import Counts
 from routing.api.errors import STATUS_OF, refusal
 from routing.api.guard import LoginGuard
 from routing.api.hub import Hub
 from routing.api.once import Once, digest, key_of, whose
+from routing.api.peers import Peers
 from routing.api.rates import Rates
 from routing.api.reading import parse_body, parse_query, read_body
 from routing.api.views import Viewer
@@ -46,8 +48,10 @@ class Services:
     tokens: Tokens
     passwords: Passwords
     guard: LoginGuard
+    peers: Peers
     rates: Rates
     once: Once
+    counts: Counts
     realm: str
 
 

@@ -50,8 +50,8 @@ async def _apply(c: Any, site: Site, hashes: Mapping[str, str], say: Say) -> Non
     added = await applied.do_not_call(c, numbers, "apply")
     if numbers:
         say(f"do_not_call: {len(added)} created, {len(numbers) - len(added)} unchanged")
-    if changed_queues or changed_agents:
-        await applied.note(c, changed_queues, changed_agents)
+    if changed_queues or changed_agents or added:
+        await applied.note(c, changed_queues, changed_agents, added)
 
 
 async def _queues(c: Any, site: Site, say: Say) -> list[str]:

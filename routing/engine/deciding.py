@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
+import structlog
+
 from routing.effects import DialCustomer, Effect, HangUp
-from routing.engine import pacing
+from routing.engine import comfort, pacing
 from routing.engine.clock import Clock
 from routing.engine.comfort import Comfort, Watch
 from routing.engine.lease import Lease
@@ -31,11 +33,14 @@ from routing.events import (
 )
 from routing.interaction import Interaction
 from routing.lifecycle import Decision, decide
+from routing.lifecycle.late import begun_late
 from routing.numbers import Rule
 from routing.numbers.moments import dials
 from routing.store import interactions
 from routing.store.database import Pool
 from routing.store.trust import Check, blocked
+
+log = structlog.get_logger()
 
 MOST_CONFLICTS = 5
 _CHANGES = (Requeued, Rescheduled, Settled, Edited)
@@ -132,16 +137,34 @@ class Decider:
         """
         if (unsure := box.unsure) is None:
             return None
-        before, decision = unsure
+        before, decision, _ = unsure
         it = await interactions.load(self._pool, box.id)
         if it.version == before.version:
             it = await self._overtaken(it)
         box.unsure, box.interaction = None, it
-        if it != replace(decision.interaction, version=before.version + 1):
+        # What changes nothing cannot be told from having been overtaken: its effects may be asked for twice.
+        if decision.interaction == before or it != replace(decision.interaction, version=before.version + 1):
             if unsure is given_up:
                 await self._clear_away(before, decision)
             return None
+        box.interaction = it = await self._begin_now(unsure, it)
         return Stored(before, replace(decision, interaction=it), 0)
+
+    async def _begin_now(self, unsure: Unsure, it: Interaction) -> Interaction:
+        """The caller has as long for a key as ever, the customer for answering: what is acted upon late begins now.
+
+        Where that cannot be stored either, somebody's time is short; the row is read again before the next decision.
+        """
+        now = self._clock.now()
+        late = begun_late(unsure.before, it, now - unsure.at)
+        if late == it or now - unsure.at < timedelta(seconds=comfort.SOON):
+            return it
+        try:
+            await interactions.save(self._pool, self._lease.ownership, it, Decision(late), now)
+        except (Conflict, Unavailable) as error:
+            log.warning("times not put off", error=str(error))
+            return it
+        return replace(late, version=it.version + 1)
 
     async def _overtaken(self, it: Interaction) -> Interaction:
         """Postgres may still be at what we have given up waiting for: a new version keeps it out, unless it was
@@ -169,14 +192,15 @@ class Decider:
 
     async def _save(self, box: Mailbox, before: Interaction, decision: Decision) -> int:
         """Meanwhile the customer's leg is set up, though not dialled."""
+        began = self._clock.now()
         for call in _new_calls(before, decision):
             if self._lease.valid:
                 self._phones.reserve(call)
         try:
-            return await self._trust.guarded(before, decision.interaction, partial(self._store, before, decision))
+            return await self._trust.guarded(before, decision, partial(self._store, before, decision))
         except BaseException as error:
             if isinstance(error, Unavailable):
-                box.unsure = (before, decision)
+                box.unsure = Unsure(before, decision, began)
             else:
                 await self._clear_away(before, decision)
             raise

@@ -1,5 +1,6 @@
 """The agents' side of the engine: their phones, their availability, the offers that depend on both."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from uuid import UUID
 
@@ -10,6 +11,12 @@ from routing.events import OfferWithdrawn, PersonEvent, PickedUp, Reassigned
 from routing.interaction import Interaction, Status
 from routing.store import agents, interactions
 from routing.store.database import Pool
+
+Account = tuple[str, str]
+"""An agent and the digest secret of the agent's phone."""
+
+AT_ONCE = 8
+"""So many accounts are pushed side by side after Asterisk started."""
 
 
 class Desks:
@@ -91,12 +98,27 @@ class Desks:
         if ha1 := await agents.sip_ha1(self._pool, agent_id):
             await self._phones.provision(agent_id, ha1)
 
-    async def provision_all(self) -> list[str]:
-        """After Asterisk started: it keeps the accounts in memory only. Whose they are; raises Unavailable."""
-        accounts = await agents.sip_accounts(self._pool)
-        for agent_id, ha1 in accounts:
-            await self._phones.provision(agent_id, ha1)
-        return [agent_id for agent_id, _ in accounts]
+    async def accounts(self) -> tuple[list[Account], list[Account]]:
+        """Those Asterisk lacks, which keeps them in memory only, and those it has, as they were when last pushed; of
+        each, first whose agents are logged in. Raises Unavailable."""
+        wanted = await agents.sip_accounts(self._pool)
+        there = await self._phones.provisioned()
+        return [each for each in wanted if each[0] not in there], [each for each in wanted if each[0] in there]
+
+    async def provision_all(self, accounts: list[Account]) -> None:
+        """Make them live. Raises Unavailable."""
+        waiting = iter(accounts)
+
+        async def push() -> None:
+            for agent_id, ha1 in waiting:
+                await self._phones.provision(agent_id, ha1)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(AT_ONCE):
+                    group.create_task(push())
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
 
     async def withdraw_account(self, agent_id: str) -> None:
         """Raises Unavailable."""

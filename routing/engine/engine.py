@@ -109,7 +109,7 @@ class Engine:
         return self._parts.get("ari", lambda: True)()
 
     def _can_ring(self, agent_id: str) -> bool:
-        return self._in_contact() and self.desks.reachable(agent_id)
+        return self.lease.valid and self._in_contact() and self.desks.reachable(agent_id)
 
     # What comes in
 

@@ -5,6 +5,7 @@ import asyncio
 import structlog
 
 from routing.engine.engine import Engine
+from routing.engine.listed import call_no_more
 from routing.errors import Unavailable
 from routing.store import agents, applied
 from routing.store.applied import Applied
@@ -40,4 +41,5 @@ async def _take_over(engine: Engine, line: Applied) -> None:
         else:
             await engine.desks.withdraw_account(agent)
         engine.agents_changed(agent)
-    log.info("applied settings taken over", queues=line.queues, agents=line.agents)
+    await call_no_more(engine, engine.pool, line.numbers)
+    log.info("applied settings taken over", queues=line.queues, agents=line.agents, numbers=len(line.numbers))

@@ -5,6 +5,8 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 import structlog
@@ -17,8 +19,13 @@ from routing.queues import Queue
 
 log = structlog.get_logger()
 
-Unsure = tuple[Interaction, Decision]
-"""A decision and the row it was made of: stored or not, Postgres did not say."""
+
+class Unsure(NamedTuple):
+    """A decision, the row it was made of, and when: stored or not, Postgres did not say."""
+
+    before: Interaction
+    decision: Decision
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +51,9 @@ class Letter:
     saved: float = 0.0
     comforted: bool = False
 
-    def ms(self, at: float) -> float:
-        """Milliseconds since it was posted."""
-        return round((at - self.posted) * 1000, 2)
+    def ms(self, at: float) -> float | None:
+        """Milliseconds since it was posted; None when it has not come to that."""
+        return round((at - self.posted) * 1000, 2) if at else None
 
     def reply(self, it: Interaction) -> None:
         if self.answer and not self.answer.done():

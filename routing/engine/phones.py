@@ -21,6 +21,9 @@ class Phones(Protocol):
     def expects(self, leg: str) -> bool:
         """Whether this leg is just being set up."""
 
+    async def provisioned(self) -> set[str]:
+        """Whose SIP accounts are live; names of other lines may be among them. Raises Unavailable."""
+
     async def provision(self, agent: str, ha1: str) -> None:
         """Make the agent's SIP account live. Raises Unavailable."""
 

@@ -11,6 +11,7 @@ from routing.engine.clock import Clock
 from routing.engine.queues import Queues
 from routing.errors import Conflict, InvalidNumber, NumberBlocked
 from routing.interaction import Interaction, Role
+from routing.lifecycle import Decision
 from routing.numbers import RULES, Rule, callable_from, facts, refusal
 from routing.numbers.moments import Moment, moment
 from routing.numbers.rules import UNREADABLE, read
@@ -80,10 +81,11 @@ class Trust:
         raise Conflict
 
     async def guarded(
-        self, before: Interaction | None, after: Interaction, store: Callable[[Check | None], Awaitable[int]]
+        self, before: Interaction | None, decision: Decision, store: Callable[[Check | None], Awaitable[int]]
     ) -> int:
         """`store` a change, with the question that goes along. Raises NumberBlocked, and what `store` raises."""
-        when = moment(before, after)
+        after = decision.interaction
+        when = moment(before, after, decision.effects)
         if when is None:
             return await store(None)
         for _ in range(MOST_CHANGES):

@@ -5,7 +5,7 @@ called. Rules and their names: `routing.numbers.rules`.
 from dataclasses import replace
 
 from routing.events import NumberRefused
-from routing.interaction import Deadline, Desk, Role, Stage, Status, Subtype
+from routing.interaction import Deadline, Desk, LegState, Outcome, Role, Stage, Status, Subtype
 from routing.lifecycle import ending, waiting
 from routing.lifecycle.change import Change
 from routing.numbers import PERMANENT, Rule
@@ -41,13 +41,17 @@ def _tell_caller(c: Change, rule: str) -> None:
 
 
 def _not_called_yet(c: Change) -> bool:
-    """It waits, is offered, or the agent's phone rings first; a redial that is refused leaves everything as it is."""
+    """It waits, is offered, or the agent's phone rings first, or its dial may never have left (`restart`); a redial
+    that is refused leaves everything as it is."""
     if c.it.status is Status.CONNECTED:
-        return c.leg(Role.CUSTOMER) is None and c.it.stage is Stage.AGENT_RINGING
+        customer = c.leg(Role.CUSTOMER)
+        return customer.state is LegState.ASKED if customer else c.it.stage is Stage.AGENT_RINGING
     return c.it.status in (Status.OPEN, Status.OFFERED, Status.SCHEDULED)
 
 
 def _do_not_call(c: Change, event: NumberRefused) -> None:
+    c.end_attempt(Outcome.UNKNOWN)
+    c.drop(Role.CUSTOMER)
     never = event.rule in PERMANENT or (event.rule == Rule.WINDOW and event.until is None)
     if c.it.was_answered and c.it.status is Status.CONNECTED:
         c.drop(Role.AGENT)

@@ -10,11 +10,13 @@ from routing.lifecycle.change import Change
 def restarted(c: Change) -> None:
     if c.it.subtype is Subtype.INBOUND and waiting.caller_lost(c):
         return
+    was_told = c.it.waiting.playing is not None
     if caller := c.leg(Role.CALLER):
+        c.hush(caller)  # first: Asterisk does nothing else with a channel until its prompt has ended (measured)
         c.do(Answer(caller.id, c.it.id.hex))
     match c.it.status:
         case Status.OPEN | Status.OFFERED:
-            _music_again(c)
+            _music_again(c, was_told=was_told)
             _ring_again(c)
         case Status.BOT:
             waiting.ask_again(c)
@@ -24,12 +26,12 @@ def restarted(c: Change) -> None:
             pass
 
 
-def _music_again(c: Change) -> None:
+def _music_again(c: Change, *, was_told: bool) -> None:
     """Whether an announcement ended meanwhile is not known: it counts as heard."""
     caller = c.leg(Role.CALLER)
     if caller is None:
         return
-    if c.it.waiting.playing:
+    if was_told:
         waiting.end_step(c)
     else:
         c.music(caller)
@@ -57,7 +59,8 @@ def _connected_again(c: Change) -> None:
 
 
 def _far_again(c: Change, far: Leg) -> None:
-    """A customer's leg may have been made and not dialled yet; after its time to ring (RING) it is not any more."""
+    """A customer's leg may have been made and not dialled yet; after its time to ring (RING) it is not any more, nor
+    when a number rule has come meanwhile, which is asked as before the first dial (`routing.numbers.moments`)."""
     if far.role is Role.CUSTOMER and far.state is LegState.ASKED:
         if c.now < c.it.deadlines.get(Deadline.RING, c.now):
             c.do(connected.customer_call(c, far, made=True))

@@ -1,7 +1,9 @@
 """When a number has to be judged: as a call back to it is promised, and on the way to dialling it. Pure."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 
+from routing.effects import DialCustomer, Effect
 from routing.interaction import Interaction, Stage, Status, Subtype
 
 
@@ -10,13 +12,18 @@ class Moment(StrEnum):
     DIAL = "dial"
 
 
-def moment(before: Interaction | None, after: Interaction) -> Moment | None:
-    """What this change is to the number. An offer counts as the way to a dial: no agent is troubled in vain."""
+def moment(before: Interaction | None, after: Interaction, effects: Iterable[Effect] = ()) -> Moment | None:
+    """What this change is to the number. An offer counts as the way to a dial: no agent is troubled in vain. So does
+    a dial that is only asked for once more, as after a restart: meanwhile a rule may have come."""
     if after.requested_at and after.number and after.status is not Status.CLOSED and _promised_anew(before, after):
         return Moment.PROMISE
-    if before and after.subtype is Subtype.CALLBACK and _goes_on_to_dial(before, after):
+    if before and after.subtype is Subtype.CALLBACK and (_goes_on_to_dial(before, after) or _again(effects)):
         return Moment.DIAL
     return None
+
+
+def _again(effects: Iterable[Effect]) -> bool:
+    return any(isinstance(each, DialCustomer) and each.made for each in effects)
 
 
 def _promised_anew(before: Interaction | None, after: Interaction) -> bool:

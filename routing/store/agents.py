@@ -225,10 +225,11 @@ async def sip_ha1(pool: Pool, agent_id: str) -> str | None:
 
 
 async def sip_accounts(pool: Pool) -> list[tuple[str, str]]:
-    """Every agent with a phone, and its digest secret."""
+    """Every agent with a phone, and its digest secret; first those who are logged in."""
     async with connection(pool) as c:
         rows = await c.fetch(
-            "SELECT id, sip_ha1 FROM agents WHERE sip_ha1 IS NOT NULL AND deleted_at IS NULL ORDER BY id"
+            "SELECT id, sip_ha1 FROM agents WHERE sip_ha1 IS NOT NULL AND deleted_at IS NULL"
+            " ORDER BY availability = 'logged_out', id"
         )
     return [(row["id"], row["sip_ha1"]) for row in rows]
 

@@ -15,11 +15,12 @@ from routing.store.database import Pool, connection, transaction
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """One run of `ringback apply`: the queues and agents it created or changed."""
+    """One run of `ringback apply`: the queues and agents it created or changed, and the numbers it listed."""
 
     id: int
     queues: tuple[str, ...]
     agents: tuple[str, ...]
+    numbers: tuple[str, ...]
 
 
 @asynccontextmanager
@@ -77,9 +78,10 @@ async def do_not_call(c: Any, numbers: dict[str, str | None], by: str) -> set[st
     return {row["number"] for row in rows}
 
 
-async def note(c: Any, queues: list[str], agents: list[str]) -> None:
+async def note(c: Any, queues: list[str], agents: list[str], numbers: Iterable[str]) -> None:
     """The line the service looks for."""
-    await c.execute("INSERT INTO applied (queues, agents) VALUES ($1, $2)", queues, agents)
+    statement = "INSERT INTO applied (queues, agents, numbers) VALUES ($1, $2, $3)"
+    await c.execute(statement, queues, agents, list(numbers))
 
 
 async def last(pool: Pool) -> int:
@@ -91,5 +93,5 @@ async def last(pool: Pool) -> int:
 async def since(pool: Pool, last: int) -> list[Applied]:
     """The lines after that one, in order."""
     async with connection(pool) as c:
-        rows = await c.fetch("SELECT id, queues, agents FROM applied WHERE id > $1 ORDER BY id", last)
-    return [Applied(row["id"], tuple(row["queues"]), tuple(row["agents"])) for row in rows]
+        rows = await c.fetch("SELECT id, queues, agents, numbers FROM applied WHERE id > $1 ORDER BY id", last)
+    return [Applied(row["id"], tuple(row["queues"]), tuple(row["agents"]), tuple(row["numbers"])) for row in rows]

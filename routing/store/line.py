@@ -19,16 +19,39 @@ SELECT a.id, a.idle_since, a.auto_answer, a.accept_mode, a.wrap_up,
  GROUP BY a.id
 """
 
-# The index `line` serves each queue's part in order, however long the queue is. A queue whose callbacks are switched
-# off (`process`) has callers only.
-_LINE = """
+FEW = 1000
+"""Interactions whose `not_before` has passed are put in order up to so many; more are looked for in order."""
+
+_ORDER = "front DESC, priority DESC, queued_at, id"
+_HEAD = """SELECT id, queue, front, priority, queued_at, excluded FROM interactions
+         WHERE queue = q.name AND subtype = kinds.subtype AND status = 'open'"""
+
+
+def _line(few: int) -> str:
+    """Each queue's head, however long the line is, and however many of it are held: out of the index `line` who was
+    never held; of those whose time has come all of them, out of `held`, or the first of them, out of `line_later`.
+    A queue whose callbacks are switched off (`process`) has callers only."""
+    return f"""
 SELECT i.* FROM queues q CROSS JOIN LATERAL (
-    SELECT id, queue, front, priority, queued_at, excluded FROM interactions
-     WHERE queue = q.name AND status = 'open' AND (not_before IS NULL OR not_before <= $2)
-       AND (subtype <> 'callback' OR q.process)
-     ORDER BY front DESC, priority DESC, queued_at, id LIMIT $3) i
+    SELECT head.* FROM (VALUES ('inbound'), ('callback')) kinds (subtype)
+     CROSS JOIN LATERAL (
+        SELECT count(*) > {few} AS many FROM (
+            SELECT FROM interactions
+             WHERE queue = q.name AND subtype = kinds.subtype AND status = 'open' AND not_before <= $2
+             LIMIT {few} + 1) found) due
+     CROSS JOIN LATERAL (
+        ({_HEAD} AND not_before IS NULL ORDER BY {_ORDER} LIMIT $3)
+        UNION ALL
+        ({_HEAD} AND not_before <= $2 AND NOT due.many ORDER BY not_before LIMIT {few})
+        UNION ALL
+        ({_HEAD} AND not_before <= $2 AND due.many ORDER BY {_ORDER} LIMIT $3)) head
+     WHERE kinds.subtype <> 'callback' OR q.process
+     ORDER BY {_ORDER} LIMIT $3) i
  WHERE q.name = ANY($1)
-"""
+"""  # noqa: S608  # of the constants above
+
+
+_LINE = _line(FEW)
 
 
 async def free_agents(pool: Pool) -> list[Free]:

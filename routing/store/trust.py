@@ -86,6 +86,7 @@ _DIAL = """
        FROM attempts a JOIN interactions i ON i.id = a.interaction
       WHERE i.number = {c} ->> 'number' AND a.started_at > {now} - interval '24 hours'
         AND a.outcome IS DISTINCT FROM 'not_dialled' AND ({c} ->> 'dials_per_number') IS NOT NULL
+        AND (a.interaction <> {id} OR a.ended_at IS NOT NULL)  -- its own under way is the one that is asked about
       ORDER BY a.started_at DESC OFFSET ({c} ->> 'dials_per_number')::int - 1 LIMIT 1)
 """
 
@@ -172,12 +173,12 @@ async def list_do_not_call(pool: Pool, *, limit: int, after: str = "") -> list[E
     return [Entry(**row) for row in rows]
 
 
-async def waiting_callbacks(pool: Pool, number: str) -> list[UUID]:
-    """The callbacks of this number nobody works on."""
+async def waiting_callbacks(pool: Pool, numbers: Iterable[str]) -> list[UUID]:
+    """The callbacks of these numbers nobody works on."""
     async with connection(pool) as c:
         rows: Iterable[Any] = await c.fetch(
-            "SELECT id FROM interactions WHERE number = $1 AND subtype = 'callback'"
+            "SELECT id FROM interactions WHERE number = ANY($1) AND subtype = 'callback'"
             " AND status IN ('open', 'scheduled')",
-            number,
+            list(numbers),
         )
     return [UUID(str(row["id"])) for row in rows]

@@ -196,6 +196,39 @@ async def test_postgres_is_cut_off_without_a_word(line: AuditedLine, figures: Fi
     await _through(line, figures, cut_off, LONG, "cut off")
 
 
+async def test_postgres_stores_and_cannot_say_so_and_the_caller_has_time_for_a_key_afterwards(
+    rig: Rig, line: AuditedLine, figures: Figures
+) -> None:
+    """The end of the read-back, stored at once and known late: were the time for a key over by then, it would be read
+    again, and a key pressed meanwhile count for nothing."""
+    timeout = 4.0
+    await line.settings(**steps(menu(timeout=timeout)))
+    await _every_connection_is_used(line)
+    caller = await _in_menu(line)
+    await caller.call.dtmf("2")
+    await caller.call.hear(READ_BACK)
+    rig.pg.drop_down()
+    await caller.call.hear(MUSIC)
+    await asyncio.sleep(timeout + 1)
+    await rig.pg.heal()
+    healed = time.monotonic()
+    await rig.gets_ready()
+    booked, _ = await asyncio.gather(caller.call.hear(BOOKED), caller.call.dtmf("1"))
+    figures.note("F11", "promised after key 1, from when Postgres is heard again", booked - healed, unit="s", limit=5)
+    it = await line.stage.when(caller.phone.number, status="open", subtype="callback")
+    told = await rig.feed(it["id"])
+    assert told.count("callback_confirmed") == 1, told
+
+
+async def _every_connection_is_used(line: AuditedLine) -> None:
+    """A statement a connection has not prepared yet takes two messages, and the second waits for Postgres' answer."""
+    for _ in range(2):
+        many = await asyncio.gather(*(_in_menu(line) for _ in range(12)))
+        await asyncio.gather(*(each.call.dtmf("1") for each in many))
+        await asyncio.gather(*(line.stage.when(each.phone.number, status="open") for each in many))
+        await asyncio.gather(*(each.call.hangup() for each in many))
+
+
 @pytest.mark.full
 async def test_postgres_dies_under_up_and_cannot_be_started_for_a_while(figures: Figures) -> None:
     async with scratch_stage("up") as stage:

@@ -37,6 +37,9 @@ class SilentPhones:
     def expects(self, leg: str) -> bool:
         return False
 
+    async def provisioned(self) -> set[str]:
+        return {"carrier", *self.accounts}
+
     async def provision(self, agent: str, ha1: str) -> None:
         if self.fails:
             raise self.fails

@@ -82,6 +82,8 @@ class Watching:
         self.phones: list[tuple[str, PhoneState]] = []
         self.asterisk: list[AsteriskState] = []
         self.raising = False
+        self.then: Callable[[], None] = lambda: None
+        """What is done when Asterisk's state is told."""
 
     def on_phone(self, agent: str, state: PhoneState) -> None:
         self.phones.append((agent, state))
@@ -90,6 +92,7 @@ class Watching:
 
     def on_asterisk(self, state: AsteriskState, _detail: str) -> None:
         self.asterisk.append(state)
+        self.then()
 
 
 @asynccontextmanager
@@ -127,6 +130,25 @@ async def test_a_phone_lost_while_it_rings_is_unreachable_though_its_call_goes_o
         await until(lambda: len(seen.phones) == 4)
         states = [state for _, state in seen.phones]
         assert states == [PhoneState.REACHABLE, PhoneState.BUSY, PhoneState.UNREACHABLE, PhoneState.BUSY]
+
+
+async def test_phones_it_is_to_ask_for_while_it_still_reads_the_list_are_asked_for_then() -> None:
+    """Else they are lost until Asterisk gets round to them by itself, which takes up to ten seconds."""
+    asterisk, asking = Asterisk(), set[asyncio.Task[None]]()
+    async with watching(asterisk) as seen:
+        seen.then = lambda: asking.add(asyncio.create_task(seen.watch.ask_phones(["1001"])))
+        await until(lambda: asterisk.asked.count("Ping") == 2)
+    assert asterisk.asked.count("PJSIPQualify") == 1
+
+
+async def test_who_asks_for_phones_knows_afterwards_how_they_are() -> None:
+    """Not how the Asterisk before knew them: an offer made upon that would be taken back a moment later."""
+    asterisk = Asterisk()
+    async with watching(asterisk) as seen:
+        await until(lambda: bool(seen.phones))
+        asterisk.devices = {f"PJSIP/{n}": "NOT_INUSE" for n in range(2000, 2400)}
+        await seen.watch.ask_phones(["2000"])
+        assert seen.watch.phones == {"1001": "unreachable", **{str(n): "reachable" for n in range(2000, 2400)}}
 
 
 async def test_it_never_asks_for_anything_that_moves_a_call() -> None:

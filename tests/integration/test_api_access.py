@@ -1,12 +1,14 @@
 """Who gets in and what they may do, over real HTTP."""
 
 import asyncio
+from ipaddress import ip_network
 
 import pytest
 from api_service import Service
 
 from routing.agents import Availability
 from routing.api import guard
+from routing.api.app import create_app, start_site
 from routing.store import agents
 
 PASSWORD = "correct horse battery"
@@ -74,6 +76,37 @@ async def test_guessing_is_stopped_after_five_failures_even_in_parallel(service:
     refused = await login(service)
     assert (refused.status, refused.body["code"]) == (429, "rate_limited")
     assert 0 < int(refused.headers["Retry-After"]) <= guard.WINDOW
+
+
+async def guesses(service: Service, *places: str) -> list[int]:
+    """One wrong password from each of these places, as a proxy would name them."""
+    answers = [
+        await service.ask(
+            "POST", "login", None, json={"user": "1001", "password": "wrong"}, headers={"X-Forwarded-For": place}
+        )
+        for place in places
+    ]
+    return [answer.status for answer in answers]
+
+
+async def test_who_names_another_place_each_time_is_stopped_all_the_same(service: Service) -> None:
+    places = [f"198.51.100.{n}" for n in range(guard.FAILURES + 1)]
+    assert await guesses(service, *places) == [401] * guard.FAILURES + [429]
+
+
+async def test_behind_a_trusted_proxy_guesses_from_one_place_stop_nobody_elsewhere(service: Service) -> None:
+    app = create_app(
+        service.engine, service.engine.pool, realm="ringback", trusted_proxies=[ip_network("127.0.0.0/8")]
+    )
+    runner = await start_site(app, "127.0.0.1", 0)
+    try:
+        host, port = runner.addresses[0][:2]
+        behind = Service(service.engine, service.phones, service.http, f"http://{host}:{port}", service.tokens)
+        lies = [f"203.0.113.{n}, 198.51.100.1" for n in range(guard.FAILURES + 1)]
+        assert await guesses(behind, *lies) == [401] * guard.FAILURES + [429]
+        assert await guesses(behind, "198.51.100.2") == [401]
+    finally:
+        await runner.cleanup()
 
 
 async def test_another_user_is_not_slowed_down_by_guesses(service: Service) -> None:

@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 
+import pytest
 from api_service import QUICK, Service
 
-from routing.api.app import create_app, routes, start_site
+from routing.api.app import at_work, create_app, routes, start_site
+from routing.api.once import Once
 from routing.store.database import Pool
 
 
@@ -59,6 +61,9 @@ async def test_the_description_covers_every_route_and_refers_only_to_what_it_hol
         operation = described["paths"][path][route.method.lower()]
         assert operation["summary"]
         assert ("security" in operation) == bool(route.roles)
+    assert described["paths"]["/api/v1/interactions/{id}/accept"]["post"]["tags"] == ["interactions"]
+    assert described["paths"]["/api/v1/me"]["get"]["tags"] == ["login"]
+    assert described["paths"]["/readyz"]["get"]["tags"] == ["service"]
     ids = [each["operationId"] for path in described["paths"].values() for each in path.values()]
     assert len(ids) == len(set(ids))
     schemas = described["components"]["schemas"]
@@ -72,6 +77,11 @@ def _references(node: object) -> list[str]:
         own = [node["$ref"]] if isinstance(node.get("$ref"), str) else []
         return own + [each for value in node.values() for each in _references(value)]
     return [each for value in node for each in _references(value)] if isinstance(node, list) else []
+
+
+async def test_nobody_is_told_which_versions_serve(service: Service) -> None:
+    for path in ("/healthz", "/api/v1/agents", "/nowhere"):
+        assert (await service.ask("GET", path, None)).headers["Server"] == "Ringback"
 
 
 async def test_more_connections_than_there_is_room_for_are_ended_at_once_and_room_is_made_again(
@@ -91,4 +101,18 @@ async def test_more_connections_than_there_is_room_for_are_ended_at_once_and_roo
             await asyncio.sleep(0.01)
     async with service.http.get(f"http://{at[0]}:{at[1]}/healthz") as response:
         assert response.status == 200
+    await runner.cleanup()
+
+
+async def test_background_work_of_the_api_that_fails_is_noticed(
+    service: Service, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(_: Once) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(Once, "sweep", fails)
+    app = create_app(service.engine, pool, realm="ringback")
+    runner = await start_site(app, "127.0.0.1", 0)
+    with pytest.raises(RuntimeError, match="a bug"):
+        await at_work(app)
     await runner.cleanup()

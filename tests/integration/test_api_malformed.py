@@ -4,50 +4,12 @@ import asyncio
 import json
 import random
 import zlib
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from api_service import QUICK, Answer, Service
 
-from routing.api.app import routes
-
-BODIES: dict[str, bytes] = {
-    "empty": b"",
-    "not json": b"{",
-    "not an object": b"[]",
-    "null": b"null",
-    "not utf-8": b'{"name": "\xff\xfe"}',
-    "nul": b'{"name": "\\u0000", "note": "\\u0000", "reason": "\\u0000", "user": "\\u0000", "title": "\\u0000"}',
-    "lone surrogate": b'{"name": "\\ud800", "note": "\\ud800", "user": "\\udfff", "password": "\\ud800"}',
-    "surrogate key": b'{"\\ud800": 1}',
-    "huge integer": b'{"wrap_up": ' + b"9" * 5000 + b"}",
-    "large integer": b'{"wrap_up": ' + b"9" * 400 + b', "priority": ' + b"9" * 30 + b"}",
-    "infinite": b'{"wrap_up": 1e999}',
-    "nan": b'{"wrap_up": NaN}',
-    "deep list": b"[" * 30_000 + b"]" * 30_000,
-    "deep object": b'{"name":' * 8_000 + b"1" + b"}" * 8_000,
-    "deep in a field": b'{"name": "sales", "hours": ' + b'{"mon":' * 500 + b"[]" + b"}" * 500 + b"}",
-    "wrong types": b'{"name": 1, "queues": {}, "state": [], "user": {}, "password": [1], "disposition": 7.5}',
-    "odd text": '{"name": "💥\u202e‮", "user": "\u0130", "password": "ß"}'.encode(),
-    "twice": b'{"name": "a", "name": "b", "state": "ready", "state": 1}',
-    "byte order mark": b'\xef\xbb\xbf{"name": "sales"}',
-}
-NAMES = [
-    "%00",
-    "..",
-    "%2e%2e%2f",
-    "a" * 5000,
-    "%F0%9F%92%A5",
-    "%ff",
-    "%ED%A0%80",
-    "'; DROP TABLE agents; --",
-    "%",
-    "{}",
-]
-QUERIES = ["limit=0", "limit=201", "limit=x", "limit=%00", "limit=" + "9" * 5000, "cursor=%00", "cursor=%ff", "x=1",
-           "status=nope", "number=%00", "q=%00", "q=%ED%A0%80", "order=", "limit=1&limit=2", "&&==&",
-           "q=" + "a" * 5000, "after=1e9", "queue=%00", "assigned_to=%00", "limit=%D9%A3"]  # fmt: skip
+from tests.malformed import BODIES, NAMES, QUERIES, everything
 
 
 @pytest.fixture(autouse=True)
@@ -55,15 +17,6 @@ async def something_there(service: Service) -> None:
     await service.queue("support", numbers=["600"], workflow=QUICK)
     for agent in ("1001", "1002"):  # the one things are done to, and the one who does them
         await service.agent(agent, "support")
-
-
-def everything(name: str) -> Iterator[tuple[str, str, str]]:
-    """Each route with `name` in its path, and who may use it. Not logout: nobody would get past the door after it."""
-    for path, route in routes():
-        if path.endswith("/logout"):
-            continue
-        who = "admin" if "admin" in route.roles else "1002"
-        yield route.method, path.replace("{id}", name).replace("{name}", name), who
 
 
 def check(answer: Answer, *about: Any) -> None:
@@ -179,3 +132,18 @@ async def test_what_goes_wrong_inside_is_logged_and_not_told(
     assert (answer.status, answer.body["code"]) == (500, "internal_error")
     assert "secret" not in json.dumps(answer.body)
     assert "the secret reason" in capsys.readouterr().out
+
+
+async def test_what_is_no_http_is_told_in_a_line_and_without_a_traceback(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    host, port = service.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, port)
+    writer.write(b"GET / HTTP/1.1\r\nno colon\r\n\r\n")
+
+    assert b" 400 " in await reader.readline()
+
+    writer.close()
+    (told,) = [record for record in caplog.records if record.name == "aiohttp.server"]
+    assert (told.levelname, told.exc_info) == ("INFO", None)
+    assert "BadHttpMessage" in told.getMessage() and "127.0.0.1" in told.getMessage()

@@ -6,12 +6,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from api_service import Service
+from api_service import CUSTOMER, QUICK, Service
 
 from routing.agents import ha1
 from routing.cli.apply import apply
 from routing.cli.site_files import WrongFile
 from routing.engine import following
+from routing.engine.notices import QueueChanged
+from routing.interaction import Status
 from routing.passwords import Passwords
 from routing.queues import Queue
 from routing.store import agents, applied, queues
@@ -179,6 +181,27 @@ async def test_a_running_service_acts_on_it_within_a_second(
     assert found is not None and found[0].dial.ttl == 3600
     task.cancel()
     await asyncio.wait([task])
+
+
+async def test_a_callback_that_waits_for_a_number_that_is_listed_ends_at_once(
+    tmp_path: Path, dsn: str, service: Service
+) -> None:
+    """Nobody is there whom it could be offered to."""
+    await service.queue(numbers=["600"], workflow=QUICK)
+    waits, stays = await service.callback(), await service.callback(number="+4915112345679")
+    changed, looked = service.changes(), asyncio.Event()
+    service.engine.subscribe(lambda notice: looked.set() if isinstance(notice, QueueChanged) else None)
+    task = asyncio.create_task(following.follow(service.engine))
+    await asyncio.wait_for(looked.wait(), 5)
+    (tmp_path / "listed.toml").write_text(f'[[do_not_call]]\nnumber = "{CUSTOMER}"\n')
+    try:
+        assert await told(dsn, tmp_path) == ["do_not_call: 1 created, 0 unchanged"]
+        closed = await changed.until(lambda it: it.id == waits)
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+    assert (closed.status, closed.outcome) == (Status.CLOSED, "blocked")
+    assert (await service.stored(stays)).status is Status.OPEN
 
 
 async def test_two_at_once_do_not_lose_each_other_s_news(dsn: str, pool: Pool, tmp_path: Path) -> None:

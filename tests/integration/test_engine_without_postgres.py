@@ -12,7 +12,7 @@ from routing.effects import Answer, DialCustomer, Effect, HangUp, HoldMusic, Joi
 from routing.engine import comfort, deciding
 from routing.errors import Unavailable
 from routing.events import CallEnded, DigitPressed, LegAnswered, LegGone, LegRinging, SayFinished
-from routing.interaction import Interaction, Role, Stage, Status, Subtype
+from routing.interaction import Deadline, Interaction, Role, Stage, Status, Subtype
 from routing.store import interactions
 
 
@@ -21,7 +21,7 @@ class Away:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._back = asyncio.Event()
-        self._slow = False
+        self._slow = self._mute = False
         self._save, self._load = interactions.save, interactions.load
         monkeypatch.setattr(deciding, "LONGEST_PAUSE", 0.02)
         monkeypatch.setattr(deciding.interactions, "save", self.save)
@@ -33,7 +33,13 @@ class Away:
     def only_slow(self) -> None:
         self._slow = True
 
+    def only_mute(self) -> None:
+        """It stores what it is given, and nobody hears of it."""
+        self._mute = True
+
     async def save(self, *arguments: Any) -> int:
+        if self._mute and not self._back.is_set():
+            await self._save(*arguments)
         await self._there()
         return await self._save(*arguments)
 
@@ -123,6 +129,27 @@ async def test_a_key_is_given_up_in_the_end_and_the_caller_goes_on_waiting(
     it = await changed.until(lambda it: it.waiting.playing is None)
     assert (it.stage, it.requested_at) == (Stage.MENU, None)
     assert [each.words for each in await asked(service, Say)] == [("one-moment",)]
+
+
+async def test_the_time_for_a_key_does_not_run_out_while_nobody_knows_that_it_has_begun(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Postgres had stored that the menu was said, and could not say so for a minute: it is not said again, for a key
+    pressed meanwhile would have been in vain."""
+    it, away, changed = await in_menu(service), Away(monkeypatch), service.changes()
+    leg = caller_of(it)
+    away.only_mute()
+    service.engine.hear(leg, SayFinished(leg, it.waiting.playing or ""))
+    await asked(service, HoldMusic)
+    service.engine.clock._started -= 60
+    away.back()
+    it = await changed.until(lambda it: it.waiting.playing is None)
+    await quiet(service, it.id)
+    stored = await service.stored(it.id)
+    assert (stored.stage, stored.waiting.playing, stored.waiting.tries) == (Stage.MENU, None, 0)
+    assert stored.deadlines == it.deadlines and it.deadlines[Deadline.KEY] > service.engine.clock.now()
+    service.engine.hear(leg, DigitPressed(leg, "2"))
+    await changed.until(lambda it: it.stage is Stage.CONFIRM)
 
 
 async def test_who_hangs_up_after_key_2_is_called_back(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:

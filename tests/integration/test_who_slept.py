@@ -8,10 +8,12 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from api_service import QUICK, Service
 
+from routing.agents import Availability
 from routing.effects import HangUp, RingAgent
 from routing.engine.lease import ASLEEP, Lease
 from routing.errors import Fenced, Unavailable
 from routing.events import LegGone
+from routing.interaction import Status
 from routing.local import health as health_module
 from routing.local.health import Health
 from routing.store import shards
@@ -81,6 +83,19 @@ async def test_without_the_lease_the_agents_phone_is_not_to_blame(service: Servi
     ring = RingAgent("a" * 32, it.id.hex, "1001", "+49", 20.0)
     await service.engine._actor.perform_all(it, (ring,), 0.0)
     assert told == [LegGone("a" * 32, refused=True, certain=False, lost=True)]
+
+
+async def test_without_the_lease_nothing_is_offered_only_to_be_taken_back(service: Service) -> None:
+    """Again and again, until it is renewed."""
+    await service.queue(numbers=["600"], workflow=QUICK)
+    await service.agent("1001", "support")
+    interaction_id, changed = await service.callback(), service.changes()
+    service.engine.lease.give_up()
+    await service.engine.desks.set_availability("1001", Availability.READY, None)
+    await changed.until(lambda it: it.status is Status.OFFERED and service.engine.lease.valid)
+    feed = (await service.ask("GET", f"interactions/{interaction_id}/feed")).body["items"]
+    events = [each["event"] for each in feed]
+    assert (events.count("offered"), events.count("agent_leg_lost")) == (1, 0)
 
 
 @pytest.fixture

@@ -179,7 +179,7 @@ class StoreMachine(RuleBasedStateMachine):
             return
         if decision.ignored or (decision.interaction == before and not decision.effects):
             return
-        if self._store(hand, before, decision, self._check(before, decision.interaction)):
+        if self._store(hand, before, decision, self._check(before, decision)):
             self.seen[hand][before.id] = self.model.load(before.id)
 
     def _store(self, hand: str, before: Interaction | None, decision: Decision, check: Check | None) -> bool:
@@ -192,8 +192,9 @@ class StoreMachine(RuleBasedStateMachine):
             cursor = self.both(real, lambda: model.save(ownership, before, decision, now, check))
         return cursor is not None
 
-    def _check(self, before: Interaction, after: Interaction) -> Check | None:
-        when = moment(before, after)
+    def _check(self, before: Interaction, decision: Decision) -> Check | None:
+        after = decision.interaction
+        when = moment(before, after, decision.effects)
         if when is None:
             return None
         _, version = self.model.current(after.queue)

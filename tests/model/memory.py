@@ -276,7 +276,8 @@ class Memory:
         return self._agent(agent_id).sip_ha1
 
     def sip_accounts(self) -> list[tuple[str, str]]:
-        return [(name, agent.sip_ha1) for name, agent in sorted(self.agents.items()) if agent.sip_ha1]
+        known = [(name, agent.sip_ha1) for name, agent in sorted(self.agents.items()) if agent.sip_ha1]
+        return sorted(known, key=lambda each: self.agents[each[0]].availability is Availability.LOGGED_OUT)
 
     def _agent(self, agent_id: str) -> Agent:
         try:

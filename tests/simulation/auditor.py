@@ -51,6 +51,7 @@ class Auditor:
         self._epochs: dict[str, int] = {}
         self._promised: dict[UUID, str] = {}
         self._seq: Counter[UUID] = Counter()
+        self._may_call: set[tuple[str, int]] = set()
         self._could_meet: dict[tuple[UUID, str], float] = {}
         memory.on_commit = self.committed
         asterisk.witness = self
@@ -68,6 +69,7 @@ class Auditor:
         self._graph(commit)
         self._story(commit)
         self._attempts(after)
+        self._rules(commit)
         self._agents(after)
         self._one_pending(after)
         if before:
@@ -130,6 +132,16 @@ class Auditor:
         if any(n > 1 for n in roles.values()):
             self.fail("A2", f"{_name(it)} has two legs of one role")
 
+    def _rules(self, commit: Commit) -> None:
+        """Which attempts no rule spoke against at some moment, by the epoch of who stored something then."""
+        it = commit.after
+        _, process = self._memory.switches.get(it.queue, (True, True))
+        if it.attempt and process and not self._listed(it):
+            self._may_call.add((it.attempt.id, commit.owner.epoch))
+
+    def _listed(self, it: Interaction) -> bool:
+        return it.number in self._memory.do_not_call
+
     def _agents(self, it: Interaction) -> None:
         if (it.status in HELD) != (it.assigned_to is not None) and it.status is not Status.CLOSED:
             self.fail("A2", f"{_name(it)} is {it.status} and assigned to {it.assigned_to}")
@@ -155,12 +167,15 @@ class Auditor:
             self.fail("A7", f"{len(same)} callbacks to one number wait in {it.queue}")
 
     def _promise_kept(self, before: Interaction, after: Interaction) -> None:
-        if after.status is Status.CLOSED and after.promised_at and after.outcome not in CLOSED_PROMISES:
+        if after.status is Status.CLOSED and after.promised_at and not self._well_closed(after):
             self.fail("A6", f"{_name(after)} was promised and closed as {after.outcome}")
         if after.id in self._promised and after.promised_at is None:
             self.fail("A6", f"{_name(after)} was told we would call, and the promise is gone")
         if after.subtype is Subtype.CALLBACK and after.status is Status.CLOSED and after.outcome in ABANDONED:
             self.fail("A6", f"{_name(after)}, a callback, was closed as {after.outcome}")
+
+    def _well_closed(self, it: Interaction) -> bool:
+        return it.outcome in CLOSED_PROMISES or (it.outcome == "blocked" and self._listed(it))
 
     def _hang_up(self, before: Interaction, after: Interaction) -> None:
         """From the key that asks for it a hang-up is a callback, unless the queue says otherwise."""
@@ -178,13 +193,18 @@ class Auditor:
     # What Asterisk is told
 
     def commanded(self, ari: SimulatedAri, sent_at: float, what: str, channel: Channel) -> None:
-        """A9: who does not own the shard any more starts no call; commands on their way when it was lost pass."""
+        """A9: who does not own the shard any more starts no call; commands on their way when it was lost pass.
+
+        A8: nor is a call started by who never stored anything about it at a moment the rules allowed it.
+        """
         self.figures["commands"] += 1
         shard = self._memory.shards[words.APP]
         if what not in ("create", "dial") or ari.lease is None:
             return
         if ari.epoch != shard.epoch and self._taken_before(sent_at):
             self.fail("A9", f"{what} {channel.id[:8]} by the stale epoch {ari.epoch}")
+        if what == "dial" and channel.role == "customer" and (channel.id, ari.epoch) not in self._may_call:
+            self.fail("A8", f"{channel.id[:8]} is dialled against the rules by epoch {ari.epoch}")
 
     def _taken_before(self, sent_at: float) -> bool:
         taken = (self._memory.shards[words.APP].taken_at - self._world.wall).total_seconds() + self._world.now
@@ -272,7 +292,7 @@ class Auditor:
     def at_the_end(self, *, calm: bool) -> None:
         """A6, counted once more over all rows. Without a fault every attempt was one INVITE."""
         for it in self._memory.rows.values():
-            if it.subtype is Subtype.CALLBACK and it.outcome not in CLOSED_PROMISES:
+            if it.subtype is Subtype.CALLBACK and not self._well_closed(it):
                 self.fail("A6", f"{_name(it)} ended as {it.outcome}")
             self.figures[f"closed {it.outcome}"] += 1
             for attempt in it.attempts if calm else ():

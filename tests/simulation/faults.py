@@ -105,6 +105,13 @@ class Faults:
             case _:
                 pass
 
+    def kill_all(self) -> None:
+        """Not in a run without faults."""
+        for process in self._services() if self.planned else []:
+            self.struck += 1
+            self._world.log(f"{process.name} is killed")
+            process.kill_now(expire=True)
+
     def _strike_process(self, kind: str, process: Process, lasts: float) -> None:
         world = self._world
         match kind:

@@ -12,7 +12,7 @@ from unittest.mock import patch
 from dialplan import listen, phones
 from dialplan.ari import models
 from routing.effects import DialCustomer, HoldMusic, Say
-from routing.engine import recovery
+from routing.engine import recovery, trust
 from routing.engine.acting import Actor
 from routing.engine.deciding import Decider
 from routing.engine.engine import Engine
@@ -22,6 +22,7 @@ from routing.engine.timers import Timers
 from routing.events import OfferAccepted, ServiceRestarted
 from routing.interaction import Attempt, Deadline, Desk, Interaction, Leg, Role, Status
 from routing.lifecycle import _AT, _WHEN, Change, connected, offered, waiting
+from routing.numbers import moments
 from tests.model.memory import Memory
 
 Mutant = Callable[[], AbstractContextManager[Any]]
@@ -166,6 +167,13 @@ async def _never_settled(self: Decider, box: Any, given_up: Any) -> None:
     box.unsure = None
 
 
+_real_moment = moments.moment
+
+
+def _not_asked_again(before: Any, after: Interaction, effects: Any = ()) -> Any:
+    return _real_moment(before, after)
+
+
 _real_perform = Actor._perform
 
 
@@ -207,6 +215,7 @@ MUTANTS: dict[str, Mutant] = {
     "ends of channels are not heard": _instead(listen, "event", _deaf_to_ends),
     "what ended unseen is never noticed": _unseen_ends_unnoticed,
     "an unconfirmed commit counts as failed": _instead(Decider, "_settled", _never_settled),
+    "a dial after a restart asks no rule": _instead(trust, "moment", _not_asked_again),
     "music never comes": _instead(Actor, "_perform", _no_music),
     "after-call work never ends": lambda: patch.dict(_AT, {Deadline.WRAP_UP: lambda c: None}),
     "a channel is dialled before it has started": _instead(phones.AsteriskPhones, "_create", _dial_at_once),

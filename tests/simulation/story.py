@@ -22,6 +22,7 @@ from tests.model.memory import Agent, Commit
 from tests.simulation.asterisk import Asterisk
 from tests.simulation.auditor import Auditor
 from tests.simulation.faults import Faults
+from tests.simulation.operators import Operators
 from tests.simulation.people import People
 from tests.simulation.postgres import Postgres, installed
 from tests.simulation.process import Process
@@ -89,6 +90,7 @@ class Story:
         self.auditor = Auditor(world, self.memory, self.asterisk)
         self.people = People(world, self.asterisk, self.memory, self._serving)
         self.faults = Faults(world, self.asterisk, self.postgres, self._living, self._start)
+        self.operators = Operators(world, self.memory, self.faults.kill_all)
         self.processes: list[Process] = []
         self.memory.on_commit = self._committed
         self._peace = False
@@ -97,6 +99,7 @@ class Story:
     def _committed(self, commit: Commit) -> None:
         self.auditor.committed(commit)
         self.people.committed(commit)
+        self.operators.committed(commit)
 
     # The processes
 
@@ -181,7 +184,7 @@ class Story:
 
     def _make_peace(self) -> None:
         self.world.log("peace")
-        self._peace = self.people.friendly = True
+        self._peace = self.people.friendly = self.operators.friendly = True
         self.faults.over()
         self._start_if_none()
         for agent in sorted(self.memory.agents):
@@ -207,9 +210,9 @@ class Story:
 
     def _nothing_left_in_memory(self) -> None:
         for process in self._living():
-            if (engine := process.engine) and (engine._legs or engine._boxes):
+            if (engine := process.engine) and (engine.legs() or engine._boxes):
                 self.auditor.fail(
-                    "L2", f"{process.name} remembers interactions {[*engine._boxes]}, legs {engine._legs}"
+                    "L2", f"{process.name} remembers interactions {[*engine._boxes]}, legs {engine.legs()}"
                 )
         troubles = [each for process in self.processes for each in process.troubles]
         if troubles:

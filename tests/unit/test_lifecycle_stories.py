@@ -524,6 +524,15 @@ def test_after_a_long_restart_a_customer_whose_time_to_be_rung_has_passed_is_not
     story.is_now(Status.CONNECTED, Stage.READY_TO_CALL)
 
 
+def test_after_a_restart_the_prompt_is_stopped_before_anything_else_is_asked_of_the_caller() -> None:
+    """Asterisk would keep it until the prompt has ended (measured)."""
+    story = in_menu()
+    story.then(ServiceRestarted())
+    first, *others = story.last.effects
+    assert isinstance(first, StopSaying)
+    assert [type(each) for each in others] == [Answer, Say]
+
+
 def test_after_a_restart_a_talk_goes_on() -> None:
     story = talking(converted())
     story.then(ServiceRestarted())

@@ -138,3 +138,52 @@ def test_digits_and_secrets_are_dropped_by_their_key_at_any_depth() -> None:
         "data": [{"ari_password": "***", "token": "***", "queue": "support"}],
         "digits_wanted": 1,
     }
+
+
+class Ended(BaseException):
+    """The process would have."""
+
+
+@pytest.fixture
+def ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    def end() -> None:
+        raise Ended
+
+    monkeypatch.setattr(log, "end_without_memory", end)
+
+
+def test_a_lack_of_memory_that_somebody_caught_and_logged_ends_the_process(written: Lines, ends: None) -> None:
+    with pytest.raises(Ended):
+        try:
+            raise MemoryError
+        except Exception:
+            structlog.get_logger().exception("letter not handled")
+
+
+def test_a_lack_of_memory_that_a_library_or_the_event_loop_logged_ends_the_process(
+    written: Lines, ends: None
+) -> None:
+    with pytest.raises(Ended):
+        logging.getLogger("asyncio").error("Fatal error on transport", exc_info=MemoryError())
+
+
+def test_a_lack_of_memory_for_the_line_itself_ends_the_process(
+    written: Lines, ends: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def runs_out(*_: object) -> str:
+        raise MemoryError
+
+    monkeypatch.setattr(log, "redact", runs_out)
+    with pytest.raises(Ended):
+        structlog.get_logger().info("decided")
+    with pytest.raises(Ended):
+        logging.getLogger("panoramisk").warning("lost")
+
+
+def test_any_other_error_that_is_logged_ends_nothing(written: Lines, ends: None) -> None:
+    try:
+        raise RuntimeError("a bug")
+    except RuntimeError:
+        structlog.get_logger().exception("letter not handled")
+    (line,) = written()
+    assert line["event"] == "letter not handled"

@@ -115,3 +115,18 @@ def test_no_message_repeats_a_secret(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_settings_can_be_built_in_code_too() -> None:
     assert Settings(http_port=1234).http_port == 1234  # type: ignore[call-arg]
+
+
+def test_no_proxy_is_trusted_unless_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "ringback.toml").write_text('trusted_proxies = ["10.0.0.0/8", "fd00::1"]\n')
+    assert load().trusted_proxies == ()
+    assert [str(each) for each in load(tmp_path / "ringback.toml").trusted_proxies] == ["10.0.0.0/8", "fd00::1/128"]
+    monkeypatch.setenv("RINGBACK_TRUSTED_PROXIES", "127.0.0.1, 192.0.2.0/24")
+    assert [str(each) for each in load().trusted_proxies] == ["127.0.0.1/32", "192.0.2.0/24"]
+
+
+@pytest.mark.parametrize("wrong", ["10.0.0.1/8", "nginx", "10.0.0.1,"])
+def test_a_proxy_that_is_no_network_is_refused(wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RINGBACK_TRUSTED_PROXIES", wrong)
+    with pytest.raises(SettingsError, match=r"^trusted_proxies\.\d: value is not a valid IPv4 or IPv6 network$"):
+        load()

@@ -58,7 +58,8 @@ CREATE TABLE applied (
     id      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at      timestamptz NOT NULL DEFAULT now(),
     queues  text[] NOT NULL,
-    agents  text[] NOT NULL
+    agents  text[] NOT NULL,
+    numbers text[] NOT NULL                              -- that were put on the do-not-call list
 );
 
 CREATE TABLE agents (
@@ -170,8 +171,13 @@ CREATE UNIQUE INDEX one_interaction_per_agent ON interactions (assigned_to)
 -- I7: one pending callback per number and queue, from the key that asks for it until it is worked on
 CREATE UNIQUE INDEX one_pending_callback ON interactions (queue, number)
     WHERE requested_at IS NOT NULL AND status NOT IN ('wrap_up', 'closed');
--- The line, in the order it is served
-CREATE INDEX line ON interactions (queue, front DESC, priority DESC, queued_at, id) WHERE status = 'open';
+-- The line, in the order it is served: who may be offered since ever, who may be offered from a time on; and those
+-- by that time, so that nobody reads past a million who are held until the morning
+CREATE INDEX line ON interactions (queue, subtype, front DESC, priority DESC, queued_at, id)
+    WHERE status = 'open' AND not_before IS NULL;
+CREATE INDEX line_later ON interactions (queue, subtype, front DESC, priority DESC, queued_at, id)
+    WHERE status = 'open' AND not_before IS NOT NULL;
+CREATE INDEX held ON interactions (queue, subtype, not_before) WHERE status = 'open' AND not_before IS NOT NULL;
 CREATE INDEX places ON interactions (queue, front DESC, priority DESC, queued_at, id)
     WHERE status IN ('open', 'bot', 'offered');
 CREATE INDEX in_hand ON interactions (id) WHERE status IN ('bot', 'offered', 'connected');

@@ -1,0 +1,15 @@
+"""Numbers were put on the do-not-call list: callbacks of theirs that wait end now, not only when they are offered."""
+
+from collections.abc import Iterable
+
+from routing.engine.engine import Engine
+from routing.events import NumberRefused
+from routing.numbers import Rule
+from routing.store import trust
+from routing.store.database import Pool
+
+
+async def call_no_more(engine: Engine, pool: Pool, numbers: Iterable[str]) -> None:
+    """Raises Unavailable."""
+    for each in await trust.waiting_callbacks(pool, numbers):
+        engine.tell(each, NumberRefused(Rule.DO_NOT_CALL))

@@ -1,0 +1,83 @@
+"""A customer's call that may never have left is made again after a restart, and asked about like the first time."""
+
+from datetime import timedelta
+
+import pytest
+
+from routing.effects import DialCustomer, HangUp
+from routing.events import Event, LegAnswered, LegGone, NoteAdded, NumberRefused, PickedUp, ServiceRestarted
+from routing.interaction import Interaction, Outcome, Role, Stage, Status
+from routing.lifecycle import Decision, decide
+from routing.lifecycle.explore import AGENT, QUEUE, START, moves
+from routing.numbers import Rule
+from routing.numbers.moments import Moment, moment
+
+NOW = START + timedelta(seconds=60)
+LATER = NOW + timedelta(hours=1)
+
+
+def after(it: Interaction, *events: Event) -> Decision:
+    decision = Decision(it)
+    for event in events:
+        decision = decide(decision.interaction, QUEUE, event, NOW)
+    return decision
+
+
+def dialling() -> Interaction:
+    """The agent is on the line, the dial is stored; nobody has heard of the customer's phone yet."""
+    it = next(
+        move.before
+        for move in moves()
+        if move.before.status is Status.OPEN and move.before.requested_at and not move.before.legs
+    )
+    it = after(it.changed(not_before=None), PickedUp(AGENT)).interaction
+    agent = it.leg(Role.AGENT)
+    assert agent
+    it = after(it, LegAnswered(agent.id)).interaction
+    assert it.stage is Stage.DIALING and it.attempt
+    return it
+
+
+def test_to_dial_again_is_asked_about() -> None:
+    it = dialling()
+    again = after(it, ServiceRestarted())
+    assert [each.made for each in again.effects if isinstance(each, DialCustomer)] == [True]
+    assert moment(it, again.interaction, again.effects) is Moment.DIAL
+    assert again.interaction.attempts == it.attempts, "it is the same attempt"
+
+
+def test_what_dials_nobody_is_not_asked_about() -> None:
+    it = dialling()
+    for event in (NoteAdded("agent:1001", "a note"), LegGone(it.legs[0].id)):
+        decision = after(it, event)
+        assert moment(it, decision.interaction, decision.effects) is None
+
+
+@pytest.mark.parametrize(
+    ("rule", "until", "status", "outcome"),
+    [
+        (Rule.DO_NOT_CALL, None, Status.CLOSED, "blocked"),
+        (Rule.PROCESS, None, Status.OPEN, None),
+        (Rule.WINDOW, LATER, Status.OPEN, None),
+    ],
+)
+def test_a_call_that_may_not_be_made_again_is_taken_back(
+    rule: Rule, until: object, status: Status, outcome: str | None
+) -> None:
+    it = dialling()
+    refused = after(it, NumberRefused(rule, until))  # type: ignore[arg-type]
+    now = refused.interaction
+    assert (now.status, now.outcome, now.assigned_to, now.legs) == (status, outcome, None, ())
+    assert now.not_before == until
+    assert {each.leg for each in refused.effects if isinstance(each, HangUp)} == {leg.id for leg in it.legs}
+    assert now.attempts[-1].outcome is Outcome.UNKNOWN, "its INVITE may have gone out, unheard of"
+    told = [line.event for line in refused.feed]
+    assert told[:2] == ["number_refused", "attempt_ended"]
+
+
+def test_a_call_that_rings_already_is_left_alone() -> None:
+    it = dialling()
+    customer = it.leg(Role.CUSTOMER)
+    assert customer
+    answered = after(it, LegAnswered(customer.id)).interaction
+    assert after(answered, NumberRefused(Rule.DO_NOT_CALL)).ignored
