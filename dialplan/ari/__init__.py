@@ -13,7 +13,8 @@ The ten traps of ARI (measured on Asterisk 22.10.1) and where each is met:
  9 playback ends `done` or `failed` the caller chooses playback ids and gives each a deadline of its own
 10 device-state deadlock            never subscribed to (asterisk issue 2170): `dialplan.ami` has the states
 
-Two more. A second dial of the same PJSIP channel is answered 409 or, when it comes within some milliseconds,
-204 like the first; the far end got one INVITE in 300 of 300 tries, but the channel may end: never dial twice
-on purpose. A second dial of a Local channel made Asterisk crash.
+Three more. What is asked of a channel waits until its prompt has ended, but for the end of the prompt: stop that
+first (an answer took 1.7 s during a read-back). A second dial of the same PJSIP channel is answered 409 or, when it
+comes within some milliseconds, 204 like the first; the far end got one INVITE in 300 of 300 tries, but the channel
+may end: never dial twice on purpose. A second dial of a Local channel made Asterisk crash.
 """
