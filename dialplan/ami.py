@@ -65,7 +65,7 @@ class AmiWatch:
         self._devices: dict[str, PhoneState] = {}
         self._lost: set[str] = set()
         self._session: AmiSession | None = None
-        self._unasked: list[str] = []
+        self._unasked: dict[str, None] = {}
         self._told = asyncio.Event()
         self._complete = asyncio.Event()
         self._looking = asyncio.Lock()
@@ -114,19 +114,25 @@ class AmiWatch:
             self._session = None
             await session.close()
 
-    async def ask_phones(self, endpoints: Iterable[str]) -> None:
-        """Have Asterisk ask these phones now how they are, as after a start it does so only by and by
-        (`qualify_frequency`), and tell of those that answer; what was known before may be of another Asterisk.
+    def new_phones(self, endpoints: Iterable[str]) -> None:
+        """Asterisk did not know these until now; what we know of them may be of another Asterisk."""
+        self._unasked |= dict.fromkeys(endpoints)
+
+    async def ask_phones(self) -> None:
+        """Have Asterisk ask the new phones now how they are, as after a start it does so only by and by
+        (`qualify_frequency`), and tell of those that answer.
 
         Returns when that is known, or after a while: where we are not logged in, it is done once we are.
         """
-        self._unasked += endpoints
+        if not self._unasked and not self._looking.locked():
+            return
         self._told.clear()
-        if self._session:
+        if session := self._session:
             try:
-                await self._look(self._session)
+                await self._look(session)
             except (AmiLost, AmiRefused) as error:
                 log.info("phones not asked", error=str(error))
+                await session.close()  # the end of its list may yet come: the next session begins anew
         await _within(self._told.wait(), LOGGED_IN_WITHIN)
 
     async def _only_our_events(self, session: AmiSession) -> None:
@@ -143,13 +149,13 @@ class AmiWatch:
     async def _look(self, session: AmiSession) -> None:
         """How each phone is. Those that were not asked yet are given a moment to answer."""
         async with self._looking:
-            unasked, self._unasked = self._unasked, []
+            unasked, self._unasked = self._unasked, {}
             try:
                 await _ask_phones(session, unasked)
                 await asyncio.sleep(FIRST_ANSWER if unasked else 0)
                 await self._list(session)
-            except AmiLost:
-                self._unasked = [*unasked, *self._unasked]
+            except (AmiLost, AmiRefused):
+                self._unasked = unasked | self._unasked
                 raise
         if not self._unasked:
             self._told.set()

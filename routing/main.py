@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 
 import structlog
@@ -19,7 +19,6 @@ from routing import metrics
 from routing.agents import PhoneState
 from routing.api.app import at_work, create_app, start_site
 from routing.engine.clock import Clock
-from routing.engine.desks import Account
 from routing.engine.engine import Engine
 from routing.engine.following import follow
 from routing.engine.lease import Lease
@@ -36,6 +35,8 @@ API_PATIENCE = 2.0
 """Seconds for one of the API's statements: `unavailable` is to come soon."""
 AT_LEISURE = 0.02
 """Seconds between two accounts that Asterisk has already."""
+OLDER_AGAIN = 1.0
+"""Seconds until those of them that could not be settled are tried again."""
 LEASE_PATIENCE = 1.0
 """Seconds for one renewal, which must have failed in time for the next."""
 
@@ -98,8 +99,6 @@ class Service:
         self._connection = AriConnection(ari, words.APP)
         self._contact = asyncio.Event()
         self._accounts_there = False
-        self._unasked: list[str] = []
-        self._older: list[Account] = []
         self._site: web.AppRunner | None = None
         self._listener = Listener(self._connection, engine, phones.started, self._in_contact)
         self._ami = AmiWatch(
@@ -191,32 +190,49 @@ class Service:
         self._contact.set()
 
     async def _keep_accounts(self) -> None:
-        """Push the agents' SIP accounts after every contact: Asterisk keeps them in memory only."""
+        """Settle the agents' SIP accounts after every contact: Asterisk keeps them in memory only."""
         while True:
             await self._contact.wait()
             self._contact.clear()
-            there = await _contained(self._push_missing)
-            if there and self._unasked:
-                unasked, self._unasked = self._unasked, []
-                await self._ami.ask_phones(unasked)
-            self._accounts_there = there and not self._contact.is_set()
-            if not (there and await _contained(self._push_older)):
+            try:
+                older = await self._settle_missing()
+            except RingbackError as error:
+                log.warning("accounts not settled now", error=str(error))
                 await asyncio.sleep(0.2)
                 self._contact.set()
+                continue
+            self._accounts_there = not self._contact.is_set()
+            await self._settle_older(older)
 
-    async def _push_missing(self) -> None:
-        """Asterisk does not ask by itself, or only in a while, how the phones are whose accounts are new to it."""
-        missing, self._older = await self.engine.desks.accounts()
-        self._unasked += [agent for agent, _ in missing]
-        await self.engine.desks.provision_all(missing)
+    async def _settle_missing(self) -> list[str]:
+        """Asterisk does not ask by itself, or only in a while, how the phones are whose accounts are new to it.
+        Returns whose accounts it had."""
+        missing, older = await self.engine.desks.accounts()
+        try:
+            await self.engine.desks.settle_all(missing)
+        finally:
+            self._ami.new_phones(missing)  # some are there even if others failed
+        await self._ami.ask_phones()
+        return older
 
-    async def _push_older(self) -> None:
+    async def _settle_older(self, agents: list[str]) -> None:
         """They may have been changed while nobody told Asterisk. Nobody waits for this, and calls go first."""
-        for agent, _ in self._older:
-            if self._contact.is_set():
-                return
-            await self.engine.desks.provision(agent)
-            await asyncio.sleep(AT_LEISURE)
+        while agents:
+            failed: dict[str, str] = {}
+            for agent in agents:
+                if self._contact.is_set():
+                    return
+                try:
+                    await self.engine.desks.settle(agent)
+                except RingbackError as error:
+                    failed[agent] = str(error)
+                await asyncio.sleep(AT_LEISURE)
+            agents = list(failed)
+            if failed:
+                log.warning("accounts not settled now", failed=failed)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(OLDER_AGAIN):
+                        await self._contact.wait()
 
 
 async def _contained(work: Callable[[], Awaitable[None]]) -> bool:

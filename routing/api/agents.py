@@ -35,7 +35,7 @@ async def put_agent(call: Call) -> answers.Agent:
     await agents.put(call.pool, agent_id, settings_of(sent), await _secrets(call, agent_id, sent))
     call.services.tokens.forget_agent(agent_id)
     if "sip_password" in sent.model_fields_set:
-        await _set_account(call, agent_id, there=sent.sip_password is not None)
+        await call.engine.desks.settle(agent_id)
     call.engine.agents_changed(agent_id)
     return _view(call, await agents.get(call.pool, agent_id))
 
@@ -71,20 +71,12 @@ async def _secrets(call: Call, agent_id: str, sent: bodies.Agent) -> dict[str, s
     return secrets
 
 
-async def _set_account(call: Call, agent_id: str, *, there: bool) -> None:
-    if there:
-        await call.engine.desks.provision(agent_id)
-    else:
-        await call.engine.desks.withdraw_account(agent_id)
-
-
 async def delete_agent(call: Call) -> None:
     """The agent is gone, with tokens and SIP account; the story of the calls stays."""
     agent_id = call.path("id")
     if (await agents.get(call.pool, agent_id)).work:
         raise AgentBusy
-    await call.engine.desks.withdraw_account(agent_id)  # first: without Asterisk nothing is deleted, and can be again
-    await agents.delete(call.pool, agent_id)
+    await call.engine.desks.delete(agent_id)
     call.services.tokens.forget_agent(agent_id)
     call.engine.agents_changed(agent_id)
 

@@ -122,7 +122,7 @@ class Decider:
                 if letter.answer and conflicts >= MOST_CONFLICTS:
                     raise
             except Unavailable:
-                box.interaction = None
+                box.interaction, event, refusal = None, asked, None  # a rule may be gone by then
                 if letter.answer:
                     raise
                 box.stall()

@@ -1,6 +1,7 @@
 """The agents' side of the engine: their phones, their availability, the offers that depend on both."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from uuid import UUID
 
@@ -12,11 +13,8 @@ from routing.interaction import Interaction, Status
 from routing.store import agents, interactions
 from routing.store.database import Pool
 
-Account = tuple[str, str]
-"""An agent and the digest secret of the agent's phone."""
-
 AT_ONCE = 8
-"""So many accounts are pushed side by side after Asterisk started."""
+"""So many accounts are settled side by side after Asterisk started."""
 
 
 class Desks:
@@ -39,6 +37,7 @@ class Desks:
         self._changed = changed
         self._in_contact = in_contact
         self._states: dict[str, PhoneState] = {}
+        self._settling: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def pick_up(self, agent_id: str, interaction_id: UUID) -> Interaction:
         """An agent takes an interaction from the Home List. Checks in the contract's order."""
@@ -93,33 +92,39 @@ class Desks:
         if offered := await agents.offered_interaction(self._pool, agent_id):
             self._tell(offered, OfferWithdrawn(agent_id, reason))
 
-    async def provision(self, agent_id: str) -> None:
-        """Make the agent's SIP account live, if the agent has one. Raises Unavailable."""
-        if ha1 := await agents.sip_ha1(self._pool, agent_id):
-            await self._phones.provision(agent_id, ha1)
+    async def accounts(self) -> tuple[list[str], list[str]]:
+        """Whose SIP accounts Asterisk lacks, which keeps them in memory only; and whose it has as they were when last
+        settled, some of them perhaps without right by now. Of each, first who is logged in. Raises Unavailable."""
+        live = await self._phones.provisioned()
+        known = await agents.sip_accounts(self._pool, live)
+        return [each for each in known if each not in live], [each for each in known if each in live]
 
-    async def accounts(self) -> tuple[list[Account], list[Account]]:
-        """Those Asterisk lacks, which keeps them in memory only, and those it has, as they were when last pushed; of
-        each, first whose agents are logged in. Raises Unavailable."""
-        wanted = await agents.sip_accounts(self._pool)
-        there = await self._phones.provisioned()
-        return [each for each in wanted if each[0] not in there], [each for each in wanted if each[0] in there]
-
-    async def provision_all(self, accounts: list[Account]) -> None:
-        """Make them live. Raises Unavailable."""
-        waiting = iter(accounts)
-
-        async def push() -> None:
-            for agent_id, ha1 in waiting:
+    async def settle(self, agent_id: str) -> None:
+        """Have the agent's SIP account in Asterisk as the row says now, whatever it said a moment ago. Raises
+        Unavailable."""
+        async with self._settling[agent_id]:
+            if ha1 := await agents.sip_ha1(self._pool, agent_id):
                 await self._phones.provision(agent_id, ha1)
+            else:
+                await self._phones.withdraw_account(agent_id)
+
+    async def settle_all(self, agent_ids: list[str]) -> None:
+        """Raises Unavailable."""
+        waiting = iter(agent_ids)
+
+        async def settle() -> None:
+            for agent_id in waiting:
+                await self.settle(agent_id)
 
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(AT_ONCE):
-                    group.create_task(push())
+                    group.create_task(settle())
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None
 
-    async def withdraw_account(self, agent_id: str) -> None:
-        """Raises Unavailable."""
-        await self._phones.withdraw_account(agent_id)
+    async def delete(self, agent_id: str) -> None:
+        """The agent and the SIP account. Raises NotFound, AgentBusy, Unavailable."""
+        async with self._settling[agent_id]:
+            await self._phones.withdraw_account(agent_id)  # first: without Asterisk nothing is deleted
+            await agents.delete(self._pool, agent_id)

@@ -269,7 +269,7 @@ class Engine:
     async def _happen(self, box: Mailbox, letter: Letter, event: Event) -> None:
         left_over = box.unsure
         stored = await self._decider.decide(box, letter, event)
-        if left_over and stored.before is left_over[0]:
+        if left_over and stored.before is left_over.before:
             await self._follow(stored.before, stored.decision, stored.cursor or 0, Letter(event))
             await self._happen(box, letter, event)
             return
@@ -335,16 +335,17 @@ class Engine:
         try:
             found = await self.queues.by_number(event.dialled)
             if found is None:
-                await self._turn_away(event, Refusal.UNKNOWN_NUMBER, Refusal.UNKNOWN_NUMBER)
+                await self._turn_away(event, Refusal.UNKNOWN_NUMBER)
                 return
             queue, version = found
-            exceeded = self._legs.let_in(event.leg, queue, event.number)
-            if exceeded and not event.answered:
-                await self._turn_away(event, Refusal.BUSY, exceeded)
-                return
             now = self.clock.now()
             decision = arrive(box.id, queue, version, event, now)
             letter.decided = time.monotonic()
+            (caller,) = decision.interaction.legs
+            exceeded = self._legs.let_in(caller.id, queue, caller.party)
+            if exceeded and not event.answered:
+                await self._turn_away(event, Refusal.BUSY, exceeded)
+                return
             cursor = await interactions.create(self.pool, self.lease.ownership, decision, now)
         except (Unavailable, Conflict):
             self._legs.drop(event.leg)
@@ -353,10 +354,10 @@ class Engine:
             raise
         await self._begun(box, letter, decision, cursor)
 
-    async def _turn_away(self, event: CallerArrived, refusal: Refusal, why: str) -> None:
+    async def _turn_away(self, event: CallerArrived, refusal: Refusal, limit: str | None = None) -> None:
         self._legs.drop(event.leg)
-        metrics.CALLS_REFUSED.labels(why=why).inc()
-        log.info("call refused", dialled=event.dialled, why=why)
+        metrics.CALLS_REFUSED.labels(why=limit or refusal).inc()
+        log.info("call refused", dialled=event.dialled, why=limit or refusal)
         await self._actor.perform(Refuse(event.leg, refusal))
 
     async def _take_down(self, box: Mailbox, letter: Letter, event: CallbackRequested) -> None:

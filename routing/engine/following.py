@@ -7,7 +7,7 @@ import structlog
 from routing.engine.engine import Engine
 from routing.engine.listed import call_no_more
 from routing.errors import Unavailable
-from routing.store import agents, applied
+from routing.store import applied
 from routing.store.applied import Applied
 
 log = structlog.get_logger()
@@ -24,8 +24,11 @@ async def follow(engine: Engine) -> None:
             if last is None:
                 last = await applied.last(engine.pool)
                 engine.queues_changed()  # what was read before that look may be older
-            for line in await applied.since(engine.pool, last):
+            news = await applied.since(engine.pool, last)
+            for line in news:  # all of them before the first that needs Asterisk
                 await _take_over(engine, line)
+            for line in news:
+                await _settle_accounts(engine, line)
                 last = line.id
         except Unavailable as error:
             log.warning("not followed now", error=str(error))
@@ -33,13 +36,14 @@ async def follow(engine: Engine) -> None:
 
 
 async def _take_over(engine: Engine, line: Applied) -> None:
+    """What can be without Asterisk; the same line may come more than once."""
     for queue in line.queues:
         engine.queues_changed(queue)
-    for agent in line.agents:
-        if await agents.sip_ha1(engine.pool, agent):
-            await engine.desks.provision(agent)
-        else:
-            await engine.desks.withdraw_account(agent)
-        engine.agents_changed(agent)
     await call_no_more(engine, engine.pool, line.numbers)
+
+
+async def _settle_accounts(engine: Engine, line: Applied) -> None:
+    for agent in line.agents:
+        await engine.desks.settle(agent)
+        engine.agents_changed(agent)
     log.info("applied settings taken over", queues=line.queues, agents=line.agents, numbers=len(line.numbers))

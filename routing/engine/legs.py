@@ -40,9 +40,10 @@ class Legs:
         self._calls.pop(leg, None)
 
     def follow(self, before: Interaction | None, it: Interaction) -> None:
-        """Those `it` has are its own; those it had `before`, and has no more, nobody's."""
+        """Those `it` has are its own; those it had `before`, and has no more, nobody's, unless they are another's by
+        now (a caller who came back)."""
         for leg in before.legs if before else ():
-            if it.leg_with(leg.id) is None:
+            if it.leg_with(leg.id) is None and self.owner(leg.id) == it.id:
                 self.drop(leg.id)
         for leg in it.legs:
             self.add(leg.id, it.id)
@@ -53,9 +54,10 @@ class Legs:
         for leg in [leg for leg, its in self._owners.items() if its == owner]:
             self.drop(leg)
 
-    def let_in(self, leg: str, queue: Queue, number: str | None) -> str | None:
-        """Count a call that has come; or name the limit of the queue's `admission` it would exceed."""
-        call, most = _Call(queue.name, number or ""), queue.admission
+    def let_in(self, leg: str, queue: Queue, number: str) -> str | None:
+        """Count a call that has come, `number` as its row will have it; or name the limit of the queue's `admission`
+        it would exceed."""
+        call, most = _Call(queue.name, number), queue.admission
         calls = self._calls.values()
         if most.calls is not None and sum(each.queue == call.queue for each in calls) >= most.calls:
             return "calls"

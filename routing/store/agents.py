@@ -224,14 +224,15 @@ async def sip_ha1(pool: Pool, agent_id: str) -> str | None:
     return found
 
 
-async def sip_accounts(pool: Pool) -> list[tuple[str, str]]:
-    """Every agent with a phone, and its digest secret; first those who are logged in."""
+async def sip_accounts(pool: Pool, live: Iterable[str]) -> list[str]:
+    """Every agent with a phone, and of those in `live` who have none any more; first those who are logged in."""
     async with connection(pool) as c:
         rows = await c.fetch(
-            "SELECT id, sip_ha1 FROM agents WHERE sip_ha1 IS NOT NULL AND deleted_at IS NULL"
-            " ORDER BY availability = 'logged_out', id"
+            "SELECT id FROM agents WHERE (sip_ha1 IS NOT NULL AND deleted_at IS NULL) OR id = ANY($1)"
+            " ORDER BY availability = 'logged_out', id",
+            list(live),
         )
-    return [(row["id"], row["sip_ha1"]) for row in rows]
+    return [row["id"] for row in rows]
 
 
 def settings_of(row: Any) -> Settings:

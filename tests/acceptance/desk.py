@@ -119,18 +119,24 @@ async def kill(stage: Stage, part: str = "service") -> float:
     return time.monotonic() - at
 
 
-async def stands_by(stage: Stage) -> None:
-    """Until a successor of the service waits: one killed before that counts as one that does not work."""
-    wanted = {"--standby", str(stage.data_dir)}
+async def stands_by(stage: Stage) -> int:
+    """Until a successor of the service waits: one killed before that counts as one that does not work. Its pid."""
     async with asyncio.timeout(20):
-        while not any(wanted <= set(words) for words in _command_lines()):  # noqa: ASYNC110
+        while not (waiting := _standbys(stage)):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
+    return waiting[0]
 
 
-def _command_lines() -> Iterator[list[str]]:
+def _standbys(stage: Stage) -> list[int]:
+    """But not the service itself, which may have been one."""
+    wanted, service = {"--standby", str(stage.data_dir)}, stage.pid("service")
+    return [pid for pid, words in _command_lines() if wanted <= set(words) and pid != service]
+
+
+def _command_lines() -> Iterator[tuple[int, list[str]]]:
     for entry in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):  # ended meanwhile
-            yield entry.read_text(errors="replace").split("\0")
+            yield int(entry.parent.name), entry.read_text(errors="replace").split("\0")
 
 
 async def _is_ready(stage: Stage, session: aiohttp.ClientSession) -> bool:

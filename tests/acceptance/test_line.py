@@ -5,7 +5,6 @@ import contextlib
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -18,6 +17,7 @@ from demo.sip.outgoing import OutgoingCall
 from demo.stage import Stage, Worker
 from routing.local.prompts import TONES
 from tests.acceptance.conftest import Line
+from tests.acceptance.desk import stands_by
 from tests.acceptance.story import menu, moment, steps, told
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -146,7 +146,7 @@ async def test_live_callers_and_callbacks_are_counted_in_one_line_and_served_in_
 @contextlib.asynccontextmanager
 async def service_down(stage: Stage) -> AsyncIterator[None]:
     """The service is killed, and the successor that waits warm is held back while the body runs."""
-    successor = await _standby(stage)
+    successor = await stands_by(stage)
     os.kill(successor, signal.SIGSTOP)
     try:
         os.kill(stage.pid("service"), signal.SIGKILL)
@@ -163,27 +163,6 @@ def _as_coroutine(holds: Callable[[], bool]) -> Callable[[], Awaitable[bool]]:
         return holds()
 
     return asked
-
-
-async def _standby(stage: Stage) -> int:
-    found: list[int] = []
-
-    async def stands_by() -> bool:
-        found[:] = _pids("--standby", str(stage.data_dir))
-        return bool(found)
-
-    await stage.until(stands_by, "a service stands by", 15)
-    return found[0]
-
-
-def _pids(*words: str) -> list[int]:
-    """Processes whose command lines have all these words."""
-    pids = []
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):  # ended meanwhile
-            if set(words) <= set(entry.read_bytes().decode(errors="replace").split("\0")):
-                pids.append(int(entry.parent.name))
-    return pids
 
 
 async def _is_ready(stage: Stage) -> bool:

@@ -22,12 +22,14 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Asterisk:
-    """Speaks AMI; a test may replace an answer in `answers`, make it `mute` and see what was asked in `asked`."""
+    """Speaks AMI; a test may replace an answer in `answers`, make it `mute` or its lists `endless`, and see what was
+    asked in `asked`."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.connections = 0
         self.mute = False
+        self.endless = False
         self.writers: list[asyncio.StreamWriter] = []
         self.answers: dict[str, Fields] = {"Challenge": {**SUCCESS, "Challenge": "123"}}
         self.answers["CoreSettings"] = {**SUCCESS, "AsteriskVersion": "22.10.1"}
@@ -64,7 +66,8 @@ class Asterisk:
         if action == "DeviceStateList":
             for device, state in self.devices.items():
                 send(writer, {"Event": "DeviceStateChange", "Device": device, "State": state, **own})
-            send(writer, {"Event": "DeviceStateListComplete", **own})
+            if not self.endless:
+                send(writer, {"Event": "DeviceStateListComplete", **own})
 
     def say(self, **fields: str) -> None:
         send(self.writers[-1], fields)
@@ -111,6 +114,11 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.002)
 
 
+async def ask_for(seen: Watching, phone: str) -> None:
+    seen.watch.new_phones([phone])
+    await seen.watch.ask_phones()
+
+
 async def test_it_tells_the_version_and_which_phones_are_there() -> None:
     async with watching(Asterisk()) as seen:
         await until(lambda: bool(seen.phones))
@@ -136,7 +144,7 @@ async def test_phones_it_is_to_ask_for_while_it_still_reads_the_list_are_asked_f
     """Else they are lost until Asterisk gets round to them by itself, which takes up to ten seconds."""
     asterisk, asking = Asterisk(), set[asyncio.Task[None]]()
     async with watching(asterisk) as seen:
-        seen.then = lambda: asking.add(asyncio.create_task(seen.watch.ask_phones(["1001"])))
+        seen.then = lambda: asking.add(asyncio.create_task(ask_for(seen, "1001")))
         await until(lambda: asterisk.asked.count("Ping") == 2)
     assert asterisk.asked.count("PJSIPQualify") == 1
 
@@ -147,8 +155,38 @@ async def test_who_asks_for_phones_knows_afterwards_how_they_are() -> None:
     async with watching(asterisk) as seen:
         await until(lambda: bool(seen.phones))
         asterisk.devices = {f"PJSIP/{n}": "NOT_INUSE" for n in range(2000, 2400)}
-        await seen.watch.ask_phones(["2000"])
+        await ask_for(seen, "2000")
         assert seen.watch.phones == {"1001": "unreachable", **{str(n): "reachable" for n in range(2000, 2400)}}
+
+
+async def test_a_list_that_does_not_end_has_us_log_in_again_and_ask_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its end may come late, and would be taken for the end of the next list."""
+    monkeypatch.setattr(ami, "LIST_WITHIN", 0.05)
+    asterisk = Asterisk()
+    async with watching(asterisk) as seen:
+        await until(lambda: bool(seen.phones))
+        asterisk.endless = True
+        asking = asyncio.create_task(ask_for(seen, "1001"))
+        await until(lambda: AsteriskState.LOST in seen.asterisk)
+        asterisk.endless = False
+        await asking
+        assert asterisk.asked[-2:] == ["PJSIPQualify", "DeviceStateList"]
+        assert (asterisk.asked.count("PJSIPQualify"), asterisk.connections) == (2, 2)
+        assert seen.phones == [("1001", PhoneState.REACHABLE)]
+
+
+async def test_phones_are_asked_for_once_the_list_is_not_refused_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ami, "RETRY_REFUSED", 0.02)
+    asterisk = Asterisk()
+    async with watching(asterisk) as seen:
+        await until(lambda: bool(seen.phones))
+        asterisk.answers["DeviceStateList"] = {"Response": "Error", "Message": "Permission denied"}
+        asking = asyncio.create_task(ask_for(seen, "1001"))
+        await until(lambda: AsteriskState.REFUSED in seen.asterisk)
+        del asterisk.answers["DeviceStateList"]
+        asterisk.asked.clear()
+        await asking
+        assert asterisk.asked[-2:] == ["PJSIPQualify", "DeviceStateList"]
 
 
 async def test_it_never_asks_for_anything_that_moves_a_call() -> None:

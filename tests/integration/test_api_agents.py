@@ -3,7 +3,7 @@
 import pytest
 from api_service import Service
 
-from routing.agents import Availability, PhoneState
+from routing.agents import PhoneState
 from routing.errors import Unavailable
 from routing.store import agents
 
@@ -45,21 +45,6 @@ async def test_a_sip_account_is_live_when_put_answers_and_only_its_digest_is_kep
     assert "1001" in service.phones.accounts
     await service.ask("PUT", "agents/1001", json={"sip_password": None})
     assert service.phones.accounts == {}
-
-
-async def test_asterisk_is_given_the_accounts_it_lacks_those_of_agents_at_work_first(service: Service) -> None:
-    for agent in ("1001", "1002", "1003", "1004"):
-        await service.ask("PUT", f"agents/{agent}", json={"sip_password": "another long one"})
-    await service.ask("PUT", "agents/1005", json={})
-    await service.engine.desks.set_availability("1003", Availability.NOT_READY, "lunch")
-    missing, there = await service.engine.desks.accounts()
-    assert (missing, [agent for agent, _ in there]) == ([], ["1003", "1001", "1002", "1004"])
-    service.phones.accounts.clear()
-    await service.engine.desks.provision("1002")
-    missing, there = await service.engine.desks.accounts()
-    await service.engine.desks.provision_all(missing)
-    assert list(service.phones.accounts) == ["1002", "1003", "1001", "1004"]
-    assert [agent for agent, _ in there] == ["1002"]
 
 
 async def test_asterisk_away_is_503_and_the_same_put_mends_it(service: Service) -> None:

@@ -13,6 +13,7 @@ from routing.cli.apply import apply
 from routing.cli.site_files import WrongFile
 from routing.engine import following
 from routing.engine.notices import QueueChanged
+from routing.errors import Unavailable
 from routing.interaction import Status
 from routing.passwords import Passwords
 from routing.queues import Queue
@@ -186,16 +187,20 @@ async def test_a_running_service_acts_on_it_within_a_second(
 async def test_a_callback_that_waits_for_a_number_that_is_listed_ends_at_once(
     tmp_path: Path, dsn: str, service: Service
 ) -> None:
-    """Nobody is there whom it could be offered to."""
+    """Nobody is there whom it could be offered to, nor an Asterisk to take the account applied before."""
     await service.queue(numbers=["600"], workflow=QUICK)
     waits, stays = await service.callback(), await service.callback(number="+4915112345679")
     changed, looked = service.changes(), asyncio.Event()
     service.engine.subscribe(lambda notice: looked.set() if isinstance(notice, QueueChanged) else None)
     task = asyncio.create_task(following.follow(service.engine))
     await asyncio.wait_for(looked.wait(), 5)
-    (tmp_path / "listed.toml").write_text(f'[[do_not_call]]\nnumber = "{CUSTOMER}"\n')
+    service.phones.fails = Unavailable("Asterisk is away.")
+    agent, listed = tmp_path / "agent.toml", tmp_path / "listed.toml"
+    agent.write_text('[[agents]]\nid = "1001"\nsip_password = "a-sip-secret"\n')
+    listed.write_text(f'[[do_not_call]]\nnumber = "{CUSTOMER}"\n')
     try:
-        assert await told(dsn, tmp_path) == ["do_not_call: 1 created, 0 unchanged"]
+        await told(dsn, agent)
+        assert await told(dsn, listed) == ["do_not_call: 1 created, 0 unchanged"]
         closed = await changed.until(lambda it: it.id == waits)
     finally:
         task.cancel()

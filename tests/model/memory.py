@@ -275,9 +275,9 @@ class Memory:
     def sip_ha1(self, agent_id: str) -> str | None:
         return self._agent(agent_id).sip_ha1
 
-    def sip_accounts(self) -> list[tuple[str, str]]:
-        known = [(name, agent.sip_ha1) for name, agent in sorted(self.agents.items()) if agent.sip_ha1]
-        return sorted(known, key=lambda each: self.agents[each[0]].availability is Availability.LOGGED_OUT)
+    def sip_accounts(self, live: Iterable[str]) -> list[str]:
+        known = sorted(name for name, agent in self.agents.items() if agent.sip_ha1 or name in set(live))
+        return sorted(known, key=lambda name: self.agents[name].availability is Availability.LOGGED_OUT)
 
     def _agent(self, agent_id: str) -> Agent:
         try:

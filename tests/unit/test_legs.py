@@ -21,9 +21,9 @@ def waiting(leg: str, *, queue: str = "support", number: str = HERE, owner: UUID
 
 def test_a_queue_that_is_full_lets_nobody_in_until_somebody_has_left() -> None:
     legs = Legs()
-    assert [legs.let_in(leg, SUPPORT, None) for leg in "abc"] == [None, None, "calls"]
+    assert [legs.let_in(leg, SUPPORT, "") for leg in "abc"] == [None, None, "calls"]
     legs.drop("a")
-    assert legs.let_in("c", SUPPORT, None) is None
+    assert legs.let_in("c", SUPPORT, "") is None
 
 
 def test_one_number_calls_so_often_over_all_queues() -> None:
@@ -36,7 +36,7 @@ def test_one_number_calls_so_often_over_all_queues() -> None:
 
 def test_who_withholds_the_number_is_not_taken_for_one_caller() -> None:
     legs = Legs()
-    assert [legs.let_in(leg, SALES, None) for leg in "abc"] == [None, None, None]
+    assert [legs.let_in(leg, SALES, "") for leg in "abc"] == [None, None, None]
 
 
 def test_without_limits_everybody_is_let_in() -> None:
@@ -70,3 +70,13 @@ def test_what_is_forgotten_counts_no_more() -> None:
     legs.forget(UUID(int=1))
     assert "a" not in legs
     assert legs.let_in("c", SUPPORT, HERE) is None
+
+
+def test_a_leg_that_belongs_to_another_by_now_is_not_taken_from_it() -> None:
+    """A caller whose first row was stored unheard of has come back, under the same channel, as another."""
+    legs = Legs()
+    first, second = waiting("a"), waiting("a")
+    legs.follow(None, first)
+    legs.follow(None, second)
+    legs.follow(first, replace(first, legs=()))
+    assert legs.owner("a") == second.id
