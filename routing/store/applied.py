@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from routing.queues import Queue
-from routing.store import agents
+from routing.store import agents, queues
 from routing.store.database import Pool, connection, transaction
 
 
@@ -39,7 +39,7 @@ async def queues_now(c: Any, names: Iterable[str]) -> dict[str, Queue]:
         " WHERE q.name = ANY($1) AND q.deleted_at IS NULL",
         list(names),
     )
-    found = (Queue.model_validate(row["config"]) for row in rows)
+    found = (queues.from_config(row["config"]) for row in rows)
     return {queue.name: queue for queue in found}
 
 

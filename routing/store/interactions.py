@@ -30,7 +30,7 @@ from routing.interaction import (
 )
 from routing.lifecycle import Decision
 from routing.numbers.moments import Moment
-from routing.store import trust
+from routing.store import lenient, trust
 from routing.store.database import Pool, connection
 from routing.store.trust import Check
 
@@ -52,7 +52,15 @@ _COLUMNS = (
     " excluded, legs_asked, lines, wake_at, version"
 )
 _FIELDS = tuple(name.strip() for name in _COLUMNS.split(","))
-_PLACES = ", ".join(f"${i}" for i in range(9, 9 + len(_FIELDS)))
+_PLACES = tuple(f"${i}" for i in range(9, 9 + len(_FIELDS)))
+
+# A newer version may have put more into these: its keys stay (routing.store.lenient).
+_MERGED = {
+    "desk": "interactions.desk || ",
+    "waiting": "interactions.waiting || ",
+    "deadlines": f"interactions.deadlines - '{{{','.join(Deadline)}}}'::text[] || ",
+}
+_CHANGED = ", ".join(_MERGED.get(name, "") + at for name, at in zip(_FIELDS, _PLACES, strict=True))
 
 # $1 id, $2 shard, $3 epoch, $4 legs, $5 attempts, $6 feed, $7 now, $8 what became of the agent; then _COLUMNS
 _REST = """,
@@ -117,7 +125,7 @@ def _save(moment: Moment | None) -> str:
     question, condition, told = _guard(moment)
     return f"""
 WITH {question}saved AS (
-    UPDATE interactions SET ({_COLUMNS}, updated_at) = ({_PLACES}, $7)
+    UPDATE interactions SET ({_COLUMNS}, updated_at) = ({_CHANGED}, $7)
      WHERE id = $1 AND version = ${8 + len(_FIELDS)} - 1 AND status = ${9 + len(_FIELDS)}
        AND EXISTS (SELECT FROM shards WHERE name = $2 AND epoch = $3) {condition}
     RETURNING id
@@ -130,7 +138,7 @@ def _insert(moment: Moment | None) -> str:
     return f"""
 WITH {question}saved AS (
     INSERT INTO interactions (id, shard, {_COLUMNS}, dialled_number, entered_at)
-    SELECT $1, $2, {_PLACES}, ${9 + len(_FIELDS)}, $7
+    SELECT $1, $2, {", ".join(_PLACES)}, ${9 + len(_FIELDS)}, $7
      WHERE EXISTS (SELECT FROM shards WHERE name = $2 AND epoch = $3) {condition}
     RETURNING id
 ){_REST}{told}
@@ -286,7 +294,7 @@ def interaction(row: Any) -> Interaction:
         dialled_number=row["dialled_number"],
         version=row["version"],
         assigned_to=row["assigned_to"],
-        desk=Desk(**row["desk"]),
+        desk=lenient.made(Desk, row["desk"]),
         priority=row["priority"],
         front=row["front"],
         not_before=row["not_before"],
@@ -303,8 +311,8 @@ def interaction(row: Any) -> Interaction:
         case_data=row["case_data"],
         instructions=row["instructions"],
         tried_before=row["tried_before"],
-        waiting=Waiting(**{**row["waiting"], "words": tuple(row["waiting"]["words"])}),
-        deadlines={Deadline(kind): _time(at) for kind, at in row["deadlines"].items()},
+        waiting=lenient.made(Waiting, row["waiting"], words=tuple(row["waiting"]["words"])),
+        deadlines={kind: _time(at) for kind, at in lenient.by_word(Deadline, row["deadlines"])},
         excluded={agent: _time(at) for agent, at in row["excluded"].items()},
         legs_asked=row["legs_asked"],
         lines=row["lines"],

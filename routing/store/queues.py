@@ -116,7 +116,7 @@ async def by_number(pool: Pool, dialled: str) -> tuple[Queue, int] | None:
             f"{_CURRENT} JOIN queue_numbers n ON n.queue = q.name WHERE n.number = $1 AND q.deleted_at IS NULL",
             dialled,
         )
-    return (_queue(row["config"]), row["version"]) if row else None
+    return (from_config(row["config"]), row["version"]) if row else None
 
 
 async def version(pool: Pool, name: str, version: int) -> Queue:
@@ -125,7 +125,7 @@ async def version(pool: Pool, name: str, version: int) -> Queue:
         config = await _config(c, name, version)
     if config is None:
         raise NotFound("There is no such version of this queue.")
-    return _queue(config)
+    return from_config(config)
 
 
 async def current(pool: Pool, name: str) -> tuple[Queue, int]:
@@ -134,7 +134,7 @@ async def current(pool: Pool, name: str) -> tuple[Queue, int]:
         row = await c.fetchrow(f"{_CURRENT} WHERE q.name = $1", name)
     if row is None:
         raise NotFound("There is no such queue.")
-    return _queue(row["config"]), row["version"]
+    return from_config(row["config"]), row["version"]
 
 
 async def switch(pool: Pool, name: str, *, register: bool | None, process: bool | None) -> Switches:
@@ -172,8 +172,9 @@ async def delete(pool: Pool, name: str) -> None:
 
 
 def _stored(row: Any) -> Stored:
-    return Stored(_queue(row["config"]), row["version"], Switches(row["register"], row["process"]))
+    return Stored(from_config(row["config"]), row["version"], Switches(row["register"], row["process"]))
 
 
-def _queue(config: Any) -> Queue:
-    return Queue.model_validate(config)
+def from_config(config: Any) -> Queue:
+    """Leniently: a newer version may have stored keys that this one does not know."""
+    return Queue.model_validate(config, extra="ignore")

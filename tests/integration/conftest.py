@@ -9,6 +9,7 @@ import aiohttp
 import asyncpg
 import pytest
 from api_service import Service, SilentPhones
+from store_book import Book, open_book
 
 from demo.folder import enterable_folder
 from routing.api.app import create_app, start_site
@@ -66,6 +67,11 @@ async def pool(dsn: str) -> AsyncIterator[Pool]:
     made = await connect(dsn, size=4)
     yield made
     await made.close()
+
+
+@pytest.fixture
+async def book(pool: Pool) -> Book:
+    return await open_book(pool)
 
 
 @pytest.fixture

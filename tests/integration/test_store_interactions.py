@@ -1,77 +1,23 @@
 """Saving decisions: compare-and-set, the shard's epoch, invariants in the schema, the feed beside every change."""
 
-from dataclasses import replace
-from datetime import datetime, timedelta
-from uuid import UUID, uuid4
+from datetime import timedelta
+from uuid import UUID
 
 import pytest
+from store_book import QUEUE, Book
 
 from routing.errors import AgentBusy, Conflict, DuplicateCallback
 from routing.events import (
-    CallerArrived,
-    DigitPressed,
-    Event,
     LegAnswered,
     LegGone,
     Offered,
     SayFinished,
     TimeReached,
 )
-from routing.interaction import Interaction, Role, Status, Subtype
-from routing.lifecycle import arrive, decide
-from routing.queues import Queue
-from routing.store import agents, feed, interactions, line, queues, shards
-from routing.store.agents import Settings
-from routing.store.database import Pool, connection
-from routing.store.interactions import Ownership
-
-QUEUE = Queue.model_validate(
-    {"name": "support", "callback": {"initial_delay": 0}, "dial": {"window": ["00:00", "24:00"]},
-     "workflow": {"steps": [
-        {"after": 1, "menu": "offer", "keys": {"1": "wait", "2": "callback"}}]}}
-)  # fmt: skip
-
-
-class Book:
-    """Lets interactions live in the database, without engine or telephones."""
-
-    def __init__(self, pool: Pool, owner: Ownership, now: datetime) -> None:
-        self.pool = pool
-        self.owner = owner
-        self.now = now
-
-    async def call(self, number: str = "+4915112345678") -> Interaction:
-        self.now += timedelta(seconds=1)
-        decision = arrive(uuid4(), QUEUE, 1, CallerArrived(uuid4().hex, "600", number), self.now)
-        await interactions.create(self.pool, self.owner, decision, self.now)
-        return await interactions.load(self.pool, decision.interaction.id)
-
-    async def happen(self, it: Interaction, event: Event, after: float = 1) -> Interaction:
-        self.now += timedelta(seconds=after)
-        decision = decide(it, QUEUE, event, self.now)
-        await interactions.save(self.pool, self.owner, it, decision, self.now)
-        stored = await interactions.load(self.pool, it.id)
-        assert stored == replace(decision.interaction, version=it.version + 1)
-        return stored
-
-    async def requested(self, number: str = "+4915112345678") -> Interaction:
-        it = await self.happen(await self.call(number), TimeReached(), 2)
-        return await self.happen(it, DigitPressed(it.legs[0].id, "2"))
-
-    async def callback(self, number: str = "+4915112345678") -> Interaction:
-        it = await self.requested(number)
-        return await self.happen(it, LegGone(it.legs[0].id))
-
-
-@pytest.fixture
-async def book(pool: Pool) -> Book:
-    epoch = await shards.take(pool, "ringback-00", "me")
-    assert epoch
-    await queues.put(pool, QUEUE)
-    for agent in ("1001", "1002"):
-        await agents.put(pool, agent, Settings())
-    async with connection(pool) as c:
-        return Book(pool, Ownership("ringback-00", epoch), await c.fetchval("SELECT now()"))
+from routing.interaction import Role, Status, Subtype
+from routing.lifecycle import decide
+from routing.store import agents, feed, interactions, line, shards
+from routing.store.database import connection
 
 
 async def test_a_whole_life_is_stored_as_it_was_decided(book: Book) -> None:

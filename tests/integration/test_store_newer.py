@@ -1,0 +1,69 @@
+"""Rows that a newer version wrote: what this version does not know is ignored, and is still there afterwards."""
+
+import hashlib
+from importlib.resources import files
+from typing import Any
+
+import pytest
+from store_book import QUEUE, Book
+
+from routing.events import TimeReached
+from routing.interaction import Deadline, Interaction, Status
+from routing.store import interactions, queues
+from routing.store.database import Pool, connection
+
+FIRST = "ee40cf0aced82116bee9034aa6ea2249258cccba8617371162db35f474cd9954"
+
+
+def test_the_first_migration_is_frozen() -> None:
+    """There are databases it was applied to; whatever changes is a migration of its own."""
+    first = (files("routing.store") / "migrations" / "0001_first.sql").read_bytes()
+    assert hashlib.sha256(first).hexdigest() == FIRST
+
+
+async def _add(pool: Pool, it: Interaction, column: str, **keys: Any) -> None:
+    async with connection(pool) as c:
+        await c.execute(f"UPDATE interactions SET {column} = {column} || $2 WHERE id = $1", it.id, keys)
+
+
+async def _stored(pool: Pool, it: Interaction, column: str) -> dict[str, Any]:
+    async with connection(pool) as c:
+        found: dict[str, Any] = await c.fetchval(f"SELECT {column} FROM interactions WHERE id = $1", it.id)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("column", "key", "value"),
+    [
+        ("waiting", "language", "fr"),
+        ("desk", "ring_twice", True),
+        ("deadlines", "tea_time", "2031-01-01T00:00:00+00:00"),
+    ],
+)
+async def test_a_key_of_a_newer_version_is_ignored_and_kept(
+    book: Book, pool: Pool, column: str, key: str, value: object
+) -> None:
+    it = await book.call()
+    await _add(pool, it, column, **{key: value})
+    assert await interactions.load(pool, it.id) == it
+    it = await book.happen(it, TimeReached(), 2)
+    assert it.status is Status.BOT
+    assert (await _stored(pool, it, column))[key] == value
+
+
+async def test_what_this_version_knows_still_goes(book: Book, pool: Pool) -> None:
+    it = await book.call()
+    assert Deadline.STEP in it.deadlines
+    it = await book.happen(it, TimeReached(), 2)
+    assert Deadline.STEP not in it.deadlines
+    assert Deadline.STEP not in await _stored(pool, it, "deadlines")
+
+
+async def test_a_queue_with_keys_of_a_newer_version_is_read(pool: Pool) -> None:
+    await queues.put(pool, QUEUE)
+    config = QUEUE.model_dump(mode="json")
+    newer = {**config, "fax": True, "dial": {**config["dial"], "polka": 3}}
+    newer["workflow"]["steps"][0]["colour"] = "blue"
+    async with connection(pool) as c:
+        await c.execute("UPDATE queue_versions SET config = $1", newer)
+    assert (await queues.get(pool, QUEUE.name)).queue == QUEUE
