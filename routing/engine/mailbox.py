@@ -46,7 +46,7 @@ class Letter:
 
     event: Event | CallerArrived | CallbackRequested
     answer: "asyncio.Future[Interaction] | None" = None
-    posted: float = field(default_factory=time.monotonic)
+    posted: float = field(default_factory=lambda: time.monotonic())
     decided: float = 0.0
     saved: float = 0.0
     comforted: bool = False
