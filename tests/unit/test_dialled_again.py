@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from routing.effects import DialCustomer, HangUp
+from routing.effects import DialCustomer, HangUp, RingTone
 from routing.events import Event, LegAnswered, LegGone, NoteAdded, NumberRefused, PickedUp, ServiceRestarted
 from routing.interaction import Interaction, Outcome, Role, Stage, Status
 from routing.lifecycle import Decision, decide
@@ -41,7 +41,9 @@ def dialling() -> Interaction:
 def test_to_dial_again_is_asked_about() -> None:
     it = dialling()
     again = after(it, ServiceRestarted())
-    assert [each.made for each in again.effects if isinstance(each, DialCustomer)] == [True]
+    agent, customer = (leg.id for leg in it.legs)
+    dial = DialCustomer(customer, it.id.hex, "+4915112345678", "600", 35.0, made=True)
+    assert again.effects == (dial, RingTone(agent))
     assert moment(it, again.interaction, again.effects) is Moment.DIAL
     assert again.interaction.attempts == it.attempts, "it is the same attempt"
 
@@ -69,7 +71,8 @@ def test_a_call_that_may_not_be_made_again_is_taken_back(
     now = refused.interaction
     assert (now.status, now.outcome, now.assigned_to, now.legs) == (status, outcome, None, ())
     assert now.not_before == until
-    assert {each.leg for each in refused.effects if isinstance(each, HangUp)} == {leg.id for leg in it.legs}
+    agent, customer = (leg.id for leg in it.legs)
+    assert refused.effects == (HangUp(customer), HangUp(agent))
     assert now.attempts[-1].outcome is Outcome.UNKNOWN, "its INVITE may have gone out, unheard of"
     told = [line.event for line in refused.feed]
     assert told[:2] == ["number_refused", "attempt_ended"]

@@ -4,15 +4,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from story import CALLER, Story, converted, in_menu, offered, talking, waiting
 
 from ivr.workflow import Workflow
 from routing.effects import Answer, DialCustomer, HangUp, HoldMusic, Join, RingAgent, RingTone, Say, StopSaying
 from routing.errors import DispositionRequired, NotOffered, NotOpen, WrongStage
 from routing.events import (
     CallEnded,
-    DigitPressed,
     DuplicateFound,
-    Event,
     LegAnswered,
     LegGone,
     LegRinging,
@@ -26,92 +25,8 @@ from routing.events import (
     TimeReached,
     WorkDone,
 )
-from routing.interaction import Interaction, Leg, LegState, Role, Stage, Status, Subtype
-from routing.lifecycle import Decision, decide
-from routing.lifecycle.explore import QUEUE, START, arrival
-from routing.queues import Queue
-
-CALLER = "caller-1"
-
-
-class Story:
-    """An interaction and the clock; `then` lets something happen some seconds later."""
-
-    def __init__(self, queue: Queue = QUEUE, number: str = "+4915112345678") -> None:
-        self.queue = queue
-        self.now = START
-        self.last: Decision = arrival(queue, number)
-
-    @property
-    def it(self) -> Interaction:
-        return self.last.interaction
-
-    def leg(self, role: Role) -> Leg:
-        found = self.it.leg(role)
-        assert found, f"no {role} leg"
-        return found
-
-    def then(self, event: Event, after: float = 0.1) -> Decision:
-        self.now += timedelta(seconds=after)
-        self.last = decide(self.it, self.queue, event, self.now)
-        return self.last
-
-    def wait(self) -> Decision:
-        assert self.it.wake_at
-        self.now = max(self.now, self.it.wake_at)
-        return self.then(TimeReached(), 0)
-
-    def press(self, digit: str) -> Decision:
-        return self.then(DigitPressed(CALLER, digit))
-
-    def said(self) -> Decision:
-        assert self.it.waiting.playing
-        return self.then(SayFinished(CALLER, self.it.waiting.playing))
-
-    def done(self, kind: type) -> list[object]:
-        return [each for each in self.last.effects if isinstance(each, kind)]
-
-    def words(self) -> tuple[str, ...]:
-        (say,) = self.done(Say)
-        assert isinstance(say, Say)
-        return say.words
-
-    def is_now(self, status: Status, stage: Stage | None = None) -> None:
-        assert (self.it.status, self.it.stage) == (status, stage)
-
-
-def in_menu(**settings: object) -> Story:
-    story = Story(QUEUE.model_copy(update=settings))
-    story.wait()
-    story.said()
-    story.wait()
-    story.is_now(Status.BOT, Stage.MENU)
-    return story
-
-
-def converted(**settings: object) -> Story:
-    story = in_menu(**settings)
-    story.press("2")
-    story.then(LegGone(CALLER))
-    story.then(TimeReached(), 6)
-    story.is_now(Status.OPEN)
-    return story
-
-
-def offered(story: Story, agent: str = "1001") -> Story:
-    story.then(Offered(agent))
-    story.then(LegRinging(story.leg(Role.AGENT).id))
-    story.is_now(Status.OFFERED)
-    return story
-
-
-def talking(story: Story) -> Story:
-    offered(story)
-    story.then(LegAnswered(story.leg(Role.AGENT).id))
-    if story.it.subtype is Subtype.CALLBACK:
-        story.then(LegAnswered(story.leg(Role.CUSTOMER).id))
-    story.is_now(Status.CONNECTED, Stage.TALKING)
-    return story
+from routing.interaction import LegState, Role, Stage, Status, Subtype
+from routing.lifecycle.explore import QUEUE, START
 
 
 def test_a_call_is_answered_only_once_its_row_is_there_and_hears_music() -> None:
@@ -119,20 +34,43 @@ def test_a_call_is_answered_only_once_its_row_is_there_and_hears_music() -> None
     story.is_now(Status.OPEN)
     assert story.done(Answer) and story.done(HoldMusic)
     assert story.it.number == "+4915112345678"
+    story.does(
+        """
+        > CallerArrived +4915112345678
+          Answer caller
+          HoldMusic caller
+        = open
+        """
+    )
 
 
 def test_steps_run_in_their_order_with_each_timer_counted_from_the_end_of_the_step_before() -> None:
     story = Story()
     story.wait()
     assert story.now == START + timedelta(seconds=10)
-    assert story.words() == ("position", "wait")
     story.is_now(Status.OPEN, Stage.ANNOUNCING)
     story.then(SayFinished(CALLER, story.it.waiting.playing or ""), 3)
     story.is_now(Status.OPEN)
     story.wait()
     assert story.now == START + timedelta(seconds=10 + 3 + 20)
     story.is_now(Status.BOT, Stage.MENU)
-    assert story.words() == ("menu-offer",)
+    story.does(
+        """
+        > CallerArrived +4915112345678
+          Answer caller
+          HoldMusic caller
+        = open
+        > TimeReached after 10 s
+          Say caller position wait
+        = open announcing
+        > SayFinished caller after 3 s
+          HoldMusic caller
+        = open
+        > TimeReached after 20 s
+          Say caller menu-offer
+        = bot menu
+        """
+    )
 
 
 def test_who_presses_1_waits_on_at_the_same_place() -> None:
@@ -140,24 +78,52 @@ def test_who_presses_1_waits_on_at_the_same_place() -> None:
     story.press("1")
     story.is_now(Status.OPEN)
     assert story.it.queued_at == START and story.done(HoldMusic)
+    story.does(
+        """
+        > DigitPressed caller 1
+          StopSaying caller
+          HoldMusic caller
+        = open
+        """
+    )
 
 
 def test_wrong_keys_are_asked_again_and_then_wait_on() -> None:
     story = in_menu()
     story.press("7")
-    assert story.words() == ("invalid", "menu-offer")
     story.press("7")
     story.is_now(Status.OPEN)
     assert story.it.queued_at == START
+    story.does(
+        """
+        > DigitPressed caller 7
+          StopSaying caller
+          Say caller invalid menu-offer
+        > DigitPressed caller 7
+          StopSaying caller
+          HoldMusic caller
+        = open
+        """
+    )
 
 
 def test_the_key_that_chooses_callback_commits_it_whenever_the_caller_hangs_up() -> None:
     story = in_menu()
     story.press("2")
-    assert story.it.requested_at and story.words()[:2] == ("confirm-number", "digits:+4915112345678")
+    assert story.it.requested_at
     story.then(LegGone(CALLER), 0.05)
     story.is_now(Status.OPEN)
     assert story.it.subtype is Subtype.CALLBACK and story.it.queued_at == START
+    story.does(
+        """
+        > DigitPressed caller 2
+          StopSaying caller
+          Say caller confirm-number digits:+4915112345678 confirm-keys-other
+        = bot confirm
+        > LegGone caller after 0.05 s
+        = open
+        """
+    )
 
 
 def test_hanging_up_in_the_read_back_abandons_where_the_queue_says_so() -> None:
@@ -167,6 +133,16 @@ def test_hanging_up_in_the_read_back_abandons_where_the_queue_says_so() -> None:
     story.then(LegGone(CALLER))
     story.is_now(Status.CLOSED)
     assert story.it.outcome == "abandoned"
+    story.does(
+        """
+        > DigitPressed caller 2
+          StopSaying caller
+          Say caller confirm-number digits:+4915112345678 confirm-keys-other
+        = bot confirm
+        > LegGone caller
+        = closed
+        """
+    )
 
 
 def test_a_digit_before_the_read_back_ended_confirms_nothing() -> None:
@@ -177,7 +153,21 @@ def test_a_digit_before_the_read_back_ended_confirms_nothing() -> None:
     story.said()
     story.press("1")
     story.is_now(Status.BOT, Stage.BOOKED)
-    assert story.words() == ("booked",)
+    story.does(
+        """
+        > DigitPressed caller 2
+          StopSaying caller
+          Say caller confirm-number digits:+4915112345678 confirm-keys-other
+        = bot confirm
+        > DigitPressed caller 1
+          (ignored)
+        > SayFinished caller
+          HoldMusic caller
+        > DigitPressed caller 1
+          Say caller booked
+        = bot booked
+        """
+    )
 
 
 def test_the_promise_is_followed_by_the_system_hanging_up_and_an_open_callback() -> None:
@@ -192,6 +182,23 @@ def test_the_promise_is_followed_by_the_system_hanging_up_and_an_open_callback()
     story.then(LegGone(CALLER))
     story.is_now(Status.OPEN)
     assert story.it.subtype is Subtype.CALLBACK
+    story.does(
+        """
+        > DigitPressed caller 2
+          StopSaying caller
+          Say caller confirm-number digits:+4915112345678 confirm-keys-other
+        = bot confirm
+        > SayFinished caller
+          HoldMusic caller
+        > DigitPressed caller 1
+          Say caller booked
+        = bot booked
+        > SayFinished caller
+          HangUp caller
+        > LegGone caller
+        = open
+        """
+    )
 
 
 def test_star_withdraws_and_waits_on() -> None:
@@ -203,6 +210,21 @@ def test_star_withdraws_and_waits_on() -> None:
     assert story.it.requested_at is None
     story.then(LegGone(CALLER), 60)
     assert story.it.outcome == "abandoned"
+    story.does(
+        """
+        > DigitPressed caller 2
+          StopSaying caller
+          Say caller confirm-number digits:+4915112345678 confirm-keys-other
+        = bot confirm
+        > SayFinished caller
+          HoldMusic caller
+        > DigitPressed caller *
+          HoldMusic caller
+        = open
+        > LegGone caller after 60 s
+        = closed
+        """
+    )
 
 
 def test_another_number_is_entered_read_back_and_confirmed() -> None:
@@ -212,10 +234,41 @@ def test_another_number_is_entered_read_back_and_confirmed() -> None:
     story.press("2")
     for digit in "030901820#":
         story.press(digit)
-    assert story.words()[1] == "digits:+4930901820"
     story.said()
     story.press("1")
     assert story.it.number == "+4930901820"
+    story.does(
+        """
+        > DigitPressed caller 2
+          StopSaying caller
+          Say caller confirm-number digits:+4915112345678 confirm-keys-other
+        = bot confirm
+        > SayFinished caller
+          HoldMusic caller
+        > DigitPressed caller 2
+          Say caller enter-number
+        = bot number_entry
+        > DigitPressed caller 0
+          StopSaying caller
+          HoldMusic caller
+        > DigitPressed caller 3
+        > DigitPressed caller 0
+        > DigitPressed caller 9
+        > DigitPressed caller 0
+        > DigitPressed caller 1
+        > DigitPressed caller 8
+        > DigitPressed caller 2
+        > DigitPressed caller 0
+        > DigitPressed caller #
+          Say caller confirm-number digits:+4930901820 confirm-keys-other
+        = bot confirm
+        > SayFinished caller
+          HoldMusic caller
+        > DigitPressed caller 1
+          Say caller booked
+        = bot booked
+        """
+    )
 
 
 def test_another_number_that_is_read_back_but_never_confirmed_leaves_the_callers_own() -> None:
@@ -231,33 +284,84 @@ def test_another_number_that_is_read_back_but_never_confirmed_leaves_the_callers
         story.wait()
     story.is_now(Status.BOT, Stage.BOOKED)
     assert story.it.number == "+4915112345678"
+    story.does(
+        """
+        > DigitPressed caller 2
+          StopSaying caller
+          Say caller confirm-number digits:+4915112345678 confirm-keys-other
+        = bot confirm
+        > SayFinished caller
+          HoldMusic caller
+        > DigitPressed caller 2
+          Say caller enter-number
+        = bot number_entry
+        > DigitPressed caller 0
+          StopSaying caller
+          HoldMusic caller
+        > DigitPressed caller 1
+        > DigitPressed caller 5
+        > DigitPressed caller 1
+        > DigitPressed caller 1
+        > DigitPressed caller 2
+        > DigitPressed caller 3
+        > DigitPressed caller 4
+        > DigitPressed caller 5
+        > DigitPressed caller 6
+        > DigitPressed caller 7
+        > DigitPressed caller 9
+        > DigitPressed caller #
+          Say caller confirm-number digits:+4915112345679 confirm-keys-other
+        = bot confirm
+        > SayFinished caller
+          HoldMusic caller
+        > TimeReached after 5 s
+          Say caller confirm-number digits:+4915112345679 confirm-keys-other
+        > SayFinished caller
+          HoldMusic caller
+        > TimeReached after 5 s
+          Say caller booked
+        = bot booked
+        """
+    )
 
 
-def test_who_withholds_the_number_is_asked_for_one_or_told_it_cannot_be() -> None:
-    story = Story(number="anonymous")
-    story.wait(), story.said(), story.wait(), story.press("2")
-    story.is_now(Status.BOT, Stage.NUMBER_ENTRY)
+@pytest.mark.parametrize(
+    ("alternate", "hears"),
+    [
+        (True, "Say caller enter-number\n= bot number_entry"),
+        (False, "Say caller cannot-call-back\n= open announcing"),
+    ],
+)
+def test_who_withholds_the_number_is_asked_for_one_or_told_it_cannot_be(alternate: bool, hears: str) -> None:
+    callback = QUEUE.callback.model_copy(update={"alternate_number": alternate})
+    story = in_menu(number="anonymous", callback=callback)
+    story.press("2")
+    story.does(f"> DigitPressed caller 2\n  StopSaying caller\n  {hears}")
     assert story.it.requested_at is None
-    callback = QUEUE.callback.model_copy(update={"alternate_number": False})
-    story = Story(QUEUE.model_copy(update={"callback": callback}), number="anonymous")
-    story.wait(), story.said(), story.wait(), story.press("2")
-    assert story.words() == ("cannot-call-back",)
-    story.is_now(Status.OPEN, Stage.ANNOUNCING)
 
 
 def test_a_second_callback_for_the_same_number_is_refused_and_the_caller_waits_on() -> None:
     story = in_menu()
     story.then(DuplicateFound(""))
-    assert story.words() == ("callback-exists",)
     assert story.it.requested_at is None
+    story.does(
+        """
+        > DuplicateFound
+          StopSaying caller
+          Say caller callback-exists
+        = open announcing
+        """
+    )
 
 
 def test_short_abandons_are_told_from_abandons() -> None:
-    story = Story()
+    story = waiting()
     story.then(LegGone(CALLER), 3)
+    story.does("> LegGone caller after 3 s\n= closed")
     assert story.it.outcome == "short_abandon"
-    story = Story()
+    story = waiting()
     story.then(LegGone(CALLER), 8)
+    story.does("> LegGone caller after 8 s\n= closed")
     assert story.it.outcome == "abandoned"
 
 
@@ -269,19 +373,53 @@ def test_no_step_starts_while_an_agent_is_offered_the_call_and_it_runs_right_aft
     assert story.it.wake_at and story.it.wake_at <= story.now
     story.wait()
     story.is_now(Status.OPEN, Stage.ANNOUNCING)
+    story.does(
+        """
+        > TimeReached after 11 s
+        > OfferRejected 1001
+          HangUp agent
+        = open
+        > TimeReached after 0 s
+          Say caller position wait
+        = open announcing
+        """
+    )
 
 
 def test_each_line_of_the_feed_has_the_status_it_led_to_though_one_decision_wrote_them_all() -> None:
-    story = Story()
-    offered(story)
+    story = offered(waiting())
     story.wait()
     told = [(line.event, line.status) for line in story.last.feed]
     assert told[-2:] == [("reopened", Status.OPEN), ("announced", Status.OPEN)]
-    story = Story(QUEUE.model_copy(update={"workflow": Workflow(steps=QUEUE.workflow.steps[1:])}))
+    story.does(
+        """
+        > TimeReached after 19.9 s
+          HangUp agent
+          Say caller position wait
+          (not ready: 1001, rona)
+        = open announcing
+        """
+    )
+
+
+def test_a_step_that_asks_follows_an_offer_in_the_same_decision_with_its_own_status() -> None:
+    story = waiting(QUEUE.model_copy(update={"workflow": Workflow(steps=QUEUE.workflow.steps[1:])}))
     story.then(Offered("1001"), 15)
     story.wait()
     told = [(line.event, line.status) for line in story.last.feed]
     assert told == [("rona", Status.OPEN), ("reopened", Status.OPEN), ("menu_started", Status.BOT)]
+    story.does(
+        """
+        > Offered 1001 after 15 s
+          RingAgent agent 1001 +4915112345678 timeout=35
+        = offered
+        > TimeReached after 20 s
+          HangUp agent
+          Say caller menu-offer
+          (not ready: 1001, rona)
+        = bot menu
+        """
+    )
 
 
 def test_a_key_that_cuts_the_question_for_a_number_short_leaves_no_silence() -> None:
@@ -294,6 +432,23 @@ def test_a_key_that_cuts_the_question_for_a_number_short_leaves_no_silence() -> 
     assert [type(each) for each in story.last.effects] == [StopSaying, HoldMusic]
     story.press("1")
     assert not story.last.effects
+    story.does(
+        """
+        > DigitPressed caller 2
+          StopSaying caller
+          Say caller confirm-number digits:+4915112345678 confirm-keys-other
+        = bot confirm
+        > SayFinished caller
+          HoldMusic caller
+        > DigitPressed caller 2
+          Say caller enter-number
+        = bot number_entry
+        > DigitPressed caller 0
+          StopSaying caller
+          HoldMusic caller
+        > DigitPressed caller 1
+        """
+    )
 
 
 def test_a_caller_who_waits_is_joined_with_the_agent_who_lifts() -> None:
@@ -303,6 +458,17 @@ def test_a_caller_who_waits_is_joined_with_the_agent_who_lifts() -> None:
     assert story.done(Join) == [Join(story.it.bridge, (CALLER, story.leg(Role.AGENT).id))]
     story.then(LegGone(CALLER))
     story.is_now(Status.WRAP_UP)
+    story.does(
+        """
+        > LegAnswered agent
+          Join caller agent
+        = connected talking
+        > LegGone caller
+          HangUp agent
+          Part
+        = wrap_up
+        """
+    )
 
 
 def test_answering_the_phone_accepts_and_dials_the_customer_at_once() -> None:
@@ -314,6 +480,14 @@ def test_answering_the_phone_accepts_and_dials_the_customer_at_once() -> None:
     assert call.number == "+4915112345678" and call.caller_id == "600"
     assert len(call.leg) == 32 and story.it.attempts[0].id == call.leg
     assert story.done(RingTone)
+    story.does(
+        """
+        > LegAnswered agent
+          DialCustomer customer +4915112345678 600 timeout=35
+          RingTone agent
+        = connected dialing
+        """
+    )
 
 
 def test_accepting_while_the_phone_rings_dials_the_customer_at_once() -> None:
@@ -321,6 +495,13 @@ def test_accepting_while_the_phone_rings_dials_the_customer_at_once() -> None:
     story.then(OfferAccepted("1001"))
     story.is_now(Status.CONNECTED, Stage.DIALING)
     assert story.done(DialCustomer)
+    story.does(
+        """
+        > OfferAccepted 1001
+          DialCustomer customer +4915112345678 600 timeout=35
+        = connected dialing
+        """
+    )
 
 
 def test_agent_first_dials_only_when_the_agent_lifted() -> None:
@@ -331,6 +512,16 @@ def test_agent_first_dials_only_when_the_agent_lifted() -> None:
     assert not story.done(DialCustomer)
     story.then(LegAnswered(story.leg(Role.AGENT).id))
     assert story.done(DialCustomer)
+    story.does(
+        """
+        > OfferAccepted 1001
+        = connected agent_ringing
+        > LegAnswered agent
+          DialCustomer customer +4915112345678 600 timeout=35
+          RingTone agent
+        = connected dialing
+        """
+    )
 
 
 def test_without_an_alert_in_time_the_agent_has_to_answer_first() -> None:
@@ -343,6 +534,19 @@ def test_without_an_alert_in_time_the_agent_has_to_answer_first() -> None:
     assert not story.done(DialCustomer)
     story.then(LegAnswered(story.leg(Role.AGENT).id))
     assert story.done(DialCustomer)
+    story.does(
+        """
+        > PickedUp 1001
+          RingAgent agent 1001 +4915112345678 timeout=35
+        = connected agent_ringing
+        > TimeReached after 3.1 s
+        > LegRinging agent
+        > LegAnswered agent
+          DialCustomer customer +4915112345678 600 timeout=35
+          RingTone agent
+        = connected dialing
+        """
+    )
 
 
 def test_picking_up_dials_as_soon_as_the_phone_rings() -> None:
@@ -350,6 +554,16 @@ def test_picking_up_dials_as_soon_as_the_phone_rings() -> None:
     story.then(PickedUp("1001"))
     story.then(LegRinging(story.leg(Role.AGENT).id))
     assert story.done(DialCustomer)
+    story.does(
+        """
+        > PickedUp 1001
+          RingAgent agent 1001 +4915112345678 timeout=35
+        = connected agent_ringing
+        > LegRinging agent
+          DialCustomer customer +4915112345678 600 timeout=35
+        = connected dialing
+        """
+    )
 
 
 def test_a_second_way_of_accepting_changes_nothing() -> None:
@@ -361,16 +575,40 @@ def test_a_second_way_of_accepting_changes_nothing() -> None:
     assert story.last.ignored
     with pytest.raises(NotOffered):
         story.then(OfferAccepted("1002"))
+    story.does(
+        """
+        > OfferAccepted 1001
+          DialCustomer customer +4915112345678 600 timeout=35
+        = connected dialing
+        > LegAnswered agent
+          RingTone agent
+        > OfferAccepted 1001
+          (ignored)
+        """
+    )
 
 
 def test_a_customer_who_answers_before_the_agent_is_greeted_and_then_joined() -> None:
     story = offered(converted())
     story.then(OfferAccepted("1001"))
     story.then(LegAnswered(story.leg(Role.CUSTOMER).id))
-    assert story.words() == ("greeting",)
     story.then(LegAnswered(story.leg(Role.AGENT).id))
     story.is_now(Status.CONNECTED, Stage.TALKING)
     assert story.done(Join)
+    story.does(
+        """
+        > OfferAccepted 1001
+          DialCustomer customer +4915112345678 600 timeout=35
+        = connected dialing
+        > LegAnswered customer
+          Say customer greeting
+        = connected agent_ringing
+        > LegAnswered agent
+          StopSaying customer
+          Join customer agent
+        = connected talking
+        """
+    )
 
 
 def test_a_customer_whose_agent_never_lifts_hears_an_apology_and_goes_to_the_front() -> None:
@@ -378,7 +616,6 @@ def test_a_customer_whose_agent_never_lifts_hears_an_apology_and_goes_to_the_fro
     story.then(OfferAccepted("1001"))
     story.then(LegAnswered(story.leg(Role.CUSTOMER).id))
     story.then(TimeReached(), 10)
-    assert story.words() == ("apology",)
     assert story.last.not_ready and story.last.not_ready.reason == "rona"
     story.said()
     customer = story.leg(Role.CUSTOMER).id
@@ -386,6 +623,26 @@ def test_a_customer_whose_agent_never_lifts_hears_an_apology_and_goes_to_the_fro
     story.then(LegGone(customer))
     story.is_now(Status.OPEN)
     assert story.it.front and story.it.attempts[0].outcome == "agent_lost"
+    story.does(
+        """
+        > OfferAccepted 1001
+          DialCustomer customer +4915112345678 600 timeout=35
+        = connected dialing
+        > LegAnswered customer
+          Say customer greeting
+        = connected agent_ringing
+        > TimeReached after 10 s
+          HangUp agent
+          StopSaying customer
+          Say customer apology
+          (not ready: 1001, rona)
+        = bot apology
+        > SayFinished caller
+          HangUp customer
+        > LegGone customer
+        = open
+        """
+    )
 
 
 def test_who_ignores_an_offer_is_made_not_ready_and_passed_over_for_a_while() -> None:
@@ -396,6 +653,14 @@ def test_who_ignores_an_offer_is_made_not_ready_and_passed_over_for_a_while() ->
     assert story.last.not_ready and story.last.not_ready.agent == "1001"
     assert HangUp(agent) in story.last.effects
     assert story.it.excluded["1001"] == story.now + timedelta(seconds=30)
+    story.does(
+        """
+        > TimeReached after 20 s
+          HangUp agent
+          (not ready: 1001, rona)
+        = open
+        """
+    )
 
 
 def test_declining_on_the_phone_is_a_rejection_and_keeps_the_place() -> None:
@@ -403,6 +668,12 @@ def test_declining_on_the_phone_is_a_rejection_and_keeps_the_place() -> None:
     story.then(LegGone(story.leg(Role.AGENT).id, 486))
     story.is_now(Status.OPEN)
     assert story.last.not_ready is None and "1001" in story.it.excluded and not story.it.front
+    story.does(
+        """
+        > LegGone agent sip_cause=486
+        = open
+        """
+    )
 
 
 def test_a_phone_that_cannot_be_called_makes_its_agent_not_ready() -> None:
@@ -410,6 +681,16 @@ def test_a_phone_that_cannot_be_called_makes_its_agent_not_ready() -> None:
     story.then(Offered("1001"))
     story.then(LegGone(story.leg(Role.AGENT).id, refused=True))
     assert story.last.not_ready and story.last.not_ready.reason == "phone_unreachable"
+    story.does(
+        """
+        > Offered 1001
+          RingAgent agent 1001 +4915112345678 timeout=35
+        = offered
+        > LegGone agent refused
+          (not ready: 1001, phone_unreachable)
+        = open
+        """
+    )
 
 
 def test_an_agent_who_hangs_up_while_the_customers_phone_rings_cancels_that_call() -> None:
@@ -421,6 +702,19 @@ def test_an_agent_who_hangs_up_while_the_customers_phone_rings_cancels_that_call
     story.is_now(Status.OPEN)
     assert HangUp(customer) in story.last.effects and story.it.front
     assert story.it.attempts[0].outcome == "agent_lost"
+    story.does(
+        """
+        > LegAnswered agent
+          DialCustomer customer +4915112345678 600 timeout=35
+          RingTone agent
+        = connected dialing
+        > LegRinging customer
+        = connected ringing
+        > LegGone agent
+          HangUp customer
+        = open
+        """
+    )
 
 
 @pytest.mark.parametrize(
@@ -431,7 +725,18 @@ def test_a_final_sip_status_is_an_outcome(cause: int | None, outcome: str) -> No
     story = offered(converted())
     story.then(LegAnswered(story.leg(Role.AGENT).id))
     story.then(LegGone(story.leg(Role.CUSTOMER).id, cause))
-    story.is_now(Status.CONNECTED, Stage.READY_TO_CALL)
+    answer = f" sip_cause={cause}" if cause else ""
+    story.does(
+        f"""
+        > LegAnswered agent
+          DialCustomer customer +4915112345678 600 timeout=35
+          RingTone agent
+        = connected dialing
+        > LegGone customer{answer}
+          HangUp agent
+        = connected ready_to_call
+        """
+    )
     assert story.it.attempts[0].outcome == outcome
 
 
@@ -443,6 +748,20 @@ def test_after_a_talk_a_callback_can_be_dialled_again_under_a_new_id() -> None:
     story.then(LegRinging(story.leg(Role.AGENT).id))
     assert [each.n for each in story.it.attempts] == [1, 2]
     assert story.it.attempts[0].id != story.it.attempts[1].id
+    story.does(
+        """
+        > LegGone customer
+          HangUp agent
+          Part
+        = connected ready_to_call
+        > Redialled 1001
+          RingAgent agent-2 1001 +4915112345678 timeout=35
+        = connected agent_ringing
+        > LegRinging agent-2
+          DialCustomer customer-2 +4915112345678 600 timeout=35
+        = connected dialing
+        """
+    )
 
 
 def test_done_after_a_talk_leads_to_wrap_up_and_then_closes() -> None:
@@ -453,6 +772,19 @@ def test_done_after_a_talk_leads_to_wrap_up_and_then_closes() -> None:
     story.then(WorkDone("1001"))
     story.is_now(Status.CLOSED)
     assert (story.it.outcome, story.it.disposition, story.it.note) == ("handled", "solved", "called back")
+    story.does(
+        """
+        > CallEnded 1001
+          HangUp agent
+          HangUp customer
+          Part
+        = connected ready_to_call
+        > WorkDone 1001 solved called back
+        = wrap_up
+        > WorkDone 1001
+        = closed
+        """
+    )
 
 
 def test_time_alone_ends_the_work_without_a_code() -> None:
@@ -462,6 +794,19 @@ def test_time_alone_ends_the_work_without_a_code() -> None:
     story.is_now(Status.WRAP_UP)
     story.wait()
     assert (story.it.outcome, story.it.disposition) == ("handled", "none")
+    story.does(
+        """
+        > CallEnded 1001
+          HangUp agent
+          HangUp customer
+          Part
+        = connected ready_to_call
+        > TimeReached after 60 s
+        = wrap_up
+        > TimeReached after 30 s
+        = closed
+        """
+    )
 
 
 def test_a_required_code_is_required() -> None:
@@ -470,6 +815,17 @@ def test_a_required_code_is_required() -> None:
     story.then(WorkDone("1001"))
     with pytest.raises(DispositionRequired):
         story.then(WorkDone("1001"))
+    story.does(
+        """
+        > CallEnded 1001
+          HangUp agent
+          HangUp customer
+          Part
+        = connected ready_to_call
+        > WorkDone 1001
+        = wrap_up
+        """
+    )
 
 
 def test_who_was_not_reached_is_called_again_later_and_not_for_ever() -> None:
@@ -484,12 +840,48 @@ def test_who_was_not_reached_is_called_again_later_and_not_for_ever() -> None:
             story.wait()
             story.is_now(Status.OPEN)
     assert story.it.outcome == "failed_max_attempts"
+    story.does(
+        """
+        > PickedUp 1001
+          RingAgent agent 1001 +4915112345678 timeout=35
+        = connected agent_ringing
+        > LegAnswered agent
+          DialCustomer customer +4915112345678 600 timeout=35
+          RingTone agent
+        = connected dialing
+        > LegGone customer sip_cause=486
+          HangUp agent
+        = connected ready_to_call
+        > WorkDone 1001
+        = scheduled
+        > TimeReached after 300 s
+        = open
+        > PickedUp 1001
+          RingAgent agent-2 1001 +4915112345678 timeout=35
+        = connected agent_ringing
+        > LegAnswered agent-2
+          DialCustomer customer-2 +4915112345678 600 timeout=35
+          RingTone agent-2
+        = connected dialing
+        > LegGone customer-2 sip_cause=486
+          HangUp agent-2
+        = connected ready_to_call
+        > WorkDone 1001
+        = closed
+        """
+    )
 
 
 def test_a_callback_nobody_makes_expires() -> None:
     story = converted()
     story.then(TimeReached(), 90_000)
     assert story.it.outcome == "expired"
+    story.does(
+        """
+        > TimeReached after 90000 s
+        = closed
+        """
+    )
 
 
 def test_the_impossible_is_refused_with_its_reason() -> None:
@@ -506,13 +898,30 @@ def test_the_impossible_is_refused_with_its_reason() -> None:
 def test_after_a_restart_the_question_is_asked_again_and_nothing_is_dialled_anew() -> None:
     story = in_menu()
     story.then(ServiceRestarted())
-    assert story.words() == ("menu-offer",)
+    story.does(
+        """
+        > ServiceRestarted
+          StopSaying caller
+          Answer caller
+          Say caller menu-offer
+        """
+    )
     story = offered(converted())
     story.then(LegAnswered(story.leg(Role.AGENT).id))
     before = story.it.attempts
     story.then(ServiceRestarted())
+    story.does(
+        """
+        > LegAnswered agent
+          DialCustomer customer +4915112345678 600 timeout=35
+          RingTone agent
+        = connected dialing
+        > ServiceRestarted
+          DialCustomer customer +4915112345678 600 timeout=35 made
+          RingTone agent
+        """
+    )
     assert story.it.attempts == before
-    assert [each.leg for each in story.last.effects if isinstance(each, DialCustomer)] == [before[0].id]
 
 
 def test_after_a_long_restart_a_customer_whose_time_to_be_rung_has_passed_is_not_rung() -> None:
@@ -522,6 +931,20 @@ def test_after_a_long_restart_a_customer_whose_time_to_be_rung_has_passed_is_not
     assert not story.done(DialCustomer)
     story.then(TimeReached())
     story.is_now(Status.CONNECTED, Stage.READY_TO_CALL)
+    story.does(
+        """
+        > LegAnswered agent
+          DialCustomer customer +4915112345678 600 timeout=35
+          RingTone agent
+        = connected dialing
+        > ServiceRestarted after 3600 s
+          RingTone agent
+        > TimeReached
+          HangUp customer
+          HangUp agent
+        = connected ready_to_call
+        """
+    )
 
 
 def test_after_a_restart_the_prompt_is_stopped_before_anything_else_is_asked_of_the_caller() -> None:
@@ -531,12 +954,26 @@ def test_after_a_restart_the_prompt_is_stopped_before_anything_else_is_asked_of_
     first, *others = story.last.effects
     assert isinstance(first, StopSaying)
     assert [type(each) for each in others] == [Answer, Say]
+    story.does(
+        """
+        > ServiceRestarted
+          StopSaying caller
+          Answer caller
+          Say caller menu-offer
+        """
+    )
 
 
 def test_after_a_restart_a_talk_goes_on() -> None:
     story = talking(converted())
     story.then(ServiceRestarted())
     story.is_now(Status.CONNECTED, Stage.TALKING)
+    story.does(
+        """
+        > ServiceRestarted
+          Join customer agent
+        """
+    )
 
 
 def test_an_auto_accepted_offer_rings_the_agent_first() -> None:
@@ -546,6 +983,16 @@ def test_an_auto_accepted_offer_rings_the_agent_first() -> None:
     story.is_now(Status.CONNECTED, Stage.AGENT_RINGING)
     story.then(LegAnswered(story.leg(Role.AGENT).id))
     assert story.done(DialCustomer)
+    story.does(
+        """
+        > TimeReached after 2 s
+        = connected agent_ringing
+        > LegAnswered agent
+          DialCustomer customer +4915112345678 600 timeout=35
+          RingTone agent
+        = connected dialing
+        """
+    )
 
 
 def test_place_at_the_end_or_by_priority_where_the_queue_says_so() -> None:
@@ -556,7 +1003,7 @@ def test_place_at_the_end_or_by_priority_where_the_queue_says_so() -> None:
 
 
 def test_the_bridge_is_named_after_the_interaction() -> None:
-    it = Story().it
+    it = waiting().it
     assert replace(it).bridge == f"bridge-{it.id.hex}"
     assert it.legs[0].state is LegState.UP
 
@@ -568,6 +1015,17 @@ def test_a_leg_that_nobody_saw_end_is_hung_up_to_make_sure() -> None:
     story.then(LegGone(customer, certain=False))
     assert HangUp(customer) in story.last.effects
     assert story.it.attempts[0].outcome == "unknown"
+    story.does(
+        """
+        > OfferAccepted 1001
+          DialCustomer customer +4915112345678 600 timeout=35
+        = connected dialing
+        > LegGone customer not-certain
+          HangUp customer
+          HangUp agent
+        = connected ready_to_call
+        """
+    )
 
 
 def test_a_call_that_lost_its_caller_is_closed_and_never_offered() -> None:
@@ -575,12 +1033,33 @@ def test_a_call_that_lost_its_caller_is_closed_and_never_offered() -> None:
     story.last = replace(story.last, interaction=replace(story.it, legs=()))
     story.then(Offered("1001"))
     assert (story.it.status, story.it.outcome) == (Status.CLOSED, "error")
+    story.does(
+        """
+        > CallerArrived +4915112345678
+          Answer caller
+          HoldMusic caller
+        = open
+        > Offered 1001
+        = closed
+        """
+    )
 
 
 def test_after_a_restart_a_caller_who_was_never_answered_is_answered() -> None:
     story = Story()
     story.then(ServiceRestarted())
     assert story.done(Answer) and story.done(HoldMusic)
+    story.does(
+        """
+        > CallerArrived +4915112345678
+          Answer caller
+          HoldMusic caller
+        = open
+        > ServiceRestarted
+          Answer caller
+          HoldMusic caller
+        """
+    )
 
 
 def test_who_was_served_is_not_called_again_by_the_system() -> None:
@@ -591,3 +1070,24 @@ def test_who_was_served_is_not_called_again_by_the_system() -> None:
     story.then(LegGone(story.leg(Role.CUSTOMER).id, 486))
     story.then(WorkDone("1001"))
     story.is_now(Status.WRAP_UP)
+    story.does(
+        """
+        > CallEnded 1001
+          HangUp agent
+          HangUp customer
+          Part
+        = connected ready_to_call
+        > Redialled 1001
+          RingAgent agent-2 1001 +4915112345678 timeout=35
+        = connected agent_ringing
+        > LegAnswered agent-2
+          DialCustomer customer-2 +4915112345678 600 timeout=35
+          RingTone agent-2
+        = connected dialing
+        > LegGone customer-2 sip_cause=486
+          HangUp agent-2
+        = connected ready_to_call
+        > WorkDone 1001
+        = wrap_up
+        """
+    )

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from test_lifecycle_stories import Story, converted, in_menu, offered, talking
+from story import Story, converted, in_menu, offered, talking, waiting
 
 from routing.effects import HangUp, RingAgent
 from routing.errors import DispositionRequired, Forbidden, InvalidNumber, NotOpen, RingbackError, WrongStage
@@ -41,16 +41,42 @@ class Requested(Story):
     """The story of a callback that somebody asked for."""
 
     def __init__(self, queue: Queue = QUEUE, **asked: Any) -> None:
-        self.queue, self.now = queue, START
         event = CallbackRequested(ADMIN, queue.name, NUMBER, **asked)
-        self.last = request(UUID(int=8), queue, 1, event, START)
+        self._begin(queue, request(UUID(int=8), queue, 1, event, START), "CallbackRequested")
+        assert self.so_far() == ["> CallbackRequested", f"= {self.it.status}"]
 
-    def called(self, sip_cause: int, agent: str = "1001") -> None:
+    def called(self, sip_cause: int) -> None:
         """An agent takes it, the customer is not reached, and the agent has nothing to add."""
-        self.then(PickedUp(agent))
+        nth = f"-{len(self.it.attempts) + 1}" if self.it.attempts else ""
+        self.then(PickedUp("1001"))
         self.then(LegRinging(self.leg(Role.AGENT).id))
         self.then(LegGone(self.leg(Role.CUSTOMER).id, sip_cause))
-        self.then(WorkDone(agent))
+        self.then(WorkDone("1001"))
+        self.does(
+            f"""
+            > PickedUp 1001
+              RingAgent agent{nth} 1001 {NUMBER} timeout=35
+            = connected agent_ringing
+            > LegRinging agent{nth}
+              DialCustomer customer{nth} {NUMBER} 600 timeout=35
+            = connected dialing
+            > LegGone customer{nth} sip_cause={sip_cause}
+              HangUp agent{nth}
+            = connected ready_to_call
+            > WorkDone 1001
+            = {self.it.status}
+            """
+        )
+
+    def due_again(self, seconds: float) -> None:
+        """Nothing happens until then, and then it is in line."""
+        self.wait()
+        self.does(
+            f"""
+            > TimeReached after {seconds:.10g} s
+            = open
+            """
+        )
 
     def told(self, event: str) -> dict[str, Any]:
         (data,) = (dict(each.data) for each in self.last.feed if each.event == event)
@@ -85,9 +111,16 @@ def test_one_asked_for_a_time_waits_for_it_and_then_has_the_place_of_that_time(a
     with pytest.raises(NotOpen):
         story.then(PickedUp("1001"))
     assert story.then(Offered("1001")).ignored
-
     story.wait()
-    story.is_now(Status.OPEN)
+
+    story.does(
+        f"""
+        > Offered 1001
+          (ignored)
+        > TimeReached after {ahead.total_seconds() - 0.2:.10g} s
+        = open
+        """
+    )
     assert story.now == story.it.queued_at == START + ahead
     assert story.it.wake_at == START + ahead + timedelta(days=1), "its life begins when it is due"
 
@@ -104,11 +137,7 @@ def test_a_busy_customer_is_called_again_after_seconds_or_days(delay: float) -> 
     story = Requested(queue(retry={"busy": [3, delay]}, max_attempts=9, ttl=7 * 86400))
     for _ in range(2):
         story.called(486)
-        story.is_now(Status.SCHEDULED)
-        before = story.now
-        story.wait()
-        assert story.now - before == timedelta(seconds=delay)
-        story.is_now(Status.OPEN)
+        story.due_again(delay)
 
     story.called(486)
 
@@ -129,7 +158,7 @@ def test_trying_ends_by_the_rules_of_each_outcome(causes: list[int], outcome: st
     story = Requested(queue(retry=limits, max_attempts=3))
     for cause in causes[:-1]:
         story.called(cause)
-        story.wait()
+        story.due_again(60)
 
     story.called(causes[-1])
 
@@ -141,9 +170,15 @@ def test_a_callback_nobody_makes_expires_in_line_and_while_it_waits_for_another_
     in_line, retried = Requested(), Requested(queue(retry={"busy": [2, 2 * 86400]}))
     retried.called(486)
     for story in (in_line, retried):
+        passed = (story.now - START).total_seconds()
         story.wait()
-        assert (story.it.status, story.it.outcome) == (Status.CLOSED, "expired")
-        assert story.now == START + timedelta(days=1)
+        story.does(
+            f"""
+            > TimeReached after {86400 - passed:.10g} s
+            = closed
+            """
+        )
+        assert story.it.outcome == "expired"
 
 
 def test_a_callback_that_is_offered_does_not_expire_under_the_agents_hands() -> None:
@@ -155,23 +190,37 @@ def test_a_callback_that_is_offered_does_not_expire_under_the_agents_hands() -> 
     story.wait()
 
     assert (story.it.status, story.it.outcome) == (Status.CLOSED, "expired"), "nobody took it"
+    story.does(
+        """
+        > Offered 1001 after 59 s
+          RingAgent agent 1001 +4915112345678 timeout=35
+        = offered
+        > TimeReached after 2 s
+        > TimeReached after 18 s
+          HangUp agent
+          (not ready: 1001, rona)
+        = closed
+        """
+    )
 
 
 # Cancelled
 
 
 def test_a_callback_is_cancelled_while_it_waits_is_due_later_or_rings_at_an_agents_phone() -> None:
-    waiting, later, ringing = Requested(), Requested(at=START + timedelta(hours=1)), Requested()
+    in_line, later, ringing = Requested(), Requested(at=START + timedelta(hours=1)), Requested()
     offered(ringing)
     phone = ringing.leg(Role.AGENT)
-    for story in (waiting, later, ringing):
+    for story in (in_line, later, ringing):
         story.then(Cancelled(ADMIN, "solved by mail"))
+        hang_up = "\n  HangUp agent" if story is ringing else ""
+        story.does(f"> Cancelled operator:admin solved by mail{hang_up}\n= closed")
         assert (story.it.status, story.it.outcome) == (Status.CLOSED, "cancelled_by_operator")
         assert story.told("cancelled") == {"reason": "solved by mail"}
         assert story.it.wake_at is None
-    assert ringing.done(HangUp) == [HangUp(phone.id)]
     assert ringing.told("offer_withdrawn") == {"agent": "1001", "reason": "cancelled"}
     assert ringing.then(LegAnswered(phone.id)).ignored, "who lifts a moment too late dials nobody"
+    ringing.does("> LegAnswered agent\n  (ignored)")
 
 
 @pytest.mark.parametrize("stage", [Stage.AGENT_RINGING, Stage.DIALING, Stage.TALKING, Stage.READY_TO_CALL])
@@ -194,11 +243,12 @@ def at(stage: Stage) -> Story:
         if stage is Stage.DIALING:
             story.then(LegRinging(story.leg(Role.AGENT).id))
     story.is_now(Status.CONNECTED, stage)
+    story.so_far()
     return story
 
 
 def test_a_caller_on_the_line_is_not_cancelled() -> None:
-    for story in (Story(), in_menu()):
+    for story in (waiting(), in_menu()):
         with pytest.raises(WrongStage):
             story.then(Cancelled(ADMIN))
 
@@ -221,6 +271,12 @@ def test_closed_is_final_for_everybody(operation: Operation) -> None:
 
     with pytest.raises(NotOpen):
         story.then(operation)
+    story.does(
+        """
+        > Cancelled operator:admin
+        = closed
+        """
+    )
 
 
 # Requeued and reassigned
@@ -235,6 +291,13 @@ def test_an_offer_is_taken_back_to_the_line_at_its_old_place() -> None:
     story.is_now(Status.OPEN)
     assert story.done(HangUp) == [HangUp(phone.id)]
     assert (story.it.queued_at, story.it.priority, story.it.assigned_to) == (START, 3, None)
+    story.does(
+        """
+        > Requeued operator:admin priority=3
+          HangUp agent
+        = open
+        """
+    )
 
 
 def test_a_scheduled_callback_comes_at_once_and_into_another_queue() -> None:
@@ -246,6 +309,12 @@ def test_a_scheduled_callback_comes_at_once_and_into_another_queue() -> None:
     assert (story.it.queue, story.it.queue_version) == ("sales", 4)
     assert Deadline.DUE not in story.it.deadlines
     assert story.told("requeued") == {"queue": "sales", "old_queue": "support"}
+    story.does(
+        """
+        > Requeued operator:admin sales queue_version=4
+        = open
+        """
+    )
 
 
 def test_a_live_caller_is_put_before_others_but_stays_in_the_queue() -> None:
@@ -256,6 +325,15 @@ def test_a_live_caller_is_put_before_others_but_stays_in_the_queue() -> None:
     assert Deadline.STEP in story.it.deadlines
     with pytest.raises(WrongStage):
         story.then(Requeued(ADMIN, queue="sales", queue_version=1))
+    story.does(
+        """
+        > CallerArrived +4915112345678
+          Answer caller
+          HoldMusic caller
+        = open
+        > Requeued operator:admin priority=9
+        """
+    )
 
 
 def test_after_a_talk_a_callback_in_the_line_again_is_tried_as_often_as_a_new_one() -> None:
@@ -270,6 +348,23 @@ def test_after_a_talk_a_callback_in_the_line_again_is_tried_as_often_as_a_new_on
 
     story.is_now(Status.SCHEDULED)
     assert [each.outcome for each in story.it.attempts] == [Outcome.ANSWERED, Outcome.BUSY]
+    story.does(
+        """
+        > Requeued operator:admin
+        = open
+        > PickedUp 1002
+          RingAgent agent-2 1002 +4915112345678 timeout=35
+        = connected agent_ringing
+        > LegRinging agent-2
+          DialCustomer customer-2 +4915112345678 600 timeout=35
+        = connected dialing
+        > LegGone customer-2 sip_cause=486
+          HangUp agent-2
+        = connected ready_to_call
+        > WorkDone 1002
+        = scheduled
+        """
+    )
 
 
 def test_a_supervisor_gives_it_to_another_agent_whose_phone_then_rings() -> None:
@@ -284,6 +379,13 @@ def test_a_supervisor_gives_it_to_another_agent_whose_phone_then_rings() -> None
     (ring,) = story.done(RingAgent)
     assert isinstance(ring, RingAgent) and ring.agent == "1002" and ring.leg != first.id
     assert [line.status for line in story.last.feed if line.event == "reopened"] == [Status.OPEN]
+    story.does(
+        """
+        > Reassigned operator:admin 1002
+          HangUp agent
+          RingAgent agent-2 1002 +4915112345678 timeout=35
+        """
+    )
 
 
 def test_given_to_whom_it_is_offered_already_nothing_changes() -> None:
@@ -292,6 +394,11 @@ def test_given_to_whom_it_is_offered_already_nothing_changes() -> None:
 
     assert story.then(Reassigned(ADMIN, "1001")).effects == ()
     assert story.it == before
+    story.does(
+        """
+        > Reassigned operator:admin 1001
+        """
+    )
 
 
 def test_taken_from_its_agent_it_is_everybodys() -> None:
@@ -301,6 +408,12 @@ def test_taken_from_its_agent_it_is_everybodys() -> None:
 
     story.is_now(Status.OPEN)
     assert story.it.assigned_to is None
+    story.does(
+        """
+        > Reassigned operator:admin
+        = open
+        """
+    )
 
 
 def test_nobody_is_given_a_callback_before_its_time() -> None:
@@ -323,6 +436,11 @@ def test_a_callback_is_put_off_and_what_was_tried_before_is_history(stage: Stage
     assert story.it.tries == () and not story.it.legs
     story.wait()
     assert (story.now, story.it.status) == (at_noon, Status.OPEN)
+    hang_up = "" if stage else "\n  HangUp agent"
+    story.does(
+        f"> Rescheduled operator:admin at={at_noon:%d.%m.,%H:%M:%S} Europe/Paris{hang_up}\n= scheduled\n"
+        "> TimeReached after 71999.9 s\n= open"
+    )
 
 
 def test_an_agent_puts_off_settles_and_edits_only_what_is_theirs() -> None:
@@ -340,6 +458,13 @@ def test_an_agent_puts_off_settles_and_edits_only_what_is_theirs() -> None:
     assert (story.it.note, story.last.feed[0].actor) == ("I know this customer.", "agent:1002")
     story.then(Rescheduled("agent:1001", later))
     story.is_now(Status.SCHEDULED)
+    story.does(
+        """
+        > NoteAdded agent:1002 I know this customer.
+        > Rescheduled agent:1001 at=01.01.,13:00:36
+        = scheduled
+        """
+    )
 
 
 def test_resolved_means_that_nobody_is_called_any_more() -> None:
@@ -352,6 +477,23 @@ def test_resolved_means_that_nobody_is_called_any_more() -> None:
     story.is_now(Status.WRAP_UP)
     story.then(Settled("agent:1001", resolved=True))
     assert (story.it.status, story.it.outcome) == (Status.CLOSED, "handled")
+    story.does(
+        """
+        > PickedUp 1001
+          RingAgent agent 1001 +4915112345678 timeout=35
+        = connected agent_ringing
+        > LegRinging agent
+          DialCustomer customer +4915112345678 600 timeout=35
+        = connected dialing
+        > LegGone customer sip_cause=486
+          HangUp agent
+        = connected ready_to_call
+        > Settled agent:1001 resolved Answered by mail.
+        = wrap_up
+        > Settled agent:1001 resolved
+        = closed
+        """
+    )
 
 
 def test_unresolved_means_that_somebody_else_goes_on_with_it() -> None:
@@ -363,18 +505,30 @@ def test_unresolved_means_that_somebody_else_goes_on_with_it() -> None:
     story.is_now(Status.OPEN)
     assert (story.it.queued_at, story.it.note) == (queued, "Wants to talk to a manager.")
     assert "1001" in story.it.excluded
+    story.does(
+        """
+        > Settled agent:1001 not-resolved Wants to talk to a manager.
+        = open
+        """
+    )
 
 
 @pytest.mark.parametrize(
-    "operation",
-    [Settled("agent:1001", resolved=False), Rescheduled("agent:1001", START + timedelta(days=1))],
+    ("operation", "told"),
+    [
+        (Settled("agent:1001", resolved=False), "> Settled agent:1001 not-resolved\n= open"),
+        (
+            Rescheduled("agent:1001", START + timedelta(days=1)),
+            "> Rescheduled agent:1001 at=02.01.,12:00:00\n= scheduled",
+        ),
+    ],
 )
-def test_a_call_that_came_in_lives_on_as_a_callback(operation: Operation) -> None:
+def test_a_call_that_came_in_lives_on_as_a_callback(operation: Operation, told: str) -> None:
     story = after_a_call(NUMBER)
 
     story.then(operation)
 
-    assert story.it.status in (Status.OPEN, Status.SCHEDULED)
+    story.does(told)
     assert (story.it.subtype, story.it.kind) == (Subtype.CALLBACK, Kind.QUEUED)
     assert story.it.requested_at and Deadline.EXPIRES in story.it.deadlines
 
@@ -390,6 +544,7 @@ def after_a_call(number: str) -> Story:
     story.then(LegAnswered(story.leg(Role.AGENT).id))
     story.then(LegGone(story.leg(Role.AGENT).id))
     story.is_now(Status.WRAP_UP)
+    story.so_far()
     return story
 
 
@@ -440,6 +595,11 @@ def test_every_edit_is_told_with_the_old_value() -> None:
         {"field": "instructions", "old": "be kind", "new": "be quick"},
         {"field": "case_data", "old": {"colour": "red", "size": None}, "new": {"colour": None, "size": "L"}},
     ]
+    story.does(
+        """
+        > Edited operator:admin +4915198765432 priority=5 case_data={'colour': None, 'size': 'L', 'order': 7} be quick
+        """
+    )
 
 
 def test_an_edit_that_changes_nothing_writes_nothing() -> None:
@@ -448,6 +608,11 @@ def test_an_edit_that_changes_nothing_writes_nothing() -> None:
 
     assert story.then(Edited(ADMIN, NUMBER, 0, {"order": 7})).feed == ()
     assert story.it == before
+    story.does(
+        """
+        > Edited operator:admin +4915112345678 priority=0 case_data={'order': 7}
+        """
+    )
 
 
 def test_with_another_number_the_trying_begins_anew() -> None:
@@ -460,10 +625,26 @@ def test_with_another_number_the_trying_begins_anew() -> None:
     story.then(WorkDone("1001"))
 
     story.is_now(Status.SCHEDULED)
+    story.does(
+        """
+        > PickedUp 1001
+          RingAgent agent 1001 +4915112345678 timeout=35
+        = connected agent_ringing
+        > LegRinging agent
+          DialCustomer customer +4915112345678 600 timeout=35
+        = connected dialing
+        > LegGone customer sip_cause=486
+          HangUp agent
+        = connected ready_to_call
+        > Edited agent:1001 +4915198765432
+        > WorkDone 1001
+        = scheduled
+        """
+    )
 
 
 def test_the_number_of_a_caller_is_not_edited() -> None:
-    for story in (Story(), in_menu(), after_a_call(NUMBER)):
+    for story in (waiting(), in_menu(), after_a_call(NUMBER)):
         with pytest.raises(RingbackError) as refused:
             story.then(Edited(ADMIN, number=OTHER))
         assert refused.value.code == "wrong_stage"
