@@ -1,7 +1,11 @@
 """Options of the test run that belong to one folder; pytest wants them known before it looks there."""
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import settings
+
+from tests.features import TESTS, named, not_run
 
 # The same examples on every machine, however slow it is: a test that fails has found something.
 settings.register_profile("ringback", deadline=None, derandomize=True, print_blob=True)
@@ -18,10 +22,43 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 TOLD = pytest.StashKey[list[str]]()
+PASSED = pytest.StashKey[set[str]]()
+LATER = pytest.StashKey[set[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[TOLD] = []
+    config.stash[PASSED] = set()
+    config.stash[LATER] = set()
+
+
+def _name(item: pytest.Item) -> str:
+    return f"{item.path.relative_to(TESTS)}::{item.name}"
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Rows that only `make faults` runs; in a whole run nothing else is left out."""
+    for item in items:
+        item.config.stash[LATER].add(_name(item))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    yield
+    item.config.stash[PASSED].add(_name(item))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """After a whole run every feature of docs/features.md was shown by its test."""
+    config = session.config
+    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS and not config.option.keyword
+    if not whole or exitstatus or config.option.collectonly:
+        return
+    missing = not_run(named(), config.stash[PASSED] | config.stash[LATER])
+    if missing:
+        config.stash[TOLD].append(f"docs/features.md names tests that did not run: {', '.join(sorted(missing))}")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -122,6 +122,23 @@ async def test_who_says_nothing_three_times_goes_on_waiting_at_the_same_place(li
     await call.hangup()
 
 
+async def test_each_queue_has_keys_of_its_own_and_one_of_them_may_say_goodbye(line: Line) -> None:
+    keys = {"5": "callback", "8": "wait", "9": {"hangup": {"say": "goodbye"}}}
+    await line.settings(**steps(menu(keys=keys, timeout=3)))
+    leaving, asking = line.caller(), line.caller()
+    call, other = await line.in_menu(leaving), await line.in_menu(asking)
+    await other.dtmf("2")
+    await other.hear(INVALID)
+    await other.dtmf("5")
+    await other.hear(TONES["confirm-number"], 5)
+    await other.hangup()
+    assert (await line.stage.when(asking.number, status="open", subtype="callback"))["queue"] == line.queue
+    await call.dtmf("9")
+    await call.hear(TONES["goodbye"], 5)
+    assert (await call.ended()).how is Ending.BYE_RECEIVED
+    await line.stage.when(leaving.number, status="closed", outcome="overflow:hangup")
+
+
 async def test_a_key_cuts_the_menu_short(line: Line) -> None:
     await line.settings(**steps(menu(0.2, timeout=5), loop=True))
     caller = line.caller()
