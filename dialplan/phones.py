@@ -57,11 +57,13 @@ class AsteriskPhones:
         hear: Hear,
         trunk: str = words.CARRIER,
         may_call: Callable[[], bool] = lambda: True,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ari = ari
         self._hear = hear
         self._trunk = trunk
         self._may_call = may_call
+        self._monotonic = monotonic
         self._starting: dict[str, asyncio.Future[None]] = {}
         self._reserved: dict[str, asyncio.Task[SetUp]] = {}
 
@@ -184,18 +186,18 @@ class AsteriskPhones:
 
     async def _create(self, leg: str, endpoint: str, variables: dict[str, str]) -> SetUp:
         """The channel is in our application when this returns."""
-        asked = time.monotonic()
+        asked = self._monotonic()
         waiter = self._starting.setdefault(leg, asyncio.get_running_loop().create_future())
         try:
             request = self._ari.channels.create(
                 endpoint=endpoint, app=words.APP, app_args=words.LEG, channel_id=leg, variables=variables
             )
             made = await self._ari.create_or_adopt(leg, request)
-            created = time.monotonic()
+            created = self._monotonic()
             if made.created:
                 async with asyncio.timeout(STARTED_WITHIN):
                     await waiter
-            return created - asked, time.monotonic() - created
+            return created - asked, self._monotonic() - created
         finally:
             self._starting.pop(leg, None)
 
@@ -205,9 +207,9 @@ class AsteriskPhones:
             created, started = await create
             if not self._may_call():  # the process slept meanwhile, say: by now it may be another's to dial
                 raise AriUnavailable("the lease is over", f"dial {leg}", sent=False)
-            asked = time.monotonic()
+            asked = self._monotonic()
             await self._ari.channels.dial(leg, timeout=math.ceil(seconds))
-            took = {"create": created, "start": started, "dial": time.monotonic() - asked}
+            took = {"create": created, "start": started, "dial": self._monotonic() - asked}
             log.info("dialled", leg=leg, **{part: round(1000 * each, 2) for part, each in took.items()})
         except AriConflict:
             log.info("dialled already", leg=leg)

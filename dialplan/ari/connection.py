@@ -7,7 +7,7 @@ twice: the first `Connected.overlap` events after a `Connected` may be in its sn
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -72,13 +72,16 @@ class _Backlog:
 
 
 class AriConnection:
-    """Let one task await `run()` and one other iterate: `async for item in connection`."""
+    """Let one task await `run()` and one other iterate: `async for item in connection`. `uniform` draws pauses."""
 
-    def __init__(self, client: AriClient, app: str) -> None:
+    def __init__(
+        self, client: AriClient, app: str, uniform: Callable[[float, float], float] = random.uniform
+    ) -> None:
         self.app = app
         self.connected = False
         self.health = Health()
         self._client = client
+        self._uniform = uniform
         self._decoder = EventDecoder()
         self._items: asyncio.Queue[Item | None] = asyncio.Queue()
 
@@ -111,7 +114,7 @@ class AriConnection:
                 await self._client.renew()
                 lived = asyncio.get_running_loop().time() - started
                 failures = 0 if lived > STABLE_AFTER else failures + 1
-                await asyncio.sleep(pause(failures))
+                await asyncio.sleep(pause(failures, self._uniform))
         finally:
             self._items.put_nowait(None)
 
@@ -201,9 +204,9 @@ class AriConnection:
             backlog.events.append(event)
 
 
-def pause(failures: int) -> float:
+def pause(failures: int, uniform: Callable[[float, float], float]) -> float:
     """Seconds before the next try: none at first, then longer, never all at the same moment."""
     if failures == 0:
         return 0.0
     longest = min(0.1 * 2.0 ** min(failures, 10), LONGEST_WAIT)
-    return random.uniform(longest / 2, longest)  # noqa: S311  # jitter, no secret
+    return uniform(longest / 2, longest)

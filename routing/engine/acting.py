@@ -1,6 +1,5 @@
 """Carries out the effects of a stored decision, in their order. Without the lease no call is started."""
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -9,6 +8,7 @@ import structlog
 from ivr import prompts
 from routing import metrics
 from routing.effects import DialCustomer, Effect, RingAgent, Say
+from routing.engine.clock import Clock
 from routing.engine.lease import Lease
 from routing.engine.phones import Phones
 from routing.errors import Unavailable
@@ -23,8 +23,11 @@ log = structlog.get_logger()
 class Actor:
     """`hear` takes the event that stands for a call not started."""
 
-    def __init__(self, pool: Pool, lease: Lease, phones: Phones, hear: Callable[[str, NetworkEvent], None]) -> None:
+    def __init__(
+        self, pool: Pool, clock: Clock, lease: Lease, phones: Phones, hear: Callable[[str, NetworkEvent], None]
+    ) -> None:
         self._pool = pool
+        self._clock = clock
         self._lease = lease
         self._phones = phones
         self._hear = hear
@@ -52,7 +55,7 @@ class Actor:
             effect = await self._spoken(it, effect)
         await self.perform(effect)
         if isinstance(effect, DialCustomer):
-            metrics.ACCEPT_TO_DIAL.observe(time.monotonic() - since)
+            metrics.ACCEPT_TO_DIAL.observe(self._clock.monotonic() - since)
 
     async def _spoken(self, it: Interaction, say: Say) -> Say:
         """With the place in line as it is when it is said. A waiting time nobody knows is not said."""

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from uuid import uuid4
+from uuid import UUID
 
 from routing.effects import Effect, HangUp, HoldMusic, Join, Say, StopSaying
 from routing.engine.clock import Clock
@@ -58,14 +58,19 @@ class Watch:
 
 
 class Comfort:
-    """`act` carries out an effect, `spawn` lets that happen beside."""
+    """`act` carries out an effect, `spawn` lets that happen beside, `new_id` names what is said."""
 
     def __init__(
-        self, clock: Clock, act: Callable[[Effect], Awaitable[None]], spawn: Callable[[Awaitable[None]], None]
+        self,
+        clock: Clock,
+        act: Callable[[Effect], Awaitable[None]],
+        spawn: Callable[[Awaitable[None]], None],
+        new_id: Callable[[], UUID],
     ) -> None:
         self._clock = clock
         self._act = act
         self._spawn = spawn
+        self._new_id = new_id
 
     @contextmanager
     def near(self, box: Mailbox, letter: Letter, event: Event) -> Iterator["Watch"]:
@@ -100,7 +105,7 @@ class Comfort:
         if letter.comforted:
             return
         letter.comforted = True
-        if effects := harmless(before, wanted, event):
+        if effects := harmless(before, wanted, event, self._new_id):
             self._spawn(self._perform(effects))
 
     async def _perform(self, effects: tuple[Effect, ...]) -> None:
@@ -108,14 +113,14 @@ class Comfort:
             await self._act(effect)
 
 
-def harmless(before: Interaction, wanted: Decision, event: Event) -> tuple[Effect, ...]:
+def harmless(before: Interaction, wanted: Decision, event: Event, new_id: Callable[[], UUID]) -> tuple[Effect, ...]:
     """What of a decision may be done before it is stored, or in its place. Nobody is called, nothing is promised."""
     say = next((each for each in wanted.effects if isinstance(each, Say)), None)
     match event:
         case DigitPressed(leg) if say:
             playing = before.waiting.playing
             stop = (StopSaying(leg, playing),) if playing else ()
-            return (*stop, Say(leg, uuid4().hex, ("one-moment",), say.language))
+            return (*stop, Say(leg, new_id().hex, ("one-moment",), say.language))
         case SayFinished(leg) if (say or wanted.ignored) and _waits(before, leg):
             return (HoldMusic(leg),)
         case LegAnswered() if before.status is Status.CONNECTED:  # the attempt is stored; each is there already

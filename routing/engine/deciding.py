@@ -2,7 +2,6 @@
 a while when Postgres does not answer. What it returns is durable."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -101,7 +100,7 @@ class Decider:
         conflicts, pause, given_up = 0, FIRST_PAUSE, box.unsure
         asked, refusal = event, None
         while True:
-            if isinstance(event, DigitPressed) and _is_stale(box, letter, event):
+            if isinstance(event, DigitPressed) and self._is_stale(box, letter, event):
                 raise Unavailable("The key was given up.")
             try:
                 stored = await self._settled(box, given_up) or await self._once(box, letter, event, watch)
@@ -128,6 +127,10 @@ class Decider:
                 box.stall()
             await asyncio.sleep(pause)
             pause = min(LONGEST_PAUSE, pause * 2)
+
+    def _is_stale(self, box: Mailbox, letter: Letter, key: DigitPressed) -> bool:
+        """Whether a key is too old to be followed. Who has hung up behind it has meant it."""
+        return self._clock.monotonic() - letter.posted > KEY_WITHIN and not box.tells_end_of(key.leg)
 
     async def _settled(self, box: Mailbox, given_up: Unsure | None) -> Stored | None:
         """What became of the decision whose commit was not confirmed; None when it is not durable, and then it never
@@ -182,11 +185,11 @@ class Decider:
         decision = decide(before, queue, event, self._clock.now())
         if decision.ignored or (decision.interaction == before and not decision.effects):
             return Stored(before, decision, None)
-        letter.decided = time.monotonic()
+        letter.decided = self._clock.monotonic()
         await self._await_turn(letter, before, decision.interaction, watch)
         watch.wants(queue, before, decision)
         cursor = await self._save(box, before, decision)
-        letter.saved = time.monotonic()
+        letter.saved = self._clock.monotonic()
         box.interaction = replace(decision.interaction, version=before.version + 1)
         return Stored(before, replace(decision, interaction=box.interaction), cursor)
 
@@ -215,7 +218,7 @@ class Decider:
         if not dials(before, after):
             return
         queue, _ = await self._queues.current(after.queue)
-        seconds = self._pacer.turn(queue.name, queue.dial.cps)
+        seconds = self._pacer.turn(queue.name, queue.dial.cps, self._clock.monotonic())
         if seconds <= pacing.MOST:
             watch.stop()
             await asyncio.sleep(seconds)
@@ -229,11 +232,6 @@ class Decider:
         """The legs set up for a decision that did not come to be."""
         for call in _new_calls(before, decision):
             await self._act(HangUp(call.leg))
-
-
-def _is_stale(box: Mailbox, letter: Letter, key: DigitPressed) -> bool:
-    """Whether a key is too old to be followed. Who has hung up behind it has meant it."""
-    return time.monotonic() - letter.posted > KEY_WITHIN and not box.tells_end_of(key.leg)
 
 
 def _new_calls(before: Interaction, decision: Decision) -> list[DialCustomer]:

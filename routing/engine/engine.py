@@ -1,7 +1,6 @@
 """The engine: takes events in, lets the core decide, stores the decision, then acts. Counterpart: `Phones`."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -47,11 +46,15 @@ ANSWER_WITHIN = 2.0
 
 
 class Engine:
-    """All living interactions of one shard. Background tasks: `run`, which lasts until it is cancelled or fenced."""
+    """All living interactions of one shard. Background tasks: `run`, which lasts until it is cancelled or fenced.
 
-    def __init__(self, pool: Pool, clock: Clock, lease: Lease) -> None:
+    `new_id` draws what interactions are called.
+    """
+
+    def __init__(self, pool: Pool, clock: Clock, lease: Lease, new_id: Callable[[], UUID] = uuid4) -> None:
         self.pool = pool
         self.clock = clock
+        self._new_id = new_id
         self.lease = lease
         self.queues = Queues(pool)
         self.trust = Trust(pool, clock, self.queues)
@@ -70,8 +73,8 @@ class Engine:
         self._phones = phones
         self.desks = Desks(self.pool, phones, self.ask, self.tell, self.agents_changed, self._in_contact)
         self.router = Router(self.pool, self.clock, self.ask, self.tell, self._can_ring)
-        self._actor = Actor(self.pool, self.lease, phones, self.hear)
-        self._comfort = Comfort(self.clock, self._actor.perform, self._spawn)
+        self._actor = Actor(self.pool, self.clock, self.lease, phones, self.hear)
+        self._comfort = Comfort(self.clock, self._actor.perform, self._spawn, self._new_id)
         self._decider = Decider(
             self.pool, self.clock, self.lease, self.queues, phones, self._actor.perform, self._comfort, self.trust
         )
@@ -115,7 +118,7 @@ class Engine:
 
     async def request(self, event: CallbackRequested) -> Interaction:
         """A callback that was asked for. Raises NotFound for its queue, DuplicateCallback, Unavailable."""
-        return await self.ask(uuid4(), event)
+        return await self.ask(self._new_id(), event)
 
     async def ask(self, interaction_id: UUID, event: PersonEvent | CallbackRequested) -> Interaction:
         """Let a person's event happen; the interaction it led to. Raises the RingbackError that refuses it."""
@@ -123,7 +126,7 @@ class Engine:
         if box.stalled:
             raise Unavailable("Postgres does not answer.")
         answer: asyncio.Future[Interaction] = asyncio.get_running_loop().create_future()
-        box.post(Letter(event, answer), self._spawn)
+        box.post(self._letter(event, answer), self._spawn)
         try:
             async with asyncio.timeout(ANSWER_WITHIN):
                 return await answer
@@ -140,7 +143,7 @@ class Engine:
 
     def tell(self, interaction_id: UUID, event: Event) -> None:
         """Let an event happen without waiting for what becomes of it."""
-        box, letter = self._box(interaction_id), Letter(event)
+        box, letter = self._box(interaction_id), self._letter(event)
         self._comfort.behind(box, letter)
         box.post(letter, self._spawn)
 
@@ -148,9 +151,9 @@ class Engine:
         """A new call. What it does before its row is there waits in its mailbox."""
         if event.leg in self._legs:
             return
-        interaction_id = uuid4()
+        interaction_id = self._new_id()
         self._legs.add(event.leg, interaction_id)
-        self._box(interaction_id).post(Letter(event), self._spawn)
+        self._box(interaction_id).post(self._letter(event), self._spawn)
 
     def knows(self, leg: str) -> bool:
         """Whether the leg belongs to a living interaction."""
@@ -234,6 +237,11 @@ class Engine:
             box = self._boxes[interaction_id] = Mailbox(interaction_id, self._handle)
         return box
 
+    def _letter(
+        self, event: Event | CallerArrived | CallbackRequested, answer: "asyncio.Future[Interaction] | None" = None
+    ) -> Letter:
+        return Letter(event, self.clock.monotonic(), answer)
+
     def _spawn(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
@@ -270,7 +278,7 @@ class Engine:
         left_over = box.unsure
         stored = await self._decider.decide(box, letter, event)
         if left_over and stored.before is left_over.before:
-            await self._follow(stored.before, stored.decision, stored.cursor or 0, Letter(event))
+            await self._follow(stored.before, stored.decision, stored.cursor or 0, self._letter(event))
             await self._happen(box, letter, event)
             return
         if stored.refusal:
@@ -324,7 +332,7 @@ class Engine:
             effects=[type(each).__name__ for each in decision.effects],
             decided=letter.ms(letter.decided),
             saved=letter.ms(letter.saved),
-            ms=letter.ms(time.monotonic()),
+            ms=letter.ms(self.clock.monotonic()),
         )
         metrics.observe(before, decision)
 
@@ -340,7 +348,7 @@ class Engine:
             queue, version = found
             now = self.clock.now()
             decision = arrive(box.id, queue, version, event, now)
-            letter.decided = time.monotonic()
+            letter.decided = self.clock.monotonic()
             (caller,) = decision.interaction.legs
             exceeded = self._legs.let_in(caller.id, queue, caller.party)
             if exceeded and not event.answered:
@@ -365,7 +373,7 @@ class Engine:
         stored = await queues.get(self.pool, event.queue)
         now = self.clock.now()
         decision = request(box.id, stored.queue, stored.version, event, now)
-        letter.decided = time.monotonic()
+        letter.decided = self.clock.monotonic()
 
         async def store(check: Check | None) -> int:
             return await interactions.create(self.pool, self.lease.ownership, decision, now, check)
@@ -374,7 +382,7 @@ class Engine:
         await self._begun(box, letter, decision, cursor)
 
     async def _begun(self, box: Mailbox, letter: Letter, decision: Decision, cursor: int) -> None:
-        letter.saved = time.monotonic()
+        letter.saved = self.clock.monotonic()
         box.interaction = replace(decision.interaction, version=1)
         await self._follow(None, replace(decision, interaction=box.interaction), cursor, letter)
 

@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 import time
+from collections.abc import Callable
 
 import structlog
 
@@ -24,15 +25,18 @@ ASLEEP = 2.0
 
 class Lease:
     """`valid` says whether calls may be started, `lost` that another process has the shard; `ownership` goes with
-    every write."""
+    every write. `owner` names this process, as no other ever was."""
 
-    def __init__(self, pool: Pool, shard: str) -> None:
+    def __init__(
+        self, pool: Pool, shard: str, owner: str | None = None, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._pool = pool
         self._shard = shard
-        self._owner = f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}"
+        self._owner = owner or f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}"
+        self._monotonic = monotonic
         self._epoch = 0
         self._until = 0.0
-        self._pulse = time.monotonic()
+        self._pulse = monotonic()
         self._doubtful = False
         self._asking = asyncio.Lock()
         self.lost = False
@@ -44,7 +48,7 @@ class Lease:
 
     @property
     def valid(self) -> bool:
-        return time.monotonic() < self._until
+        return self._monotonic() < self._until
 
     async def may_act(self) -> bool:
         """Whether anything may be done at all. One who slept (a process stopped, a machine paused) asks Postgres
@@ -63,7 +67,7 @@ class Lease:
             await asyncio.sleep(PULSE)
 
     def _feel_pulse(self) -> None:
-        now = time.monotonic()
+        now = self._monotonic()
         if now - self._pulse > ASLEEP:
             log.warning("slept", seconds=round(now - self._pulse, 1))
             self._doubtful = True
@@ -73,7 +77,7 @@ class Lease:
         """Wait until the shard is ours."""
         told = False
         while True:
-            asked = time.monotonic()
+            asked = self._monotonic()
             if epoch := await shards.take(self._pool, self._shard, self._owner):
                 self._epoch = epoch
                 self._pulse = asked
@@ -94,7 +98,7 @@ class Lease:
         raise Fenced("another process owns the shard")
 
     async def _renew(self) -> None:
-        asked = time.monotonic()
+        asked = self._monotonic()
         try:
             self.lost = not await shards.renew(self._pool, self._shard, self._owner, self._epoch)
             self.answered = True

@@ -1,10 +1,9 @@
 """A mailbox: the letters of one interaction, handled strictly one after another, effects included."""
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -45,8 +44,8 @@ class Letter:
     """
 
     event: Event | CallerArrived | CallbackRequested
+    posted: float
     answer: "asyncio.Future[Interaction] | None" = None
-    posted: float = field(default_factory=lambda: time.monotonic())
     decided: float = 0.0
     saved: float = 0.0
     comforted: bool = False

@@ -1,7 +1,5 @@
 """No more calls a second than the queue may start (`dial.cps`), however many agents accept at once."""
 
-import time
-
 from routing.bucket import Bucket
 
 MOST = 1.0
@@ -14,9 +12,9 @@ class Pacer:
     def __init__(self) -> None:
         self._buckets: dict[str, Bucket] = {}
 
-    def turn(self, queue: str, rate: float) -> float:
-        """Seconds until this call's turn. More than MOST: it has none, and takes none from those who come later."""
-        now = time.monotonic()
+    def turn(self, queue: str, rate: float, now: float) -> float:
+        """Seconds until this call's turn, in monotonic seconds `now`. More than MOST: it has none, and takes none
+        from those who come later."""
         bucket, seconds = self._buckets.get(queue, Bucket.full(rate, now)).take(rate, now)
         if seconds <= MOST:
             self._buckets[queue] = bucket

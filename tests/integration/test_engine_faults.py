@@ -64,7 +64,7 @@ async def talking(service: Service) -> Interaction:
 async def quiet(service: Service, interaction_id: UUID) -> None:
     """Wait until all that was in its mailbox is done, effects included: letters are handled in order."""
     answer: asyncio.Future[Interaction] = asyncio.get_running_loop().create_future()
-    service.engine._box(interaction_id).post(Letter(TimeReached(), answer), service.engine._spawn)
+    service.engine._box(interaction_id).post(Letter(TimeReached(), 0.0, answer), service.engine._spawn)
     await asyncio.wait_for(answer, 5)
 
 

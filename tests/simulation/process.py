@@ -77,21 +77,22 @@ class Process(Runner):
             self._over(self)
 
     async def _serve(self) -> None:
-        lease = Lease(self.pool, words.APP)  # type: ignore[arg-type]
+        lease = Lease(self.pool, words.APP, self.name, self.world.monotonic)  # type: ignore[arg-type]
         await lease.take()
         self.ari.lease = lease
         self.world.log(f"{self.name} owns the shard, epoch {lease.ownership.epoch}")
-        engine = Engine(self.pool, await Clock.of(self.pool), lease)  # type: ignore[arg-type]
+        clock = await Clock.of(self.pool, self.world.monotonic)  # type: ignore[arg-type]
+        engine = Engine(self.pool, clock, lease, self.world.new_id)  # type: ignore[arg-type]
         try:
             await self._run(engine, lease)
         finally:
             await engine.stop()
 
     async def _run(self, engine: Engine, lease: Lease) -> None:
-        phones = AsteriskPhones(self.ari, engine.hear, may_call=lambda: lease.valid)
+        phones = AsteriskPhones(self.ari, engine.hear, may_call=lambda: lease.valid, monotonic=self.world.monotonic)
         engine.use(phones)
         self.engine = engine
-        connection = AriConnection(self.ari, words.APP)
+        connection = AriConnection(self.ari, words.APP, self.world.pauses.uniform)
         listener = Listener(connection, engine, phones.started, self._contact.set)
         engine.add_part("ari", lambda: connection.connected and listener.ready)
         async with asyncio.TaskGroup() as group:

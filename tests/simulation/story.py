@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
-from unittest.mock import patch
-from uuid import UUID
 
 import structlog
 
@@ -26,6 +24,7 @@ from tests.simulation.operators import Operators
 from tests.simulation.people import People
 from tests.simulation.postgres import Postgres, installed
 from tests.simulation.process import Process
+from tests.simulation.reality import noticed
 from tests.simulation.world import START, Violation, World
 
 TROUBLE = 45.0
@@ -66,7 +65,8 @@ class Report:
 def run(seed: int, *, verbose: bool = False) -> Report:
     """Live through one seed. Deterministic: the same seed gives the same trace."""
     report = Report(seed)
-    with _quiet_ends(), _chance_of(seed), installed(), World(seed, verbose=verbose) as world:
+    with _quiet_ends(), installed(), noticed() as read:
+        world = World(seed, verbose=verbose)
         story = Story(world)
         with _errors_heard(world, story):
             try:
@@ -78,6 +78,8 @@ def run(seed: int, *, verbose: bool = False) -> Report:
             story.bury()
         report.steps, report.seconds = world.steps, world.now - START
         report.trace, report.figures = world.trace, story.auditor.figures
+    if read:
+        report.violation = f"C1: the real world is asked: {read[0]}"
     return report
 
 
@@ -274,23 +276,6 @@ def _settings(rng: random.Random) -> dict[str, Any]:
         ),
         "wrap_up": {"seconds": rng.choice([0.0, 3.0])},
     }
-
-
-@contextmanager
-def _chance_of(seed: int) -> Iterator[None]:
-    """What the service itself draws: ids of interactions, jitter."""
-    ids = random.Random(f"ids {seed}")
-    state = random.getstate()
-    random.seed(seed)
-    try:
-
-        def new_id() -> UUID:
-            return UUID(int=ids.getrandbits(128), version=4)
-
-        with patch("routing.engine.engine.uuid4", new_id), patch("routing.engine.comfort.uuid4", new_id):
-            yield
-    finally:
-        random.setstate(state)
 
 
 @contextmanager

@@ -35,7 +35,7 @@ class Line:
         runner = Runner(self.world, "process")
         phones = AsteriskPhones(
             SimulatedAri(runner, self.asterisk, None), lambda _, event: self.heard.append(event),
-            may_call=lambda: self.may_call,
+            may_call=lambda: self.may_call, monotonic=self.world.monotonic,
         )  # fmt: skip
         runner.loop.create_task(phones.perform(effect))
         self.world.run(self.world.now + 5)
@@ -44,16 +44,16 @@ class Line:
 
 @contextmanager
 def line() -> Iterator[Line]:
-    with World(1) as world:
-        asterisk, postgres = Asterisk(world), Postgres(world)
-        Auditor(world, postgres.memory, asterisk)
-        People(world, asterisk, postgres.memory, lambda: None)
-        made = Line(world, asterisk, [], [])
-        asterisk.witness.invited = made.invited.append  # type: ignore[method-assign]
-        asterisk.witness.commanded = lambda *_: None  # type: ignore[method-assign]
-        asterisk.witness.bridged = lambda *_: None  # type: ignore[method-assign]
-        world.run(START + 1)
-        yield made
+    world = World(1)
+    asterisk, postgres = Asterisk(world), Postgres(world)
+    Auditor(world, postgres.memory, asterisk)
+    People(world, asterisk, postgres.memory, lambda: None)
+    made = Line(world, asterisk, [], [])
+    asterisk.witness.invited = made.invited.append  # type: ignore[method-assign]
+    asterisk.witness.commanded = lambda *_: None  # type: ignore[method-assign]
+    asterisk.witness.bridged = lambda *_: None  # type: ignore[method-assign]
+    world.run(START + 1)
+    yield made
 
 
 def test_a_call_that_was_seen_and_is_over_is_not_made_again() -> None:

@@ -10,8 +10,6 @@ from tests.simulation.batch import live_through
 from tests.simulation.story import run
 
 ROOT = Path(__file__).parents[2]
-PROMISE_SEED = 1
-"""A run in which a caller asks to be called, and is promised it."""
 
 
 @pytest.mark.every_seed
@@ -35,19 +33,6 @@ def test_the_same_seed_tells_the_same_story_in_every_process(seed: int) -> None:
     program = f"from tests.simulation.story import run; print('\\n'.join(run({seed}).trace))"
     there = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert there.stdout.splitlines() == here.trace
-
-
-@pytest.mark.parametrize("uptime", [10, 30 * 86400])
-def test_how_long_the_machine_has_been_up_makes_no_difference(uptime: int) -> None:
-    program = f"""
-import time
-up, real = {uptime} - time.monotonic(), time.monotonic
-time.monotonic = lambda: real() + up  # before anything could take a hold of the real one
-from tests.simulation.story import run
-print('\\n'.join(run({PROMISE_SEED}).trace))
-"""
-    there = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert there.stdout.splitlines() == run(PROMISE_SEED).trace
 
 
 def test_different_seeds_tell_different_stories() -> None:

@@ -6,13 +6,11 @@ Nothing here sleeps: the clock jumps to whatever is next, a happening of the wor
 import asyncio
 import heapq
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from random import Random
-from types import TracebackType
 from typing import Any
-from unittest.mock import patch
+from uuid import UUID
 
 START = 10_000.0
 """Where the monotonic clock begins, in seconds."""
@@ -65,12 +63,15 @@ class VirtualLoop(asyncio.BaseEventLoop):
             asyncio._set_running_loop(None)
 
 
-class World(AbstractContextManager["World"]):
-    """`rng` is the only source of chance. `trace` tells what happened, `verbose` prints it at once."""
+class World:
+    """`rng` is the source of all chance but what the service draws for itself: ids and pauses. `trace` tells what
+    happened, `verbose` prints it at once."""
 
     def __init__(self, seed: int, *, verbose: bool = False) -> None:
         self.seed = seed
         self.rng = Random(seed)
+        self.pauses = Random(seed)
+        self._ids = Random(f"ids {seed}")
         self.now = START
         self.steps = 0
         self.trace: list[str] = []
@@ -78,16 +79,14 @@ class World(AbstractContextManager["World"]):
         self._verbose = verbose
         self._heap: list[tuple[float, int, Callable[..., object], tuple[Any, ...]]] = []
         self._order = count()
-        self._clock = patch("time.monotonic", lambda: self.now)
 
-    def __enter__(self) -> "World":
-        self._clock.start()
-        return self
+    def monotonic(self) -> float:
+        """What stands for `time.monotonic`."""
+        return self.now
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._clock.stop()
+    def new_id(self) -> UUID:
+        """What stands for `uuid4`."""
+        return UUID(int=self._ids.getrandbits(128), version=4)
 
     @property
     def wall(self) -> datetime:

@@ -43,7 +43,7 @@ async def deliver(box: Mailbox, digits: str) -> list[Interaction | BaseException
     def spawn(work: Awaitable[None]) -> None:
         tasks.append(asyncio.ensure_future(work))
 
-    letters = [Letter(DigitPressed("leg", each), asyncio.get_running_loop().create_future()) for each in digits]
+    letters = [Letter(DigitPressed("leg", each), 0.0, asyncio.get_running_loop().create_future()) for each in digits]
     for letter in letters:
         box.post(letter, spawn)
     answers = [letter.answer for letter in letters if letter.answer]
