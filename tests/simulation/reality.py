@@ -21,8 +21,8 @@ NAMES = {
 }
 _REAL = {id(getattr(module, name)): f"{module.__name__}.{name}" for module, names in NAMES.items() for name in names}
 _TODAY = frozenset({"now", "utcnow", "today"})
-_MEANT = ("prometheus_client.", __name__)
-"""Metrics note when they were made; nothing in the service looks at it."""
+_MEANT = ("prometheus_client.", "hypothesis.", __name__)
+"""Metrics note when they were made, and nothing in the service looks at it; Hypothesis times Python's garbage."""
 
 
 @contextmanager
