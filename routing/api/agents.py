@@ -1,5 +1,7 @@
 """Agents: settings for administrators, state for themselves and their supervisors."""
 
+import secrets
+
 from routing.agents import Availability, check_change, check_id, ha1
 from routing.api import answers, bodies, views
 from routing.api.route import ADMINS, ANYBODY, STAFF, Call, Route
@@ -32,7 +34,7 @@ async def put_agent(call: Call) -> answers.Agent:
     check_id(agent_id)
     if sent.id not in (None, agent_id):
         raise Invalid("The id is not the one in the path.", "/id")
-    await agents.put(call.pool, agent_id, settings_of(sent), await _secrets(call, agent_id, sent))
+    await agents.put(call.pool, agent_id, settings_of(sent), await _hashes(call, agent_id, sent))
     call.services.tokens.forget_agent(agent_id)
     if "sip_password" in sent.model_fields_set:
         await call.engine.desks.settle(agent_id)
@@ -56,19 +58,28 @@ def settings_of(sent: bodies.Agent) -> Settings:
     )
 
 
-async def _secrets(call: Call, agent_id: str, sent: bodies.Agent) -> dict[str, str | None]:
+async def _hashes(call: Call, agent_id: str, sent: bodies.Agent) -> dict[str, str | None]:
     """The hashes to store. The password an agent has already is no change, and ends no session."""
-    secrets: dict[str, str | None] = {}
+    hashes: dict[str, str | None] = {}
     if "sip_password" in sent.model_fields_set:
         plain = sent.sip_password
-        secrets["sip_ha1"] = None if plain is None else ha1(agent_id, plain, call.services.realm)
+        hashes["sip_ha1"] = None if plain is None else ha1(agent_id, plain, call.services.realm)
     if "password" in sent.model_fields_set:
         hashed, _ = await agents.password_hash(call.pool, agent_id)
         if sent.password is None:
-            secrets["password_hash"] = None
+            hashes["password_hash"] = None
         elif hashed is None or not await call.services.passwords.verify(hashed, sent.password):
-            secrets["password_hash"] = await call.services.passwords.hash(sent.password)
-    return secrets
+            hashes["password_hash"] = await call.services.passwords.hash(sent.password)
+    return hashes
+
+
+async def new_sip_password(call: Call) -> answers.SipPassword:
+    """A new SIP password of 128 random bits, live when this answers; the one before is good no more."""
+    agent_id, made = call.path("id"), secrets.token_hex(16)
+    await agents.set_sip_ha1(call.pool, agent_id, ha1(agent_id, made, call.services.realm))
+    await call.engine.desks.settle(agent_id)
+    call.engine.agents_changed(agent_id)
+    return answers.SipPassword(made)
 
 
 async def delete_agent(call: Call) -> None:
@@ -101,6 +112,14 @@ ROUTES = (
     Route("GET", "/agents", list_agents, ANYBODY, answers.Page[answers.Agent], query=bodies.Paged),
     Route("GET", "/agents/{id}", get_agent, ANYBODY, answers.Agent, codes=("not_found",)),
     Route("PUT", "/agents/{id}", put_agent, ADMINS, answers.Agent, bodies.Agent, codes=("unavailable",)),
+    Route(
+        "PUT",
+        "/agents/{id}/sip-password",
+        new_sip_password,
+        ADMINS,
+        answers.SipPassword,
+        codes=("not_found", "unavailable"),
+    ),
     Route("DELETE", "/agents/{id}", delete_agent, ADMINS, codes=("not_found", "agent_busy", "unavailable")),
     Route(
         "PUT",

@@ -170,6 +170,13 @@ class Agent:
 
 
 @dataclass(frozen=True, slots=True)
+class SipPassword:
+    """Shown this once: only a digest is kept."""
+
+    sip_password: str
+
+
+@dataclass(frozen=True, slots=True)
 class Me:
     role: str
     agent: str | None

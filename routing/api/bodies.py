@@ -24,6 +24,8 @@ Title = Annotated[str, Field(max_length=200, pattern=_NO_NUL)]
 Text = Annotated[str, Field(max_length=10_000, pattern=_NO_NUL)]
 AgentId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$")]
 Password = Annotated[str, Field(min_length=8, max_length=200, pattern=_NO_NUL)]
+# A machine guesses these, and no person has to type them often: PUT /agents/{id}/sip-password makes one of 32.
+SipPassword = Annotated[str, Field(min_length=12, max_length=200, pattern=_NO_NUL)]
 
 
 class Login(Sent):
@@ -45,7 +47,7 @@ class Agent(Sent):
     id: AgentId | None = None
     name: Title = ""
     password: Password | None = None
-    sip_password: Password | None = None
+    sip_password: SipPassword | None = None
     queues: Annotated[tuple[Serves, ...], Field(max_length=200)] = ()
     skills: Annotated[tuple[Word, ...], Field(max_length=100)] = ()
     accept_mode: Literal["manual", "auto"] | None = None

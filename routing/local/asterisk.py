@@ -65,7 +65,8 @@ class AsteriskInstance:
 
     @property
     def log(self) -> Path:
-        return self.home / "log/messages.log"
+        """What it says. Not in a folder of Asterisk's account, which could put a link there for us to write to."""
+        return self.home / "asterisk.log"
 
     def write_config(self) -> None:
         """Write the whole configuration anew. Raise SetupError for a setting that cannot be."""
@@ -85,7 +86,7 @@ class AsteriskInstance:
         seen = self.log.stat().st_size if self.log.exists() else 0
         command = [*self.binary.argv, "-f", "-C", str(self._main_file)]
         environment = {"PATH": os.defpath, "HOME": str(self.home), "LC_ALL": "C.UTF-8"}
-        process = spawn(command, log=self.home / "log/output.log", cwd=self.home, user=account(), env=environment)
+        process = spawn(command, log=self.log, cwd=self.home, user=account(), env=environment)
         try:
             await self.wait_ready(process, patience=patience, log_from=seen)
         except BaseException:
@@ -186,18 +187,19 @@ class AsteriskInstance:
         return str(content["system"]["version"]) if content else None
 
     def _complaint(self, log_from: int) -> str:
-        """The first error it logged, else the last thing it printed."""
-        output = self.home / "log/output.log"
-        printed = output.read_text(errors="replace").split("\n") if output.exists() else []
-        said = [line for line in printed if line.strip()][-1:]
+        """The first error it told, else the last thing it said."""
+        said = [line for line in self._said(log_from).split("\n") if line.strip()][-1:]
         return (self._errors(log_from) or said or ["it said nothing"])[0]
 
     def _errors(self, log_from: int) -> list[str]:
+        return _ERROR.findall(self._said(log_from))
+
+    def _said(self, log_from: int) -> str:
         if not self.log.exists():
-            return []
+            return ""
         with self.log.open("rb") as file:
             file.seek(log_from)
-            return _ERROR.findall(file.read().decode(errors="replace"))
+            return file.read().decode(errors="replace")
 
     def _require_short_path(self) -> None:
         path = self.home / "run/asterisk.ctl"

@@ -40,6 +40,10 @@ class Postgres:
         return self.home / "data"
 
     @property
+    def log(self) -> Path:
+        return self.home / "postgres.log"
+
+    @property
     def dsn(self) -> str:
         return self.dsn_of(_DATABASE)
 
@@ -75,7 +79,7 @@ class Postgres:
         user = unprivileged_user()
         self.make_socket_dir()
         self._drop_stale_pid_file()
-        process = spawn(self._command(), log=self.home / "postgres.log", cwd=self.data, user=user)
+        process = spawn(self._command(), log=self.log, cwd=self.data, user=user)
         try:
             await self._wait_ready(process, patience)
             await self._create_database()
@@ -182,8 +186,7 @@ class Postgres:
             await connection.close()
 
     def _last_words(self) -> str:
-        log = self.home / "postgres.log"
-        return f"{_last_line(log.read_text(errors='replace'))} ({log})"
+        return f"{_last_line(self.log.read_text(errors='replace'))} ({self.log})"
 
 
 def _private_folder(folder: Path, user: User | None) -> None:

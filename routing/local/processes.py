@@ -83,7 +83,7 @@ def spawn(
     Output goes to the end of `log`, or where ours goes when `log` is None.
     """
     with contextlib.ExitStack() as stack:
-        out = stack.enter_context(log.open("ab")) if log else None
+        out = stack.enter_context(open(log, "ab", opener=_for_us)) if log else None  # Path.open has none
         popen = subprocess.Popen(
             [str(arg) for arg in argv],
             stdin=stdin,
@@ -97,6 +97,11 @@ def spawn(
             extra_groups=[] if user else None,
         )
     return Process(popen.pid, popen)
+
+
+def _for_us(path: str, flags: int) -> int:
+    """A log may hold numbers: others do not read it."""
+    return os.open(path, flags, 0o640)
 
 
 def find(pid_file: Path, *marks: str) -> Process | None:

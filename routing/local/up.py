@@ -16,6 +16,7 @@ from routing.local.credentials import Credentials, load_or_create
 from routing.local.database import prepare_database
 from routing.local.errors import SetupError
 from routing.local.health import Health
+from routing.local.logs import keep_small
 from routing.local.options import Options, service_environment
 from routing.local.parts import AsteriskPart, PostgresPart
 from routing.local.ports import require_free
@@ -67,6 +68,8 @@ class Up:
                 group.create_task(keeper.run(), name=f"keep-{keeper.part.name}")
             group.create_task(self.health.watch(), name="health")
             group.create_task(watchdog.watch(), name="watchdog")
+            logs = (self.postgres.log, self.asterisk.log, self.home.service_log)
+            group.create_task(keep_small(logs), name="logs")
 
     async def stop(self) -> None:
         """The service first, so that it takes no call for lost that we end; then the other two at once."""

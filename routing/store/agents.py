@@ -96,6 +96,14 @@ async def put_in(c: Any, agent_id: str, settings: Settings, secrets: Mapping[str
         await c.execute("DELETE FROM tokens WHERE agent = $1 AND expires_at IS NOT NULL", agent_id)
 
 
+async def set_sip_ha1(pool: Pool, agent_id: str, ha1: str) -> None:
+    """Raises NotFound."""
+    async with connection(pool) as c:
+        done = await c.execute("UPDATE agents SET sip_ha1 = $2 WHERE id = $1 AND deleted_at IS NULL", agent_id, ha1)
+    if done != "UPDATE 1":
+        raise NotFound("There is no such agent.")
+
+
 async def _set_queues(c: Any, agent_id: str, queues: tuple[Membership, ...]) -> None:
     names = [each.queue for each in queues]
     known = await c.fetch("SELECT name FROM queues WHERE name = ANY($1) AND deleted_at IS NULL", names)

@@ -3,7 +3,7 @@
 import pytest
 from api_service import Service
 
-from routing.agents import PhoneState
+from routing.agents import PhoneState, ha1
 from routing.errors import Unavailable
 from routing.store import agents
 
@@ -45,6 +45,27 @@ async def test_a_sip_account_is_live_when_put_answers_and_only_its_digest_is_kep
     assert "1001" in service.phones.accounts
     await service.ask("PUT", "agents/1001", json={"sip_password": None})
     assert service.phones.accounts == {}
+
+
+@pytest.mark.parametrize("short", ["", "1001", "elevenchars"])
+async def test_a_sip_password_that_can_be_guessed_is_refused(service: Service, short: str) -> None:
+    refused = await service.ask("PUT", "agents/1001", json={"sip_password": short})
+    assert (refused.status, refused.body["code"]) == (422, "invalid")
+    assert refused.body["errors"] == [
+        {"pointer": "/sip_password", "detail": "String should have at least 12 characters"}
+    ]
+    assert (await service.ask("GET", "agents/1001")).status == 404
+
+
+async def test_a_sip_password_is_made_told_once_and_live(service: Service) -> None:
+    await service.ask("PUT", "agents/1001", json={"name": "Ada", "sip_password": "another long one"})
+    made = [(await service.ask("PUT", "agents/1001/sip-password")).body["sip_password"] for _ in range(2)]
+    assert made[0] != made[1]
+    assert all(len(each) == 32 for each in made)
+    assert service.phones.accounts == {"1001": ha1("1001", made[1])}
+    assert (await service.ask("GET", "agents/1001")).body["name"] == "Ada"
+    assert (await service.ask("PUT", "agents/1002/sip-password")).status == 404
+    assert (await service.ask("PUT", "agents/1001/sip-password", "supervisor")).status == 403
 
 
 async def test_asterisk_away_is_503_and_the_same_put_mends_it(service: Service) -> None:

@@ -13,7 +13,7 @@ from asterisk_of_tests import instance_in
 from demo.folder import enterable_folder
 from demo.sip.agent import SipAgent
 from demo.sip.carrier import Carrier
-from demo.sip.errors import SipError
+from demo.sip.errors import RegistrationFailed, SipError
 from demo.sip.policy import reject
 from dialplan import words
 from dialplan.accounts import account_objects, body, ha1
@@ -215,6 +215,21 @@ async def test_an_account_pushed_through_ari_registers_and_reaches_no_one(
         await call.hear(prompts.TONES["agents-no-dial"])
         await call.ended()
     assert "ERROR" not in instance.log.read_text()
+
+
+async def test_strangers_and_wrong_passwords_leave_no_line_in_the_log(instance: AsteriskInstance, ari: Ari) -> None:
+    """From an address that is not the trunk's."""
+    for kind, name, fields in account_objects("1001", ha1("1001", "open sesame")):
+        await ari.ask("PUT", f"/asterisk/config/dynamic/res_pjsip/{kind}/{name}", **body(fields))
+    before = instance.log.stat().st_size
+    for user in ("nobody", "1001"):
+        server = ("127.0.0.1", instance.ports.sip)
+        async with SipAgent(user, *server, "a wrong one", local_host="127.0.0.2") as stranger:
+            for _ in range(20):
+                with pytest.raises(RegistrationFailed):
+                    await stranger.register()
+    assert instance.log.read_text()[before:] == ""
+    assert instance.log.stat().st_mode & 0o007 == 0
 
 
 async def test_a_customer_is_dialled_with_plus_and_sees_the_number_they_had_dialled(

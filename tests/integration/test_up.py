@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from demo.folder import enterable_folder
+from routing.local.logs import MOST
 from routing.local.ports import Ports, reserved
 from routing.local.processes import Process, read_pid
 
@@ -143,6 +144,16 @@ def test_a_part_that_is_killed_comes_back_while_the_others_go_on(system: System,
     until(lambda: system.pid(part) not in (0, killed), 10)
     system.wait_ready(10)
     assert {other: system.pid(other) for other in others} == others
+
+
+@pytest.mark.parametrize("log", ["asterisk/asterisk.log", "postgres/postgres.log"])
+def test_a_log_that_has_grown_is_begun_anew_under_who_writes_it(system: System, log: str) -> None:
+    path = system.data / log
+    with path.open("ab") as file:
+        file.write(b"noise\n" * (MOST // 6 + 1))
+    until(lambda: path.stat().st_size < MOST, 10)
+    assert path.with_name(f"{path.name}.1").stat().st_size <= MOST
+    assert path.stat().st_mode & 0o007 == path.with_name(f"{path.name}.1").stat().st_mode & 0o007 == 0
 
 
 def test_the_service_is_ready_again_within_five_seconds_however_often_it_is_killed(system: System) -> None:
