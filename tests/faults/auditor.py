@@ -39,6 +39,21 @@ _STRAY_WORK = """
 SELECT w.agent FROM agent_work w JOIN interactions i ON i.id = w.interaction
  WHERE i.assigned_to IS DISTINCT FROM w.agent OR i.status NOT IN ('offered', 'connected', 'wrap_up')
 """
+# A promise is kept, was ended by what may end it, or is still where somebody will meet it: with the caller on the
+# phone, in the line of a queue there is, due at a time, or in an agent's hands.
+_UNACCOUNTED = """
+SELECT i.number, i.status, i.subtype, i.outcome FROM interactions i
+ WHERE i.promised_at IS NOT NULL
+   AND NOT (i.status = 'closed' AND i.outcome IN ('handled', 'expired', 'failed_max_attempts', 'invalid_number',
+                                                  'cancelled_by_operator', 'blocked')
+         OR i.status IN ('offered', 'connected', 'wrap_up')
+         OR i.status IN ('open', 'bot')
+            AND EXISTS (SELECT FROM legs l WHERE l.interaction = i.id AND l.ended_at IS NULL)
+         OR i.status = 'open' AND i.subtype = 'callback'
+            AND EXISTS (SELECT FROM queues q WHERE q.name = i.queue AND q.deleted_at IS NULL)
+         OR i.status = 'scheduled' AND i.wake_at IS NOT NULL)
+"""
+_IN_WORK = "SELECT agent FROM agent_work WHERE agent = ANY($1)"
 _LIVE_LEGS = "SELECT id FROM legs WHERE ended_at IS NULL"
 
 
@@ -76,12 +91,27 @@ class Auditor:
         return [
             *await self._invites(),
             *await self._promises(),
+            *await self._rows(_UNACCOUNTED, "A6: a promise nobody will keep"),
             *await self._rows(_DOUBLE, "A2: an agent has two interactions"),
             *self._phones_with_two(),
             *await self._agreement(),
             *await self._rows(_STRAY_WORK, "an agent works on what is not theirs"),
             *await self._stuck(),
         ]
+
+    async def reached(self) -> dict[str, int]:
+        """How much there was to look at so far."""
+        rows = await self.stage.sql.fetchrow(
+            "SELECT count(*) FILTER (WHERE promised_at IS NOT NULL) AS promises,"
+            " count(*) FILTER (WHERE subtype = 'callback') AS callbacks,"
+            " count(*) FILTER (WHERE outcome = 'handled') AS handled FROM interactions"
+        )
+        invites = len(self.stage.carrier.invites)
+        return {**rows, "promises heard": sum(self.promised.values()), "customers' INVITEs": invites}
+
+    async def busy(self, agents: Iterable[str]) -> list[str]:
+        """Those of these agents who have something to do."""
+        return [row["agent"] for row in await self.stage.sql.fetch(_IN_WORK, list(agents))]
 
     async def end_all_calls(self) -> None:
         """Everybody hangs up, on both sides."""

@@ -5,6 +5,7 @@
 """
 
 import itertools
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,16 +20,28 @@ from demo.sip.outgoing import OutgoingCall
 from demo.stage import Worker
 from routing.local import prompts
 from tests.acceptance.conftest import Line
+from tests.conftest import TOLD
 from tests.faults.auditor import Auditor
 from tests.faults.figures import SLACK, Figures
 from tests.faults.rig import Rig, open_rig
 
 _FIGURES = pytest.StashKey[Figures]()
+_REACHED = pytest.StashKey[Counter[str]]()
+FLOORS = {
+    "rows audited": 20,
+    "promises": 15,
+    "promises heard": 5,
+    "callbacks": 40,
+    "handled": 10,
+    "customers' INVITEs": 20,
+}
+"""A run of all rows that reaches less has shown nothing."""
 _counter = itertools.count(1)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_FIGURES] = Figures(1.0 if config.getoption("--faults") == "full" else SLACK)
+    config.stash[_REACHED] = Counter()
     config.addinivalue_line("markers", "full: a row that is only run with --faults=full")
 
 
@@ -43,6 +56,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if Path(__file__).parent in item.path.parents and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(seconds))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """All rows together have to have had something to look at."""
+    reached = session.config.stash[_REACHED]
+    whole = not session.config.option.keyword and all(
+        Path(each).name in ("tests", "faults") for each in session.config.args
+    )
+    if not (whole and reached) or exitstatus:
+        return
+    told = ", ".join(f"{what} {reached[what]} (at least {floor})" for what, floor in FLOORS.items())
+    session.config.stash[TOLD].append(f"fault rows reached: {told}")
+    if any(reached[what] < floor for what, floor in FLOORS.items()):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
@@ -102,13 +130,15 @@ async def rig() -> AsyncIterator[Rig]:
             yield rig
 
 
-@pytest.fixture(scope="session")
-def auditor(rig: Rig) -> Auditor:
-    return Auditor(rig)
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def auditor(rig: Rig, pytestconfig: pytest.Config) -> AsyncIterator[Auditor]:
+    auditor = Auditor(rig)
+    yield auditor
+    pytestconfig.stash[_REACHED].update(await auditor.reached())
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def line(rig: Rig, auditor: Auditor) -> AsyncIterator[AuditedLine]:
+async def line(rig: Rig, auditor: Auditor, pytestconfig: pytest.Config) -> AsyncIterator[AuditedLine]:
     """At the end everything is healed, audited, and hung up."""
     await rig.heal()
     n = next(_counter)
@@ -118,6 +148,7 @@ async def line(rig: Rig, auditor: Auditor) -> AsyncIterator[AuditedLine]:
         yield made
         await rig.heal()
         assert await auditor.check() == []
+        pytestconfig.stash[_REACHED]["rows audited"] += 1
     finally:
         await rig.heal()
         await auditor.end_all_calls()

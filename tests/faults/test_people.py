@@ -105,7 +105,8 @@ async def test_f24_an_agent_declines_or_answers_too_late(line: AuditedLine, figu
         assert ended.how in (Ending.REJECTED, Ending.BYE_RECEIVED), way
         await own.stage.when(customer.number, status="open")
         await is_shown(own, agent, "ready")
-        figures.note("F24", "agents stuck after 486, 603, a 200 across the CANCEL", 0, limit=0)
+        stuck = len(await line.auditor.busy([agent.id]))
+        figures.note("F24", "agents stuck after 486, 603, a 200 across the CANCEL", stuck, limit=0)
         figures.note("F24", "INVITEs to the customer", len(customer.invites), limit=0)
 
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 import pytest_asyncio
 
+from routing.local.prompts import TONES
 from tests.faults.conftest import AuditedLine
 from tests.faults.figures import Figures
 from tests.faults.proxy import Proxy
@@ -76,6 +77,26 @@ async def test_the_auditor_finds_a_promise_without_a_row_and_a_call_nobody_asked
     assert any("A5" in each for each in await line.auditor.check())
     del line.auditor.promised["+4915100000000"]
     await call.hangup()
+
+
+async def test_the_auditor_finds_a_promise_that_nobody_will_keep(rig: Rig, line: AuditedLine) -> None:
+    caller = line.caller()
+    call = await line.in_menu(caller)
+    await call.dtmf("2")
+    await call.hear(TONES["confirm-keys"])
+    await call.hear(TONES["music"])
+    await call.dtmf("1")
+    await call.ended(10)
+    it = await line.stage.when(caller.number, status="open", subtype="callback")
+    assert await line.auditor.check() == []
+    planted = rig.sql.transaction()
+    await planted.start()
+    await rig.sql.execute(
+        "UPDATE interactions SET status = 'closed', outcome = 'abandoned', closed_at = now() WHERE id = $1", it["id"]
+    )
+    found = await line.auditor.check()
+    await planted.rollback()
+    assert [each.split(":")[0] for each in found] == ["A6"]
 
 
 async def test_figures_say_whether_their_limits_held(repeats: Callable[[int, int], range]) -> None:

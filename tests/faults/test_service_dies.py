@@ -41,6 +41,11 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 _counter = itertools.count(1)
 PAIRS = 3
 """Customers and agents who ring, and as many who talk, during each kill."""
+_ALONE = """
+SELECT count(*) FROM attempts a
+ WHERE a.interaction = ANY($1::uuid[]) AND a.answered_at IS NOT NULL
+   AND NOT EXISTS (SELECT FROM feed f WHERE f.interaction = a.interaction AND f.event = 'talking')
+"""
 LATEST = 0.030
 """Seconds after an accept within which the service is killed."""
 
@@ -131,7 +136,8 @@ async def _kills(line: Line, figures: Figures, times: int) -> None:
     for each in ringing:
         each.back.answer()
     await asyncio.gather(*(_ends_well(line, each) for each in (*ringing, *talking)))
-    figures.note("F5", "customers who answered and had no agent", 0, limit=0)
+    alone = await line.stage.sql.fetchval(_ALONE, [each.id for each in (*ringing, *talking)])
+    figures.note("F5", "customers who answered and had no agent", alone, limit=0)
     figures.note("F5", "INVITEs per accept", [len(each.customer.invites) for each in ringing], limit=1)
 
     await call.dtmf("2")
