@@ -10,7 +10,7 @@ UV_VERSION := 0.13.8
 
 help:
 	@echo "make demo    real calls through Ringback, told as they happen"
-	@echo "make run     the same system, left running for your own phone and browser"
+	@echo "make run     the same system, left running for your own phone and the API"
 	@echo "make test    all tests"
 	@echo "make check   format, lint, types, layers, tests"
 	@echo "make faults  every part fails in every way, measured (under 30 minutes)"
