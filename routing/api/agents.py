@@ -35,7 +35,7 @@ async def put_agent(call: Call) -> answers.Agent:
     if sent.id not in (None, agent_id):
         raise Invalid("The id is not the one in the path.", "/id")
     await agents.put(call.pool, agent_id, settings_of(sent), await _hashes(call, agent_id, sent))
-    call.services.tokens.forget_agent(agent_id)
+    await _end_sessions(call, agent_id)
     if "sip_password" in sent.model_fields_set:
         await call.engine.desks.settle(agent_id)
     call.engine.agents_changed(agent_id)
@@ -82,13 +82,19 @@ async def new_sip_password(call: Call) -> answers.SipPassword:
     return answers.SipPassword(made)
 
 
+async def _end_sessions(call: Call, agent_id: str) -> None:
+    """Those that were ended in Postgres, here and now: tokens that are remembered, and live streams."""
+    call.services.tokens.forget_agent(agent_id)
+    await call.services.tokens.look(call.services.hub.tokens, call.services.hub.end_of)
+
+
 async def delete_agent(call: Call) -> None:
     """The agent is gone, with tokens and SIP account; the story of the calls stays."""
     agent_id = call.path("id")
     if (await agents.get(call.pool, agent_id)).work:
         raise AgentBusy
     await call.engine.desks.delete(agent_id)
-    call.services.tokens.forget_agent(agent_id)
+    await _end_sessions(call, agent_id)
     call.engine.agents_changed(agent_id)
 
 

@@ -25,14 +25,16 @@ class Tokens:
         self._pool = pool
         self._now = now
         self._known: dict[bytes, tuple[Identity, float]] = {}
+        self._ended = 0
 
     async def identity(self, token_hash: bytes) -> Identity | None:
         """Whose token has this hash; None when it is not valid (any more)."""
         if (found := self._known.get(token_hash)) and self._now() < found[1]:
             return found[0]
+        ended = self._ended
         identity = await tokens.lookup(self._pool, token_hash)
         self._known.pop(token_hash, None)
-        if identity:
+        if identity and ended == self._ended:  # else it may be one of those that ended while we looked
             self._remember(token_hash, identity)
         return identity
 
@@ -43,23 +45,29 @@ class Tokens:
 
     async def revoke(self, token_hash: bytes) -> None:
         await tokens.revoke(self._pool, token_hash)
+        self._ended += 1
         self._known.pop(token_hash, None)
 
     async def watch(self, others: Callable[[], Iterable[bytes]], ended: Callable[[bytes], None]) -> None:
-        """Until cancelled: one look at all tokens in use, those of live streams (`others`) included."""
+        """Until cancelled: a look at all tokens in use every WATCH seconds."""
         while True:
             await asyncio.sleep(WATCH)
-            used = {*self._known, *others()}
-            try:
-                gone = used - await tokens.valid(self._pool, used) if used else set()
-            except RingbackError:
-                continue  # without Postgres nothing can be asked for anyway
-            for token_hash in gone:
-                self._known.pop(token_hash, None)
-                ended(token_hash)
+            await self.look(others, ended)
+
+    async def look(self, others: Callable[[], Iterable[bytes]], ended: Callable[[bytes], None]) -> None:
+        """One statement about all tokens in use, those of live streams (`others`) included."""
+        used = {*self._known, *others()}
+        try:
+            gone = used - await tokens.valid(self._pool, used) if used else set()
+        except RingbackError:
+            return  # without Postgres nothing can be asked for anyway
+        for token_hash in gone:
+            self._known.pop(token_hash, None)
+            ended(token_hash)
 
     def forget_agent(self, agent_id: str) -> None:
         """The agent's tokens may have been ended."""
+        self._ended += 1
         self._known = {key: each for key, each in self._known.items() if each[0].agent != agent_id}
 
 

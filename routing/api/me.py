@@ -17,12 +17,18 @@ async def login(call: Call) -> answers.LoggedIn:
     sent = call.body(bodies.Login)
     async with call.services.guard.attempt(sent.user, call.services.peers.of(call.request)):
         hashed, availability = await agents.password_hash(call.pool, sent.user)
-        if not await call.services.passwords.verify(hashed, sent.password) or availability is None:
-            raise Unauthenticated("User or password is wrong.")
-    if changed := after_login(availability):
+        token = await _session(call, hashed, sent)
+    if availability and (changed := after_login(availability)):
         await call.engine.desks.set_availability(sent.user, changed, Reason.LOGIN)
-    token = await tokens.issue(call.pool, Role.AGENT, sent.user, SESSION)
     return answers.LoggedIn(token, Role.AGENT, sent.user)
+
+
+async def _session(call: Call, hashed: str | None, sent: bodies.Login) -> str:
+    """Checking takes a while: a password that was changed meanwhile is as wrong as any other."""
+    right = await call.services.passwords.verify(hashed, sent.password)
+    if right and hashed and (token := await tokens.begin_session(call.pool, sent.user, hashed, SESSION)):
+        return token
+    raise Unauthenticated("User or password is wrong.")
 
 
 async def logout(call: Call) -> None:

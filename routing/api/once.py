@@ -40,8 +40,8 @@ def key_of(request: web.Request) -> str | None:
 
 
 def whose(identity: Identity, token_hash: bytes) -> str:
-    """An agent's keys outlive a session; other tokens have their own."""
-    return f"agent:{identity.agent}" if identity.agent else token_hash.hex()
+    """An agent's keys outlive a session, though not for another role; other tokens have their own."""
+    return f"{identity.role}:{identity.agent}" if identity.agent else token_hash.hex()
 
 
 def digest(request: web.Request, body: bytes) -> bytes:

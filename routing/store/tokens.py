@@ -6,18 +6,26 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import asyncpg
 
 from routing.errors import NotFound
 from routing.store.database import Pool, connection, database_errors
 
+if TYPE_CHECKING:
+    _Connection = asyncpg.Connection[asyncpg.Record]
+
 PREFIX = "rb_"
 
+# The share lock lets a change of the password, or the agent's end, come before or after this, never in between: it
+# waits for one that is under way, then looks again; a change that comes after it finds this token, and ends it.
 _ADD = """
+WITH whose AS (
+    SELECT id FROM agents WHERE id = $3 AND deleted_at IS NULL AND ($5::text IS NULL OR password_hash = $5) FOR SHARE
+)
 INSERT INTO tokens (hash, role, agent, expires_at)
-SELECT $1, $2, $3, now() + make_interval(secs => $4)
- WHERE $3::text IS NULL OR EXISTS (SELECT FROM agents WHERE id = $3 AND deleted_at IS NULL)
+SELECT $1, $2, $3, now() + make_interval(secs => $4) WHERE $3::text IS NULL OR EXISTS (SELECT FROM whose)
 RETURNING hash
 """
 
@@ -55,12 +63,19 @@ def hash_of(token: str) -> bytes:
     return hashlib.sha256(token.encode(errors="surrogatepass")).digest()
 
 
-async def issue(pool: Pool, role: str, agent: str | None = None, ttl: timedelta | None = None) -> str:
-    """A new token, for ever or for `ttl`. Raises NotFound for an unknown agent."""
+async def issue(pool: Pool, role: str, agent: str | None = None) -> str:
+    """A new token, for ever. Raises NotFound for an unknown agent."""
     token = _new()
     async with connection(pool) as c:
-        await _store(c, token, role, agent, ttl)
+        await _issue(c, token, role, agent)
     return token
+
+
+async def begin_session(pool: Pool, agent: str, password_hash: str, ttl: timedelta) -> str | None:
+    """A new token of the agent's, for `ttl`; None when the password is another one by now, or the agent is gone."""
+    token = _new()
+    async with connection(pool) as c:
+        return token if await _store(c, token, Role.AGENT, agent, ttl.total_seconds(), password_hash) else None
 
 
 async def create_token(dsn: str, role: str, agent: str | None = None) -> str:
@@ -69,7 +84,7 @@ async def create_token(dsn: str, role: str, agent: str | None = None) -> str:
     with database_errors():
         connection_ = await asyncpg.connect(dsn, timeout=5)
         try:
-            await _store(connection_, token, role, agent, None)
+            await _issue(connection_, token, role, agent)
         finally:
             await connection_.close()
     return token
@@ -79,12 +94,20 @@ def _new() -> str:
     return PREFIX + secrets.token_urlsafe(32)
 
 
-async def _store(
-    c: "asyncpg.Connection[asyncpg.Record]", token: str, role: str, agent: str | None, ttl: timedelta | None
-) -> None:
-    seconds = None if ttl is None else ttl.total_seconds()
-    if await c.fetchval(_ADD, hash_of(token), Role(role), agent, seconds) is None:
+async def _issue(c: "_Connection", token: str, role: str, agent: str | None) -> None:
+    if not await _store(c, token, role, agent):
         raise NotFound(f"There is no agent {agent}.")
+
+
+async def _store(
+    c: "_Connection",
+    token: str,
+    role: str,
+    agent: str | None,
+    seconds: float | None = None,
+    password_hash: str | None = None,
+) -> bool:
+    return await c.fetchval(_ADD, hash_of(token), Role(role), agent, seconds, password_hash) is not None
 
 
 async def lookup(pool: Pool, token_hash: bytes) -> Identity | None:

@@ -88,10 +88,11 @@ async def test_an_agent_is_listed_with_colleagues_only(pool: Pool) -> None:
 
 
 async def test_a_token_is_found_until_it_is_revoked_or_expires(pool: Pool, dsn: str) -> None:
-    await agents.put(pool, "1001", Settings())
-    mine = await tokens.issue(pool, "agent", "1001", timedelta(hours=1))
+    await agents.put(pool, "1001", Settings(), {"password_hash": "x"})
+    mine = await tokens.begin_session(pool, "1001", "x", timedelta(hours=1))
     admins = await tokens.create_token(dsn, "admin")
-    short = await tokens.issue(pool, "auditor", ttl=timedelta(0))
+    short = await tokens.begin_session(pool, "1001", "x", timedelta(0))
+    assert mine and short
 
     identity = await tokens.lookup(pool, tokens.hash_of(mine))
     assert identity and (identity.role, identity.agent) == (tokens.Role.AGENT, "1001")
