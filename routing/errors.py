@@ -108,8 +108,8 @@ class RateLimited(RingbackError):
 
     code = "rate_limited"
 
-    def __init__(self, retry_after: float) -> None:
-        super().__init__()
+    def __init__(self, retry_after: float, detail: str | None = None) -> None:
+        super().__init__(detail)
         self.retry_after = max(1, round(retry_after))
 
 

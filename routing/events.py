@@ -127,7 +127,8 @@ class WorkDone:
 class CallbackRequested:
     """A call back was asked for without a call (T29). `number` is E.164; without `at` as soon as possible.
 
-    In this and the following, `by` is who did it, as the feed names the actor: `agent:1001`, `operator:admin`.
+    In this and the following, `by` is who did it, as the feed names the actor: `agent:1001`, `operator:admin`;
+    `asker` whose limit it counts against, an agent or a token.
     """
 
     by: str
@@ -139,6 +140,7 @@ class CallbackRequested:
     name: str | None = None
     case_data: Mapping[str, Any] = field(default_factory=dict)
     instructions: str | None = None
+    asker: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +194,7 @@ class Edited:
     priority: int | None = None
     case_data: Mapping[str, Any] | None = None
     instructions: str | None = None
+    asker: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

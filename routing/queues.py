@@ -86,7 +86,11 @@ class Dial(Part):
 
 
 class Callback(Part):
-    """The offer to be called back. `place`: keep the place in line, join the end, or a priority offset."""
+    """The offer to be called back. `place`: keep the place in line, join the end, or a priority offset.
+
+    `max_pending`: how many callbacks wait at most; a fifth of it is kept for callers, and not given to what is asked
+    for over the API. `enabled` false: none are taken, and a menu that offers one is left out.
+    """
 
     enabled: bool = True
     alternate_number: bool = False
@@ -95,18 +99,24 @@ class Callback(Part):
     max_pending: Annotated[int, Field(ge=0, le=1_000_000)] = 500
     on_hangup: Literal["keep", "abandon"] = "keep"
 
+    @property
+    def most_over_api(self) -> int:
+        return self.max_pending - self.max_pending // 5
+
 
 class Limits(Part):
     """How often, counted over all queues and compared with this queue's figures; null for no limit.
 
     Requests and dials of a number within 24 hours. Within an hour: requests one caller makes for other numbers than
-    the caller's own, and requests for foreign numbers that share their first seven digits.
+    the caller's own, requests for foreign numbers that share their first seven digits, and what one agent or one
+    token asks for over the API: callbacks, and other numbers for them, taken or refused.
     """
 
     requests_per_number: Annotated[int, Field(ge=1, le=1_000_000)] | None = 3
     dials_per_number: Annotated[int, Field(ge=1, le=1_000_000)] | None = 6
     requests_per_source: Annotated[int, Field(ge=1, le=1_000_000)] | None = 20
     requests_per_prefix: Annotated[int, Field(ge=1, le=1_000_000)] | None = 20
+    requests_per_agent: Annotated[int, Field(ge=1, le=10_000)] | None = 60
 
 
 class Admission(Part):

@@ -64,7 +64,7 @@ class FieldError:
 @dataclass(frozen=True, slots=True)
 class Problem:
     """An RFC 9457 problem document. `rule`: which rule refuses a number; `interaction`: the callback there is
-    already."""
+    already, for who may see its number."""
 
     code: str
     status: int

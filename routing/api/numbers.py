@@ -9,12 +9,14 @@ from routing.store import trust
 
 
 async def check_number(call: Call) -> answers.NumberCheck:
-    """Would this number be called, and if not, which rule says so. Nothing is stored and nobody is called."""
-    sent = call.body(bodies.NumberCheck)
-    if not (await call.viewer()).may_see_queue(sent.queue):
+    """Would this number be promised a call and be called, and if not, which rule says so. Nothing is stored and
+    nobody is called. `dial.cps` is not asked: it lets a call wait for a moment. Agents are not told what depends on
+    what was asked for and dialled before (`requests_per_number`, `requests_per_prefix`, `dials_per_number`)."""
+    sent, viewer = call.body(bodies.NumberCheck), await call.viewer()
+    if not viewer.may_see_queue(sent.queue):
         raise Forbidden
     try:
-        verdict = await call.engine.trust.explain(sent.queue, sent.number)
+        verdict = await call.engine.trust.explain(sent.queue, sent.number, history=viewer.reads_numbers)
     except NotFound as error:
         raise Invalid(str(error), "/queue") from None
     known = facts(verdict.e164) if verdict.e164 else None

@@ -48,6 +48,7 @@ async def request_callback(call: Call) -> answers.Interaction:
         name=sent.name,
         case_data=sent.case_data,
         instructions=sent.instructions,
+        asker=call.asker,
     )
     return await view(call, await call.engine.request(event))
 
@@ -128,7 +129,7 @@ async def edit(call: Call) -> answers.Interaction:
     number = sent.number
     if number is not None:
         number = e164(number, await _settings_of(call, await visible(call)))
-    event = Edited(call.actor, number, sent.priority, sent.case_data, sent.instructions)
+    event = Edited(call.actor, number, sent.priority, sent.case_data, sent.instructions, call.asker)
     return await view(call, await call.engine.ask(call.interaction_id(), event))
 
 

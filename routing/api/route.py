@@ -20,9 +20,9 @@ from routing.api.rates import Rates
 from routing.api.reading import parse_body, parse_query, read_body
 from routing.api.views import Viewer
 from routing.engine.engine import Engine
-from routing.errors import Forbidden, NotFound, RingbackError, Unauthenticated
+from routing.errors import DuplicateCallback, Forbidden, NotFound, RingbackError, Unauthenticated
 from routing.passwords import Passwords
-from routing.store import agents
+from routing.store import agents, interactions
 from routing.store.database import Pool
 from routing.store.tokens import Identity, Role, hash_of
 
@@ -98,6 +98,11 @@ class Call:
             return f"agent:{self.agent}"
         return f"operator:{self.identity.agent or self.identity.role}"
 
+    @property
+    def asker(self) -> str:
+        """Whose requests count together: an agent's over all sessions, else the token's."""
+        return whose(self.identity, self.token_hash)
+
     def body(self, model: type[M]) -> M:
         assert isinstance(self.sent, model)
         return self.sent
@@ -115,6 +120,13 @@ class Call:
             return UUID(self.path("id"))
         except ValueError:
             raise NotFound("There is no such interaction.") from None
+
+    async def findable(self, found: UUID | None) -> UUID | None:
+        """What was found by its number, unless the caller may not see that number."""
+        viewer = Viewer(self.identity)
+        if found is None or viewer.reads_numbers:
+            return found
+        return found if viewer.owns(await interactions.load(self.pool, found)) else None
 
     async def viewer(self) -> Viewer:
         """The caller as one who looks; an agent sees the queues they serve."""
@@ -166,7 +178,11 @@ class Route:
             return refusal(error)
 
     async def _answer(self, call: Call) -> web.StreamResponse:
-        done = await self.handler(call)
+        try:
+            done = await self.handler(call)
+        except DuplicateCallback as error:
+            error.existing = await call.findable(error.existing)
+            raise
         if isinstance(done, web.StreamResponse):
             return done
         if done is None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from routing import agents
 from routing.api import answers
+from routing.api.permissions import HOLDERS, Permission
 from routing.interaction import Attempt, Deadline, Interaction, LegState, Role
 from routing.numbers import masked
 from routing.queues import Queue
@@ -13,9 +14,6 @@ from routing.store.agents import Agent
 from routing.store.feed import Line
 from routing.store.queues import Stored
 from routing.store.tokens import Identity
-from routing.store.tokens import Role as Access
-
-_READS_NUMBERS = frozenset({Access.ADMIN, Access.SUPERVISOR})
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +25,8 @@ class Viewer:
 
     @property
     def reads_numbers(self) -> bool:
-        """Whether every number is shown in full (`pii:read`)."""
-        return self.identity.role in _READS_NUMBERS
+        """Whether every number is shown in full."""
+        return self.identity.role in HOLDERS[Permission.PII_READ]
 
     def may_see(self, it: Interaction) -> bool:
         return self.queues is None or it.queue in self.queues or self.owns(it)

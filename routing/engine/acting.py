@@ -58,10 +58,10 @@ class Actor:
             metrics.ACCEPT_TO_DIAL.observe(self._clock.monotonic() - since)
 
     async def _spoken(self, it: Interaction, say: Say) -> Say:
-        """With the place in line as it is when it is said. A waiting time nobody knows is not said."""
-        if not {"position", "wait"} & set(say.words):
+        """With the place in line as it is when it is said."""
+        if "position" not in say.words:
             return say
-        known = {"position": await self._place(it), "wait": ()}
+        known = {"position": await self._place(it)}
         words = tuple(spoken for word in say.words for spoken in known.get(word, (word,)))
         return replace(say, words=words)
 

@@ -188,19 +188,19 @@ class Decider:
         letter.decided = self._clock.monotonic()
         await self._await_turn(letter, before, decision.interaction, watch)
         watch.wants(queue, before, decision)
-        cursor = await self._save(box, before, decision)
+        cursor = await self._save(box, before, decision, event.asker if isinstance(event, Edited) else None)
         letter.saved = self._clock.monotonic()
         box.interaction = replace(decision.interaction, version=before.version + 1)
         return Stored(before, replace(decision, interaction=box.interaction), cursor)
 
-    async def _save(self, box: Mailbox, before: Interaction, decision: Decision) -> int:
+    async def _save(self, box: Mailbox, before: Interaction, decision: Decision, asker: str | None) -> int:
         """Meanwhile the customer's leg is set up, though not dialled."""
         began = self._clock.now()
         for call in _new_calls(before, decision):
             if self._lease.valid:
                 self._phones.reserve(call)
         try:
-            return await self._trust.guarded(before, decision, partial(self._store, before, decision))
+            return await self._trust.guarded(before, decision, partial(self._store, before, decision), asker)
         except BaseException as error:
             if isinstance(error, Unavailable):
                 box.unsure = Unsure(before, decision, began)

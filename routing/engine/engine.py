@@ -378,7 +378,7 @@ class Engine:
         async def store(check: Check | None) -> int:
             return await interactions.create(self.pool, self.lease.ownership, decision, now, check)
 
-        cursor = await self.trust.guarded(None, decision, store)
+        cursor = await self.trust.guarded(None, decision, store, event.asker)
         await self._begun(box, letter, decision, cursor)
 
     async def _begun(self, box: Mailbox, letter: Letter, decision: Decision, cursor: int) -> None:

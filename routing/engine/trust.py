@@ -2,8 +2,10 @@
 with the statement that stores it. Counterparts: `routing.numbers`, `routing.store.trust`.
 """
 
+import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from routing import metrics
@@ -55,9 +57,11 @@ class Trust:
         self._pool = pool
         self._clock = clock
         self._queues = queues
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def explain(self, queue_name: str, raw: str) -> Verdict:
-        """Would this number be called, and if not, which rule says so. Raises NotFound, Unavailable."""
+    async def explain(self, queue_name: str, raw: str, *, history: bool = True) -> Verdict:
+        """Would this number be promised a call and be called, and if not, which rule says so; without `history` those
+        that count what was asked for and dialled before are left out. Raises NotFound, Unavailable."""
         await stored.get(self._pool, queue_name)
         queue, _ = await self._queues.current(queue_name)
         number = read(raw, queue)
@@ -65,32 +69,51 @@ class Trust:
             return Verdict(None, number)
         rule = None
         try:
-            await self._ask(number, queue_name)
+            await self._ask(number, queue_name, history=history)
         except NumberBlocked as error:
             rule = RULES[error.rule]
         opens = callable_from(number, queue, self._clock.now())
         return Verdict(number, rule, zones(number, queue.time_zone), opens)
 
-    async def _ask(self, number: str, queue_name: str) -> None:
+    async def _ask(self, number: str, queue_name: str, *, history: bool) -> None:
         for _ in range(MOST_CHANGES):
             check = await self._check(Moment.PROMISE, number, None, queue_name)
             try:
-                return await trust.ask(self._pool, check, self._clock.now())
+                return await trust.ask(self._pool, check, self._clock.now(), history=history)
             except Stale:
                 self._queues.changed()
         raise Conflict
 
     async def guarded(
-        self, before: Interaction | None, decision: Decision, store: Callable[[Check | None], Awaitable[int]]
+        self,
+        before: Interaction | None,
+        decision: Decision,
+        store: Callable[[Check | None], Awaitable[int]],
+        asker: str | None = None,
     ) -> int:
-        """`store` a change, with the question that goes along. Raises NumberBlocked, and what `store` raises."""
-        after = decision.interaction
-        when = moment(before, after, decision.effects)
+        """`store` a change, with the question that goes along; `asker` is the agent or token that asks for it over
+        the API. Raises NumberBlocked, RateLimited, and what `store` raises."""
+        when = moment(before, decision.interaction, decision.effects)
         if when is None:
             return await store(None)
+        if asker is None or when is not Moment.PROMISE:
+            return await self._stored(when, decision.interaction, store)
+        async with self._turns[asker]:  # else what one asks for at once would hold the calls' connections
+            return await self._stored(when, decision.interaction, store, asker, anew=before is None)
+
+    async def _stored(
+        self,
+        when: Moment,
+        after: Interaction,
+        store: Callable[[Check | None], Awaitable[int]],
+        asker: str | None = None,
+        *,
+        anew: bool = False,
+    ) -> int:
         for _ in range(MOST_CHANGES):
             try:
-                return await store(await self._check(when, after.number or "", _source(after), after.queue))
+                check = await self._check(when, after.number or "", _source(after), after.queue)
+                return await store(_asked_by(asker, check, anew=anew) if asker else check)
             except Stale:
                 self._queues.changed()
             except NumberBlocked as error:
@@ -110,6 +133,8 @@ class Trust:
         typed = when is Moment.PROMISE and source is not None
         if rule := refusal(number, queue, typed=typed):
             raise blocked(rule)
+        if when is Moment.PROMISE and not queue.callback.enabled:
+            raise blocked(Rule.ENABLED)
         now = self._clock.now()
         opens = callable_from(number, queue, now)
         if opens is None or (when is Moment.DIAL and opens > now):
@@ -122,8 +147,15 @@ class Trust:
             source=source,
             foreign=facts(number).region != queue.region,
             max_pending=queue.callback.max_pending,
+            most_over_api=queue.callback.most_over_api,
             **queue.limits.model_dump(),
         )
+
+
+def _asked_by(asker: str, check: Check, *, anew: bool) -> Check:
+    """The same question for who asks over the API: limited, and with room left for callers."""
+    limited = asker if check.requests_per_agent is not None else None
+    return replace(check, asker=limited, max_pending=check.most_over_api if anew else check.max_pending)
 
 
 def _source(it: Interaction) -> str | None:

@@ -10,7 +10,7 @@ from routing.lifecycle import ending, waiting
 from routing.lifecycle.change import Change
 from routing.numbers import PERMANENT, Rule
 
-_NOT_THE_NUMBERS = frozenset({Rule.REGISTER, Rule.MAX_PENDING, Rule.REQUESTS_PER_SOURCE})
+_NOT_THE_NUMBERS = frozenset({Rule.ENABLED, Rule.REGISTER, Rule.MAX_PENDING, Rule.REQUESTS_PER_SOURCE})
 
 
 def number_refused(c: Change, event: NumberRefused) -> None:

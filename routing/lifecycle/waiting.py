@@ -97,12 +97,36 @@ def _is_caller(c: Change, leg_id: str) -> bool:
 
 
 def _await_step(c: Change, index: int | None) -> None:
-    """Set the timer of step `index`, counted from now."""
-    if index is None or index >= len(c.queue.workflow.steps):
+    """Set the timer of step `index`, or of the next that has something to say, counted from now."""
+    index = _next_told(c, index)
+    if index is None:
         c.clear(Deadline.STEP)
         return
     c.set(waiting=replace(c.it.waiting, step=index))
     c.due_in(Deadline.STEP, c.queue.workflow.steps[index].after)
+
+
+def _next_told(c: Change, index: int | None) -> int | None:
+    steps = c.queue.workflow.steps
+    for _ in steps:
+        if index is None or index >= len(steps):
+            return None
+        if _is_told(c, steps[index]):
+            return index
+        index = c.queue.workflow.index_after(index)
+    return None
+
+
+def _is_told(c: Change, step: Step) -> bool:
+    """A menu names all its keys: where no call back is taken, none that offers one is played."""
+    if step.announce:
+        return bool(_announced(step.announce))
+    return c.queue.callback.enabled or Plain.CALLBACK not in step.keys.values()
+
+
+def _announced(words: tuple[str, ...]) -> tuple[str, ...]:
+    """What is really said: no waiting time is estimated yet."""
+    return tuple(word for word in words if word != "wait")
 
 
 def _step(c: Change) -> Step:
@@ -117,8 +141,9 @@ def step_due(c: Change) -> None:
     step = _step(c)
     if step.announce:
         c.set(stage=Stage.ANNOUNCING)
-        c.tell("announced", step=c.it.waiting.step, what=list(step.announce))
-        c.say(caller, *step.announce)
+        words = _announced(step.announce)
+        c.tell("announced", step=c.it.waiting.step, what=list(words))
+        c.say(caller, *words)
     else:
         c.set(status=Status.BOT, stage=Stage.MENU)
         c.tell("menu_started", step=c.it.waiting.step, menu=step.menu)
@@ -255,7 +280,7 @@ def _menu_key(c: Change, digit: str) -> None:
     match action:
         case Plain.WAIT:
             end_step(c)
-        case Plain.CALLBACK if c.queue.callback.enabled:
+        case Plain.CALLBACK:
             _choose_callback(c)
         case HangUpAction(hangup=farewell):
             c.set(stage=Stage.LEAVING, outcome="overflow:hangup")

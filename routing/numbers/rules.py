@@ -49,6 +49,7 @@ class Rule(StrEnum):
     REQUESTS_PER_PREFIX = "requests_per_prefix", "Too many call backs to foreign numbers like this one in an hour."
     DIALS_PER_NUMBER = "dials_per_number", "This number was called often enough in 24 hours."
     MAX_PENDING = "max_pending", "The queue has as many call backs waiting as it takes (callback.max_pending)."
+    ENABLED = "enabled", "The queue takes no call backs (callback.enabled)."
     REGISTER = "register", "The queue takes no call backs at the moment (switch register)."
     PROCESS = "process", "The queue makes no call backs at the moment (switch process)."
     # When

@@ -30,7 +30,7 @@ from routing.interaction import (
 )
 from routing.lifecycle import Decision
 from routing.numbers.moments import Moment
-from routing.store import lenient, trust
+from routing.store import lenient, requests_made, trust
 from routing.store.database import Pool, connection
 from routing.store.trust import Check
 
@@ -116,9 +116,9 @@ def _guard(moment: Moment | None) -> tuple[str, str, str]:
     """How a statement asks the number rules too: the question, the condition, what it tells. The Check comes last."""
     if moment is None:
         return "", "", ""
-    question = trust.refused(moment, f"${10 + len(_FIELDS)}", "$7::timestamptz", "$1::uuid")
+    question = trust.guard(moment, f"${10 + len(_FIELDS)}", "$7::timestamptz", "$1::uuid")
     told = ", (SELECT rule FROM refused) AS rule, (SELECT until FROM refused) AS until\n"
-    return f"refused AS ({question}),\n", "AND NOT EXISTS (SELECT FROM refused)", told
+    return f"{question},\n", "AND NOT EXISTS (SELECT FROM refused)", told
 
 
 def _save(moment: Moment | None) -> str:
@@ -181,7 +181,7 @@ async def load_living(pool: Pool, shard: str) -> list[Interaction]:
 
 async def create(pool: Pool, owner: Ownership, decision: Decision, now: datetime, check: Check | None = None) -> int:
     """Store a new interaction. Returns the feed's cursor; raises DuplicateCallback, or Conflict when it exists or the
-    shard is not ours; with a `check` also NumberBlocked or Stale."""
+    shard is not ours; with a `check` also NumberBlocked, RateLimited or Stale."""
     statement = _INSERT[check and check.moment]
     return await _write(pool, statement, owner, None, decision, now, (decision.interaction.dialled_number,), check)
 
@@ -190,7 +190,7 @@ async def save(
     pool: Pool, owner: Ownership, before: Interaction, decision: Decision, now: datetime, check: Check | None = None
 ) -> int:
     """Store what became of `before`. Returns the feed's cursor; raises Conflict when another writer was first, with a
-    `check` also NumberBlocked or Stale."""
+    `check` also NumberBlocked, RateLimited or Stale."""
     return await _write(pool, _SAVE[check and check.moment], owner, before, decision, now, (before.status,), check)
 
 
@@ -222,11 +222,13 @@ async def _write(
         async with connection(pool) as c:
             row = await c.fetchrow(statement, *values)
     except DuplicateCallback as error:
+        if check and check.asker:
+            await requests_made.count(pool, check, now)
         error.existing = await pending(pool, after.queue, after.number or "")
         raise
     if row["id"] is None:
         if check and row["rule"]:
-            trust.refuse(row["rule"], row["until"])
+            trust.refuse(row["rule"], row["until"], now)
         raise Conflict
     return int(row["cursor"] or 0)
 

@@ -8,10 +8,12 @@ from datetime import datetime
 from typing import Any, NoReturn
 from uuid import UUID
 
-from routing.errors import NumberBlocked
+from routing.errors import NumberBlocked, RateLimited
 from routing.numbers import RULES, Rule
 from routing.numbers.moments import Moment
 from routing.store.database import Pool, connection
+from routing.store.requests_made import RULE as REQUESTS_PER_AGENT
+from routing.store.requests_made import limited
 
 
 class Stale(Exception):
@@ -22,7 +24,9 @@ class Stale(Exception):
 class Check:
     """`version` of the queue the pure rules were asked with; `source` is who asks, where that is another number.
 
-    Limits are None for none; `foreign`: the limit per prefix applies.
+    Limits are None for none; `foreign`: the limit per prefix applies. `asker`: the agent or token whose request
+    counts against `requests_per_agent`, taken or refused, and for whom `most_over_api` may wait; None for who asks on
+    the telephone.
     """
 
     moment: Moment
@@ -36,6 +40,9 @@ class Check:
     requests_per_source: int | None
     requests_per_prefix: int | None
     dials_per_number: int | None
+    most_over_api: int = 0
+    asker: str | None = None
+    requests_per_agent: int | None = None
 
 
 # {c} is a Check as jsonb, {now} the time, {id} the interaction it is for.
@@ -80,9 +87,9 @@ _PROMISE = """
 
 _DIAL = """
     UNION ALL
-    SELECT 4, 'process', NULL FROM queues WHERE name = {c} ->> 'queue' AND NOT process
+    SELECT 9, 'process', NULL FROM queues WHERE name = {c} ->> 'queue' AND NOT process
     UNION ALL
-    (SELECT 5, 'dials_per_number', a.started_at + interval '24 hours'
+    (SELECT 10, 'dials_per_number', a.started_at + interval '24 hours'
        FROM attempts a JOIN interactions i ON i.id = a.interaction
       WHERE i.number = {c} ->> 'number' AND a.started_at > {now} - interval '24 hours'
         AND a.outcome IS DISTINCT FROM 'not_dialled' AND ({c} ->> 'dials_per_number') IS NOT NULL
@@ -91,30 +98,49 @@ _DIAL = """
 """
 
 _RULES = {Moment.PROMISE: _ALWAYS + _PROMISE, Moment.DIAL: _ALWAYS + _DIAL}
+HISTORY = (Rule.REQUESTS_PER_NUMBER, Rule.REQUESTS_PER_SOURCE, Rule.REQUESTS_PER_PREFIX, Rule.DIALS_PER_NUMBER)
+"""What they say tells whose call back was asked for or tried."""
 
 
-def refused(moment: Moment, c: str, now: str, of: str) -> str:
-    """The first rule that refuses, as one row (rule, until) or none. The arguments are places of parameters."""
-    rules = _RULES[moment].format(c=f"{c}::jsonb", now=now, id=of)
-    return f"SELECT rule, until FROM ({rules}) each_rule ORDER BY n LIMIT 1"  # noqa: S608  # of the constants above
+def _first(rules: str, c: str, now: str, of: str) -> str:
+    """The first rule that refuses, as one row (rule, until) or none."""
+    return f"SELECT rule, until FROM ({_asked(rules, c, now, of)}) each_rule ORDER BY n LIMIT 1"  # noqa: S608
 
 
-_ASK = refused(Moment.PROMISE, "$1", "$2::timestamptz", "$3::uuid")
+def _asked(rules: str, c: str, now: str, of: str) -> str:
+    return rules.format(c=f"{c}::jsonb", now=now, id=of)
+
+
+def guard(moment: Moment, c: str, now: str, of: str) -> str:
+    """The parts of a statement that ask the rules; `refused` (rule, until) is what they say. The arguments are places
+    of parameters."""
+    question = _first(_RULES[moment], c, now, of)
+    return limited(question, f"{c}::jsonb", now) if moment is Moment.PROMISE else f"refused AS ({question})"
+
+
 _NOBODY = UUID(int=0)
+_ASK = f"""
+SELECT rule, until FROM ({_asked(_ALWAYS + _PROMISE + _DIAL, "$1", "$2::timestamptz", "$3::uuid")}) each_rule
+ WHERE rule <> ALL($4) ORDER BY n LIMIT 1
+"""  # noqa: S608  # of the constants above
 
 
-async def ask(pool: Pool, check: Check, now: datetime) -> None:
-    """The question of a promise without storing anything. Raises NumberBlocked or Stale."""
+async def ask(pool: Pool, check: Check, now: datetime, *, history: bool) -> None:
+    """The questions of a promise and of a dial without storing anything; without `history` none of HISTORY. Raises
+    NumberBlocked or Stale."""
     async with connection(pool) as c:
-        row = await c.fetchrow(_ASK, check, now, _NOBODY)
+        row = await c.fetchrow(_ASK, check, now, _NOBODY, [] if history else list(HISTORY))
     if row:
-        refuse(row["rule"], row["until"])
+        refuse(row["rule"], row["until"], now)
 
 
-def refuse(rule: str, until: datetime | None) -> NoReturn:
+def refuse(rule: str, until: datetime | None, now: datetime) -> NoReturn:
     """Raise what the rule's name stands for."""
     if rule == "stale":
         raise Stale
+    if rule == REQUESTS_PER_AGENT and until:
+        seconds = (until - now).total_seconds()
+        raise RateLimited(seconds, "You have asked for as many call backs as you may in an hour.")
     raise blocked(RULES[rule], until)
 
 
