@@ -6,13 +6,18 @@ import pytest
 from story import Story
 
 from ivr.workflow import Workflow
-from routing.effects import Say
-from routing.interaction import Stage, Status
+from routing.interaction import Status
 from routing.lifecycle.explore import QUEUE
 from routing.queues import Queue
 
 MENU = {"after": 20, "menu": "offer", "keys": {"1": "wait", "2": "callback"}}
-BYE = {"after": 5, "menu": "offer", "keys": {"9": {"hangup": {}}}}
+BYE = {"after": 5, "menu": "offer", "tries": 1, "keys": {"9": {"hangup": {}}}}
+ARRIVED = """
+    > CallerArrived +4915112345678
+      Answer caller
+      HoldMusic caller
+    = open
+"""
 
 
 def queue(*steps: dict[str, Any], enabled: bool = True, loop: bool = False) -> Queue:
@@ -21,42 +26,52 @@ def queue(*steps: dict[str, Any], enabled: bool = True, loop: bool = False) -> Q
     return QUEUE.model_copy(update={"workflow": workflow, "callback": callback})
 
 
-def heard(story: Story) -> list[tuple[str, ...]]:
-    return [each.words for each in story.last.effects if isinstance(each, Say)]
-
-
 def test_a_waiting_time_nobody_knows_is_neither_said_nor_told() -> None:
     story = Story(queue({"after": 10, "announce": ["position", "wait", "thank-you"]}))
-
+    story.does(ARRIVED)
     story.wait()
-
-    assert heard(story) == [("position", "thank-you")]
+    story.does(
+        """
+        > TimeReached after 10 s
+          Say caller position thank-you
+        = open announcing
+        """
+    )
     (line,) = story.last.feed
     assert (line.event, line.data["what"]) == ("announced", ["position", "thank-you"])
 
 
 def test_a_step_that_would_say_nothing_is_passed_over() -> None:
     story = Story(queue({"after": 10, "announce": ["wait"]}, MENU))
-
+    story.does(ARRIVED)
     story.wait()
-
-    story.is_now(Status.BOT, Stage.MENU)
-    assert (story.it.waiting.step, (story.now - story.it.entered_at).total_seconds()) == (1, 20)
+    story.does(
+        """
+        > TimeReached after 20 s
+          Say caller menu-offer
+        = bot menu
+        """
+    )
 
 
 def test_where_no_call_back_is_taken_no_menu_offers_one() -> None:
     story = Story(queue(MENU, BYE, MENU, enabled=False))
-
+    story.does(ARRIVED)
     story.wait()
-    story.is_now(Status.BOT, Stage.MENU)
-    assert story.it.waiting.step == 1
     story.said()
-    for _ in range(3):
-        story.wait()
-        if story.it.waiting.playing:
-            story.said()
-
-    story.is_now(Status.OPEN)
+    story.wait()
+    story.does(
+        """
+        > TimeReached after 5 s
+          Say caller menu-offer
+        = bot menu
+        > SayFinished caller
+          HoldMusic caller
+        > TimeReached after 5 s
+          HoldMusic caller
+        = open
+        """
+    )
     assert story.it.wake_at is None, "the last menu is passed over, too"
 
 
@@ -64,5 +79,6 @@ def test_where_no_call_back_is_taken_no_menu_offers_one() -> None:
 def test_with_nothing_left_to_tell_the_caller_hears_music_until_an_agent_is_free(loop: bool) -> None:
     story = Story(queue(MENU, {"after": 1, "announce": ["wait"]}, enabled=False, loop=loop))
 
+    story.does(ARRIVED)
     assert story.it.wake_at is None
     story.is_now(Status.OPEN)
