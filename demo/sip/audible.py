@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from demo.sip.ear import Gaps, Heard
 from demo.sip.errors import CallFailed, MediaEnded
-from demo.sip.rtp import RtpStream
+from demo.sip.rtp import Quiet, RtpStream
 from demo.sip.waiting import deadline
 
 T = TypeVar("T")
@@ -38,6 +38,14 @@ class Audible:
     def play(self, frequency: int | None) -> None:
         """A tone in Hz from now on; None is silence."""
         self.media.play(frequency)
+
+    def fall_silent(self, *, reports: float | None = None, noise: float | None = None) -> None:
+        """Send no sound any more, not even silence; only, if told, RTCP or comfort noise every so many seconds."""
+        self.media.fall_silent(Quiet(reports, noise))
+
+    def speak(self) -> None:
+        """The opposite."""
+        self.media.speak()
 
     async def hear(self, frequency: int, within: float = SOON, *, since: float | None = None) -> float:
         """When the tone began. It must last 40 ms and begin after `since`: now, or at most 2 s ago."""

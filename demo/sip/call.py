@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import TypeVar
 
 from demo.sip import sdp
@@ -115,6 +116,11 @@ class Call(Audible):
         await self._reinvite(Direction.INACTIVE if self.on_hold else Direction.SENDONLY)
         self.holding = True
 
+    async def only_listen(self) -> None:
+        """Tell the other side that nothing will be said here (recvonly), and say nothing."""
+        await self._reinvite(Direction.RECVONLY)
+        self.fall_silent()
+
     async def retrieve(self) -> None:
         await self._reinvite(Direction.RECVONLY if self.on_hold else Direction.SENDRECV)
         self.holding = False
@@ -132,6 +138,15 @@ class Call(Audible):
         if response.status >= 300:
             return response.status
         return await self._until(lambda: self._transferred, within, "for the outcome of a transfer")
+
+    async def request(
+        self, method: str, *, body: bytes = b"", fields: Iterable[tuple[str, str]] = (), within: float = SOON
+    ) -> int:
+        """Send a request inside this call; the status it is answered with. `fields` name the body's Content-Type."""
+        asked = tuple(fields)
+        async with deadline(within, lambda: f"{self}: {method} was not answered\n{self.trace()}"):
+            build = partial(self.dialog.request, method, body=body, fields=asked)
+            return (await self.ua.ask(build, self.dialog.next_hop)).status
 
     def drop(self) -> None:
         """End here only, without telling the other side."""

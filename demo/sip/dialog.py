@@ -85,7 +85,7 @@ class Dialog:
                 *fields,
             ]
         )
-        if body:
+        if body and "Content-Type" not in headers:
             headers["Content-Type"] = "application/sdp"
         return Request(method, self.target, headers=headers, body=body)
 

@@ -6,9 +6,10 @@ import random
 import struct
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
-from demo.sip import dtmf, g711, sdp, srtp, tones
+from demo.sip import dtmf, g711, rtcp, sdp, srtp, tones
 from demo.sip.capture import Capture
 from demo.sip.ear import Ear
 from demo.sip.errors import MediaEnded
@@ -19,6 +20,16 @@ from demo.sip.waiting import Changes
 _HEADER = struct.Struct("!BBHII")
 _VERSION_2 = 0x80
 _MARKER = 0x80
+_NOISE = 13, bytes([70])
+"""Comfort noise (RFC 3389): its payload type, and one packet of it."""
+
+
+@dataclass(frozen=True)
+class Quiet:
+    """A stream without sound. What is sent all the same, every so many seconds: RTCP `reports`, comfort `noise`."""
+
+    reports: float | None = None
+    noise: float | None = None
 
 
 class RtpStream:
@@ -44,6 +55,7 @@ class RtpStream:
         self._marker = _MARKER
         self._last_event = -1
         self._capture: Capture | None = None
+        self._quiet: Quiet | None = None
 
     def connect(self, remote: sdp.Sdp) -> None:
         """Send there from now on; again after every new offer or answer."""
@@ -70,6 +82,13 @@ class RtpStream:
     def play(self, frequency: int | None) -> None:
         """A tone in Hz from the next packet on; None is silence (packets go on)."""
         self._frames = tones.SILENCE if frequency is None else tones.frames(frequency)
+
+    def fall_silent(self, quiet: Quiet) -> None:
+        """No packets of sound any more, until `speak`."""
+        self._quiet = quiet
+
+    def speak(self) -> None:
+        self._quiet = None
 
     async def dial(self, digits: str, duration: float, gap: float) -> None:
         """Send digits one after the other; done when the last one's end was sent and `gap` has passed."""
@@ -114,6 +133,8 @@ class RtpStream:
         event = self._events.popleft() if self._events else ()
         if event:
             self._send_event(event, timestamp)
+        elif self._quiet:
+            self._send_quietly(self._quiet, number, timestamp)
         else:
             self._event_start = None
             frame = self._frames[number % len(self._frames)]
@@ -121,6 +142,16 @@ class RtpStream:
             self._send(self._codec, timestamp, audio)
             if not self._events:
                 self.changes.notify()
+
+    def _send_quietly(self, quiet: Quiet, number: int, timestamp: int) -> None:
+        if quiet.noise and number % _ticks(quiet.noise) == 0:
+            kind, payload = _NOISE
+            self._send(kind, timestamp, payload)
+        if quiet.reports and number % _ticks(quiet.reports) == 0 and self._remote:
+            host, port = self._remote
+            self._socket.send(rtcp.report(self._ssrc), (host, port + 1))
+        if not self._events:
+            self.changes.notify()
 
     def _send_event(self, payloads: Iterable[bytes], timestamp: int) -> None:
         """All packets of one digit carry the time stamp of its beginning."""
