@@ -195,17 +195,18 @@ async def open_stage(
     trunk_tls: Path | None = None,
     legs: int | None = None,
     under: tuple[str, ...] = (),
+    flags: tuple[str, ...] = (),
 ) -> AsyncIterator[Stage]:
     """Start everything on free ports; stop all of it at the end. Raises AssertionError with the log when it fails.
 
     `trunk_tls`: a folder of `routing.local.certificates.own`, with which the carrier then speaks TLS.
     `legs`: how many the RTP ports are for; more than 400 have theirs beside the stage's own, from 40000 on.
-    `under`: the command to run it under, `prlimit` say.
+    `under`: the command to run it under, `prlimit` say. `flags`: more of those of `ringback up`.
     """
     with reserved() as ports:
         log = log or data_dir / "up.log"
         _make_folder(data_dir)
-        options = ["--data-dir", str(data_dir), "--seed", seed, *_options(ports, sounds, trunk_tls, legs)]
+        options = ["--data-dir", str(data_dir), "--seed", seed, *_options(ports, sounds, trunk_tls, legs), *flags]
         up = await _start((*under, sys.executable, "-m", "routing", "up", *options), log)
         try:
             await _ready(up, ports, log)
@@ -216,11 +217,13 @@ async def open_stage(
 
 
 @contextlib.asynccontextmanager
-async def scratch_stage(name: str, *, legs: int | None = None, under: tuple[str, ...] = ()) -> AsyncIterator[Stage]:
+async def scratch_stage(
+    name: str, *, legs: int | None = None, under: tuple[str, ...] = (), flags: tuple[str, ...] = ()
+) -> AsyncIterator[Stage]:
     """A stage in a folder that is gone at the end, its prompts made of tones."""
     with enterable_folder(name) as home:
         sounds = prompts.tones(home / "tones")
-        async with open_stage(home / "data", sounds=sounds, legs=legs, under=under) as stage:
+        async with open_stage(home / "data", sounds=sounds, legs=legs, under=under, flags=flags) as stage:
             yield stage
 
 

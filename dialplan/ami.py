@@ -1,8 +1,8 @@
 """Watches Asterisk over AMI: which phones are reachable, whether Asterisk is up, its version.
 
 Call control is ARI's: nothing here originates, redirects or hangs up. AMI has the phones because ARI's
-device-state subscriptions can deadlock (asterisk issue 2170). Needs a manager user with read=system,call
-and write=system,reporting, and the module res_manager_devicestate.
+device-state subscriptions can deadlock (asterisk issue 2170), and RTCP because ARI does not tell of it. Needs a
+manager user with read=system,call,reporting and write=system,reporting, and the module res_manager_devicestate.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ RETRY_LOST = 1.0
 RETRY_REFUSED = 10.0
 TECHNOLOGY = "PJSIP/"
 # Only these are sent to us: a call makes some twenty other events, which Python would parse for nothing.
-EVENTS = ("DeviceStateChange", "PeerStatus", "FullyBooted", "Shutdown")
+EVENTS = ("DeviceStateChange", "PeerStatus", "FullyBooted", "Shutdown", "RTCPReceived")
 LOGGED_IN_WITHIN = 2.0
 LIST_WITHIN = 2.0
 FIRST_ANSWER = 0.1
@@ -48,12 +48,17 @@ class AsteriskState(StrEnum):
 Told = ParamSpec("Told")
 OnPhone = Callable[[str, PhoneState], None]
 OnAsterisk = Callable[[AsteriskState, str], None]
+OnReport = Callable[[str], None]
 
 
 class AmiWatch:
     """Let one task await `run`. What it knows stands in `state`, `version`, `phones`, `last_pong`."""
 
-    def __init__(self, host: str, port: int, username: str, secret: str) -> None:
+    def __init__(
+        self, host: str, port: int, username: str, secret: str, on_report: OnReport = lambda _leg: None
+    ) -> None:
+        """`on_report(channel id)` for each RTCP packet from a far end."""
+        self._on_report = on_report
         self.state = AsteriskState.LOST
         self.detail = "not connected yet"
         self.version: str | None = None
@@ -98,6 +103,7 @@ class AmiWatch:
         session.on("Shutdown", self._shutdown)
         session.on("DeviceStateChange", self._device)
         session.on("PeerStatus", self._registration)
+        session.on("RTCPReceived", lambda event: self._on_report(event["Uniqueid"]))
         session.on("DeviceStateListComplete", lambda _: self._forget_unlisted())
         try:
             await session.open(*self._login)

@@ -71,6 +71,14 @@ class LegGone:
 
 
 @dataclass(frozen=True, slots=True)
+class LineDied:
+    """A leg's far end has sent nothing for too long: nobody is there any more, and nobody hung up. The channel is up
+    still."""
+
+    leg: str
+
+
+@dataclass(frozen=True, slots=True)
 class Offered:
     """The router picked an agent."""
 
@@ -232,7 +240,15 @@ class ServiceRestarted:
 
 
 NetworkEvent = (
-    CallerReturned | DigitPressed | SayFinished | LegRinging | LegAnswered | LegGone | TimeReached | ServiceRestarted
+    CallerReturned
+    | DigitPressed
+    | SayFinished
+    | LegRinging
+    | LegAnswered
+    | LegGone
+    | LineDied
+    | TimeReached
+    | ServiceRestarted
 )
 Operation = Cancelled | Requeued | Reassigned | Rescheduled | Settled | Edited | NoteAdded
 PersonEvent = (

@@ -15,6 +15,7 @@ from dialplan.ari.connection import AriConnection
 from dialplan.ari.errors import AriError
 from dialplan.listen import Listener
 from dialplan.phones import AsteriskPhones
+from dialplan.silence import Silence
 from routing import metrics
 from routing.agents import PhoneState
 from routing.api.app import at_work, create_app, start_site
@@ -24,6 +25,7 @@ from routing.engine.following import follow
 from routing.engine.lease import Lease
 from routing.engine.sweeping import Sweeper
 from routing.errors import RingbackError, Unavailable
+from routing.interaction import Role
 from routing.local.asterisk_package import check_version
 from routing.log import end_without_memory
 from routing.settings import Settings
@@ -101,8 +103,15 @@ class Service:
         self._accounts_there = False
         self._site: web.AppRunner | None = None
         self._listener = Listener(self._connection, engine, phones.started, self._in_contact)
+        trunk, phone = settings.trunk_silence, settings.phone_silence
+        limits = {Role.CALLER: trunk, Role.CUSTOMER: trunk, Role.AGENT: phone}
+        self._silence = Silence(ari, engine, limits, lambda: self._ami.state is AsteriskState.BOOTED)
         self._ami = AmiWatch(
-            settings.ami_host, settings.ami_port, settings.ami_username, settings.ami_password.get_secret_value()
+            settings.ami_host,
+            settings.ami_port,
+            settings.ami_username,
+            settings.ami_password.get_secret_value(),
+            self._silence.reported,
         )
         engine.add_part("ari", lambda: self._connection.connected and self._listener.ready and self._accounts_there)
         engine.add_part("ami", lambda: self._ami.state is AsteriskState.BOOTED)
@@ -145,6 +154,7 @@ class Service:
             "ari pool": self._ari.keep_warm(),
             "phones": self._watch_phones(group),
             "accounts": self._keep_accounts(),
+            "dead lines": self._silence.watch(),
             "sweep": self._listener.sweep(Sweeper(self.engine)),
             "applied settings": follow(self.engine),
             "loop lag": metrics.watch_loop_lag(),

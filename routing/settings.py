@@ -46,6 +46,8 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_listed)] = ()
     data_dir: Path | None = None
     trunk: str = Field("carrier", pattern=r"^[A-Za-z0-9_-]{1,40}$")
+    trunk_silence: float = Field(30.0, ge=0)  # seconds within which a dead line is noticed; 0: never
+    phone_silence: float = Field(30.0, ge=0)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     allow_old_asterisk: bool = False
 

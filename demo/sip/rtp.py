@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import struct
 from collections import deque
@@ -22,6 +23,8 @@ _VERSION_2 = 0x80
 _MARKER = 0x80
 _NOISE = 13, bytes([70])
 """Comfort noise (RFC 3389): its payload type, and one packet of it."""
+
+_REPORT_EVERY = 5.0
 
 
 @dataclass(frozen=True)
@@ -110,14 +113,26 @@ class RtpStream:
         await self.changes.until(lambda: self._unless_closed(self.digits.endswith(digits)))
 
     def put_down(self) -> None:
-        """The receiver lies on the table: from now on nothing is said and nothing heard. One of a crowd costs
-        no more than that."""
+        """The receiver lies on the table: from now on nothing is said and nothing heard, but for RTCP every five
+        seconds. One of a crowd costs no more than that."""
         pacer().remove(self)
         self._socket.ignore()
+        self._report_again()
 
     def capture(self, path: Path) -> None:
         """From now on keep what is received; the file is written by `close`."""
         self._capture = Capture(path)
+
+    def _report_again(self) -> None:
+        if not self._socket.closed:
+            self._report()
+            asyncio.get_running_loop().call_later(_REPORT_EVERY, self._report_again)
+
+    def _report(self) -> None:
+        """Unencrypted: nobody but plain phones sends RTCP here."""
+        if self._remote:
+            host, port = self._remote
+            self._socket.send(rtcp.report(self._ssrc), (host, port + 1))
 
     def close(self) -> None:
         if not self._socket.closed:
@@ -147,9 +162,8 @@ class RtpStream:
         if quiet.noise and number % _ticks(quiet.noise) == 0:
             kind, payload = _NOISE
             self._send(kind, timestamp, payload)
-        if quiet.reports and number % _ticks(quiet.reports) == 0 and self._remote:
-            host, port = self._remote
-            self._socket.send(rtcp.report(self._ssrc), (host, port + 1))
+        if quiet.reports and number % _ticks(quiet.reports) == 0:
+            self._report()
         if not self._events:
             self.changes.notify()
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
+SECONDS = click.FloatRange(0)
+_SILENCE = "within so many seconds a line that died is noticed by its silence; 0: never"
 _SIP_URI = re.compile(r"sips?:([^@\s;]+@)?[A-Za-z0-9._\[\]:-]+(;[^\s]*)?")
 
 
@@ -76,6 +78,8 @@ def setup(asterisk: bool) -> None:
 @click.option("--external-address", callback=ip_address, metavar="ADDR", help="ours as phones see it, behind NAT")
 @click.option("--seed", type=click.Choice(["demo", "none"]), default="demo", show_default=True)
 @click.option("--carrier", callback=sip_uri, metavar="SIP_URI", help="the trunk [default: sip:127.0.0.1:N+11]")
+@click.option("--trunk-silence", type=SECONDS, default=30, show_default=True, metavar="S", help=_SILENCE)
+@click.option("--phone-silence", type=SECONDS, default=30, show_default=True, metavar="S", help="agents' lines")
 @click.option("--tls-certificate", type=FILE, help="for SIP over TLS, PEM with its chain [default: one made here]")
 @click.option("--tls-key", type=FILE, help="its key")
 @click.option("--tls-ca", type=FILE, help="who issues a TLS trunk's certificate [default: the system's CAs]")
@@ -88,6 +92,8 @@ def up(
     external_address: str | None,
     seed: str,
     carrier: str | None,
+    trunk_silence: float,
+    phone_silence: float,
     tls_certificate: Path | None,
     tls_key: Path | None,
     tls_ca: Path | None,
@@ -109,6 +115,8 @@ def up(
         demo_seed=seed == "demo",
         carrier=carrier,
         sounds=sounds.resolve() if sounds else None,
+        trunk_silence=trunk_silence,
+        phone_silence=phone_silence,
         certificate=certificate_of(tls_certificate, tls_key),
         authorities=tls_ca.resolve() if tls_ca else None,
     )

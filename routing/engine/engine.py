@@ -27,7 +27,7 @@ from routing.engine.timers import HORIZON, Timers
 from routing.engine.trust import Trust
 from routing.errors import Conflict, RingbackError, Unavailable
 from routing.events import CallbackRequested, CallerArrived, Event, LegGone, NetworkEvent, PersonEvent, TimeReached
-from routing.interaction import Interaction, Status
+from routing.interaction import Interaction, LegState, Role, Status
 from routing.lifecycle import Decision, arrive, request
 from routing.store import interactions, queues
 from routing.store.database import Pool
@@ -162,6 +162,11 @@ class Engine:
     def legs(self) -> tuple[str, ...]:
         """Those of all living interactions."""
         return tuple(self._legs)
+
+    def lines(self) -> dict[str, Role]:
+        """The legs that are up, and whose they are."""
+        living = (box.interaction for box in self._boxes.values() if box.interaction)
+        return {leg.id: leg.role for it in living for leg in it.legs if leg.state is LegState.UP}
 
     def expects(self, leg: str) -> bool:
         """Whether the leg is just being set up."""

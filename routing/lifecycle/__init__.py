@@ -8,10 +8,13 @@ happens when contact with the telephones was lost and regained, `operated` what 
 
 from datetime import datetime
 
+from routing.effects import HangUp
 from routing.events import (
     CallEnded,
     CallerReturned,
     Event,
+    LegGone,
+    LineDied,
     NumberRefused,
     OfferAccepted,
     OfferRejected,
@@ -22,7 +25,7 @@ from routing.events import (
     TimeReached,
     WorkDone,
 )
-from routing.interaction import Deadline, Interaction, Status
+from routing.interaction import Deadline, Interaction, LegState, Role, Stage, Status
 from routing.lifecycle import connected, ending, offered, operated, refused, restart, waiting
 from routing.lifecycle.change import Change, Decision, FeedLine, NotReady
 from routing.lifecycle.requested import request
@@ -64,6 +67,8 @@ def decide(it: Interaction, queue: Queue, event: Event, now: datetime) -> Decisi
             _time_reached(change)
         case NumberRefused():
             refused.number_refused(change, event)
+        case LineDied(leg):
+            _line_died(change, leg)
         case ServiceRestarted() | CallerReturned():
             restart.restarted(change)
         case _ if isinstance(event, Operation):
@@ -85,6 +90,23 @@ def _time_reached(change: Change) -> None:
         change.clear(kind)
         _AT[kind](change)
         change.stamp()
+
+
+def _line_died(c: Change, leg_id: str) -> None:
+    """Told of, ended, and from then on a hang-up of that side (F43). But an agent whose phone died in a talk did not
+    end it."""
+    leg = c.it.leg_with(leg_id)
+    if leg is None or leg.state is not LegState.UP:
+        c.ignore()
+        return
+    c.tell("line_dead", "system", role=leg.role)
+    c.do(HangUp(leg.id))
+    if leg.role is Role.AGENT:
+        c.make_not_ready(leg.party, "phone_unreachable")
+    if leg.role is Role.AGENT and c.it.stage is Stage.TALKING:
+        connected.agent_died(c, leg)
+    else:
+        _WHEN[c.it.status](c, LegGone(leg.id))
 
 
 def _actor(event: Event) -> str:

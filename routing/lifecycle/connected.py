@@ -295,6 +295,16 @@ def _agent_lost(c: Change, leg: Leg, cause: int | None, *, refused: bool) -> Non
     _without_agent(c)
 
 
+def agent_died(c: Change, leg: Leg) -> None:
+    """The agent's line died in a talk: the other side is still there, and goes to somebody else (F43)."""
+    c.tell("agent_lost", "system", agent=leg.party)
+    c.forget(leg)
+    c.do(Part(c.it.bridge))
+    if caller := c.leg(Role.CALLER):
+        c.music(caller)
+    _without_agent(c)
+
+
 def no_answer_from_agent(c: Change) -> None:
     """Accepted, but the phone was never lifted."""
     agent = c.it.assigned_to or ""

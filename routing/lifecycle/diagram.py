@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from routing.events import DigitPressed, LegAnswered, LegGone, LegRinging, TimeReached
+from routing.events import DigitPressed, LegAnswered, LegGone, LegRinging, LineDied, TimeReached
 from routing.interaction import Interaction, Stage, Status
 from routing.lifecycle.change import Decision
 from routing.lifecycle.explore import QUEUE, Move, arrival, moves
@@ -69,7 +69,7 @@ def _cause(move: Move) -> str:
     match move.event:
         case DigitPressed(digit=digit):
             return f"{name}({digit})"
-        case LegGone(leg=leg) | LegRinging(leg=leg) | LegAnswered(leg=leg):
+        case LegGone(leg=leg) | LineDied(leg=leg) | LegRinging(leg=leg) | LegAnswered(leg=leg):
             found = move.before.leg_with(leg)
             return f"{name}({found.role})" if found else name
         case TimeReached():

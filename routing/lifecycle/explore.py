@@ -21,6 +21,7 @@ from routing.events import (
     LegAnswered,
     LegGone,
     LegRinging,
+    LineDied,
     NoteAdded,
     NumberRefused,
     OfferAccepted,
@@ -101,6 +102,7 @@ def _possible(it: Interaction, now: datetime) -> Iterator[tuple[Event, datetime]
             yield LegGone(leg.id, cause), soon
         yield LegGone(leg.id, refused=True), soon
         yield LegGone(leg.id, certain=False, lost=True), soon
+        yield LineDied(leg.id), soon
         if leg.role is Role.CALLER:
             for digit in "1259*#":
                 yield DigitPressed(leg.id, digit), soon

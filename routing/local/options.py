@@ -27,6 +27,8 @@ class Options:
     log_level: str = "info"
     service_log: bool = False  # into DIR/service.log instead of our own output
     certificate: Certificate | None = None  # for SIP over TLS; None: one of our own making
+    trunk_silence: float = 30.0  # as in routing/settings.py
+    phone_silence: float = 30.0
     authorities: Path | None = None  # whom the certificate of a trunk over TLS must be from; None: the system's
 
     @property
@@ -65,6 +67,8 @@ def service_environment(options: Options, credentials: Credentials, dsn: str) ->
         "HTTP_HOST": options.bind,
         "HTTP_PORT": str(options.ports.http),
         "DATA_DIR": str(options.data_dir),
+        "TRUNK_SILENCE": str(options.trunk_silence),
+        "PHONE_SILENCE": str(options.phone_silence),
         "LOG_LEVEL": options.log_level,
     }
     for name, secret in secrets.items():
