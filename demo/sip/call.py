@@ -116,10 +116,10 @@ class Call(Audible):
         await self._reinvite(Direction.INACTIVE if self.on_hold else Direction.SENDONLY)
         self.holding = True
 
-    async def only_listen(self) -> None:
-        """Tell the other side that nothing will be said here (recvonly), and say nothing."""
+    async def only_listen(self, *, reports: float | None = None) -> None:
+        """Tell the other side that nothing will be said here (recvonly), and say nothing but RTCP."""
         await self._reinvite(Direction.RECVONLY)
-        self.fall_silent()
+        self.fall_silent(reports=reports)
 
     async def retrieve(self) -> None:
         await self._reinvite(Direction.RECVONLY if self.on_hold else Direction.SENDRECV)
