@@ -47,3 +47,15 @@ async def test_a_carrier_that_asks_for_a_waiting_caller_does_not_end_the_call(li
     await ask_all(call)
     assert call.end is None
     await line.stage.when(caller.number, status="open", subtype="inbound")
+
+
+async def test_session_timers_are_asked_for_and_granted(line: Line) -> None:
+    """So a far end that is gone is found by SIP, too, where it knows them."""
+    talking = await talk(line)
+    for call in (talking.offer, talking.back):
+        assert "timer" in call.invite.headers["Supported"]
+        assert call.invite.headers["Session-Expires"] == "1800"
+    asking = {"Supported": "timer", "Session-Expires": "90;refresher=uas"}
+    call = await line.call(line.caller(), headers=asking)
+    (answer,) = [each.message for each in call.messages if each.message.start_line == "SIP/2.0 200 OK"]
+    assert answer.headers["Session-Expires"] == "90;refresher=uas"
