@@ -60,6 +60,7 @@ class Listener:
         self._engine = engine
         self._on_started = on_started
         self._on_contact = on_contact
+        self._hung_up: set[str] = set()
         self.ready = False
 
     async def run(self) -> None:
@@ -85,11 +86,26 @@ class Listener:
                 await self._reconcile(alive(snapshot))
             case Disconnected():
                 self.ready = False
+                self._hung_up.clear()
             case models.StasisStart(args=args, channel=channel):
                 await self._entered(args, channel)
             case _:
+                self._note(item)
                 if news := event(item):
                     self._engine.hear(news[0], news[1])
+
+    def _note(self, item: Item) -> None:
+        """Prompts that failed, for whoever has to mend the recordings. What was played to somebody who hung up
+        failed as well (measured), and the hang-up is told before."""
+        match item:
+            case models.ChannelHangupRequest(channel=channel):
+                self._hung_up.add(channel.id)
+            case models.ChannelDestroyed(channel=channel) | models.StasisEnd(channel=channel):
+                self._hung_up.discard(channel.id)
+            case models.PlaybackFinished(playback=playback) if playback.state == "failed":
+                if leg_of(playback) not in self._hung_up:
+                    metrics.PROMPTS_FAILED.inc()
+                    log.error("prompt not played", media=playback.media_uri)
 
     async def _reconcile(self, alive: Alive) -> None:
         """Before any event that came since; again and again while Postgres is away."""
@@ -129,9 +145,7 @@ def event(item: Item) -> tuple[str, NetworkEvent] | None:
         case models.ChannelDtmfReceived(channel=channel, digit=digit):
             return channel.id, DigitPressed(channel.id, digit)
         case models.PlaybackFinished(playback=playback):
-            _note_failure(playback)
-            leg = playback.target_uri.removeprefix("channel:")
-            return leg, SayFinished(leg, playback.id)
+            return (leg := leg_of(playback)), SayFinished(leg, playback.id)
         case models.ChannelStateChange(channel=channel):
             return _state(channel.id, channel.state)
         case models.Dial(peer=peer, dialstatus=status):
@@ -146,11 +160,8 @@ def event(item: Item) -> tuple[str, NetworkEvent] | None:
             return None
 
 
-def _note_failure(playback: models.Playback) -> None:
-    """The caller goes on with music; somebody has to mend the recording."""
-    if playback.state == "failed":
-        metrics.PROMPTS_FAILED.inc()
-        log.error("prompt not played", media=playback.media_uri)
+def leg_of(playback: models.Playback) -> str:
+    return playback.target_uri.removeprefix("channel:")
 
 
 def _state(channel: str, state: str) -> tuple[str, NetworkEvent] | None:

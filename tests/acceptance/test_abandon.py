@@ -112,3 +112,15 @@ async def test_callers_who_hang_up_the_moment_they_dial_leave_nothing_open(line:
     await line.stage.until(alone, "only the last caller is in the line")
     await call.hangup()
     await line.stage.when(later.number, status="closed")
+
+
+async def test_who_hangs_up_while_a_prompt_is_played_leaves_no_prompt_that_failed(line: Line) -> None:
+    """Somebody is called out to mend a recording only when there is something to mend."""
+    before = line.stage.log.stat().st_size
+    caller = line.caller()
+    call = await line.in_menu(caller)
+    await call.hangup()
+    await line.stage.when(caller.number, status="closed")
+    with line.stage.log.open() as log:
+        log.seek(before)
+        assert "prompt not played" not in log.read()
