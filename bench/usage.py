@@ -1,5 +1,6 @@
 """What the parts of a running Ringback use: CPU time and memory out of /proc, with their children's."""
 
+import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,19 +19,43 @@ class Usage:
 
 def of(pid: int) -> Usage:
     """Of a process and those it started."""
-    each = [_of_one(one) for one in (pid, *_children(pid))]
+    each = [_of_one(one) for one in family(pid)]
     return Usage(sum(one.cpu for one in each), sum(one.memory for one in each))
 
 
+def open_files(pid: int) -> int:
+    """Descriptors of a process and those it started."""
+    return sum(_files(one) for one in family(pid))
+
+
+def family(pid: int) -> list[int]:
+    """A process and those it started. Threads and children that end while we look are left out."""
+    with contextlib.suppress(OSError):
+        children = [_words(task / "children") for task in Path(f"/proc/{pid}/task").iterdir()]
+        return [pid, *(int(child) for each in children for child in each)]
+    return []
+
+
 def _of_one(pid: int) -> Usage:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    resident, shared = (int(pages) for pages in Path(f"/proc/{pid}/statm").read_text().split()[1:3])
-    return Usage((int(fields[11]) + int(fields[12])) / _TICKS, (resident - shared) * _PAGE)
+    fields = (_text(Path(f"/proc/{pid}/stat")).rpartition(")")[2]).split()
+    pages = _words(Path(f"/proc/{pid}/statm"))
+    if not fields or not pages:
+        return Usage(0, 0)
+    return Usage((int(fields[11]) + int(fields[12])) / _TICKS, (int(pages[1]) - int(pages[2])) * _PAGE)
 
 
-def _children(pid: int) -> list[int]:
-    return [int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in _named(task / "children")]
+def _files(pid: int) -> int:
+    with contextlib.suppress(OSError):
+        return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+    return 0
 
 
-def _named(children: Path) -> list[str]:
-    return children.read_text().split()
+def _words(path: Path) -> list[str]:
+    return _text(path).split()
+
+
+def _text(path: Path) -> str:
+    """Nothing, of who has ended."""
+    with contextlib.suppress(OSError):
+        return path.read_text()
+    return ""
