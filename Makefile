@@ -1,5 +1,5 @@
 # From a bare checkout to calls, tests and figures. Each target first sets up what is missing; again, that is quick.
-.PHONY: help setup demo run test faults check format bench
+.PHONY: help setup demo run test faults soak odd-times check format bench
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 BIN := .venv/bin
@@ -14,6 +14,7 @@ help:
 	@echo "make test    all tests"
 	@echo "make check   format, lint, types, layers, tests"
 	@echo "make faults  every part fails in every way, measured (under 30 minutes)"
+	@echo "make soak    an hour of mixed load: what grows, hangs or is left over (MINUTES=60)"
 	@echo "make bench   measured against the raw floor"
 	@echo "make setup   prepare everything, start nothing"
 
@@ -31,6 +32,10 @@ test: setup
 
 faults: setup
 	@$(BIN)/pytest tests/faults --faults=full -q
+
+MINUTES ?= 60
+soak: setup
+	@$(BIN)/python -m tests.soak --minutes $(MINUTES)
 
 check: setup
 	$(BIN)/ruff format --check .
