@@ -1,4 +1,4 @@
-"""A minute of the soak (tests/soak), of which `make soak` is an hour: everybody at once, and nothing is left of it."""
+"""A minute of the soak (tests/soak; `make soak` is an hour of it): everybody at once, and nothing is left over."""
 
 import pytest
 
