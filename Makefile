@@ -27,17 +27,17 @@ demo: setup
 run: setup
 	@$(BIN)/ringback up
 
-test: setup
+test: setup tools
 	@$(BIN)/pytest
 
-faults: setup
+faults: setup tools
 	@$(BIN)/pytest tests/faults --faults=full -q
 
 MINUTES ?= 60
 soak: setup
 	@$(BIN)/python -m tests.soak --minutes $(MINUTES)
 
-check: setup
+check: setup tools
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -50,6 +50,17 @@ format: .venv/.synced
 
 bench: setup
 	@$(BIN)/python -m bench
+
+# What only tests need of the system: a wire between two machines, and a clock that shows another time.
+TOOLS := ip:iproute2 faketime:faketime unshare:util-linux
+.PHONY: tools
+tools:
+	@lacking=; for each in $(TOOLS); do command -v $${each%:*} >/dev/null || lacking="$$lacking $${each#*:}"; done; \
+	test -z "$$lacking" && exit; \
+	test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
+	  || { echo "tests need more than Ringback does: run apt-get install$$lacking as root" >&2; exit 2; }; \
+	echo "installing$$lacking (apt-get), for tests"; apt-get update -q >/dev/null; \
+	DEBIAN_FRONTEND=noninteractive apt-get install -q --yes --no-install-recommends $$lacking >/dev/null
 
 .venv/.synced: pyproject.toml uv.lock | $(UV)
 	@echo "setting up the Python environment (.venv)"
