@@ -79,7 +79,7 @@ async def test_the_next_up_adopts_asterisk_and_postgres_with_everybody_who_is_on
     assert not any(call.end for call in (*scene.calls, *talks))
     at = time.monotonic()
     async with started(stage, command):
-        figures.note("up", "kill -9 of `up`: the next one ready", time.monotonic() - at, unit="s", limit=5)
+        figures.note("up", "kill -9 of `up`: the next one ready", time.monotonic() - at, unit="s", limit=10)
         assert {part: stage.pid(part) for part in ADOPTED} == before
         await everybody_goes_on(line, scene)
         figures.note("up", "silence in a talk", [each.gaps.silence for each in talks], unit="s", limit=0.5)

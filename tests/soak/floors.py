@@ -33,4 +33,5 @@ def missed(done: Counter[str], minutes: float) -> dict[str, tuple[int, int]]:
 
 
 def floors(minutes: float) -> dict[str, int]:
-    return {what: int(each * minutes) for what, each in A_MINUTE.items()}
+    """The first half minute goes by before there is much to do."""
+    return {what: int(each * (minutes - 0.5)) for what, each in A_MINUTE.items()}

@@ -40,7 +40,7 @@ def look(stage: Stage) -> Look:
 
 def _logs(stage: Stage) -> dict[str, Path]:
     home = stage.data_dir
-    asterisk, postgres = home / "asterisk/log/messages.log", home / "postgres/postgres.log"
+    asterisk, postgres = home / "asterisk/asterisk.log", home / "postgres/postgres.log"
     return {"service": stage.log, "asterisk": asterisk, "postgres": postgres}
 
 

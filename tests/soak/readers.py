@@ -43,7 +43,7 @@ async def supervise(world: World) -> None:
     while not await world.over(world.dice.uniform(1, 4)):
         n += 1
         await world.dice.choice([_note, _requeue, _cancel, _reschedule, _check, _forbid, _change])(world, n)
-        if n % 30 == 1:  # no token may ask for more than 60 an hour
+        if n % 10 == 1:
             await _request(world, n)
 
 

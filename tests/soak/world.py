@@ -43,6 +43,7 @@ SETTINGS: dict[str, Any] = {
         "dials_per_number": None,
         "requests_per_source": None,
         "requests_per_prefix": None,
+        "requests_per_agent": None,
     },
 }
 
