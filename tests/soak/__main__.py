@@ -7,7 +7,7 @@ import sys
 from bench.figures import table
 from tests.soak import looks
 from tests.soak.floors import floors
-from tests.soak.soak import MOST_GROWTH, MOST_KEPT, MOST_LOGGED, Soaked, soak
+from tests.soak.soak import MOST_KEPT, MOST_LOGGED, Soaked, soak
 
 
 def main() -> int:
@@ -26,8 +26,8 @@ def told(soaked: Soaked) -> str:
     least = floors(soaked.minutes)
     done = [[what, str(n), str(least.get(what, "-"))] for what, n in sorted(soaked.done.items())]
     held = [
-        [what, f"{before:.1f}", f"{after:.1f}", f"{after / before - 1:+.1%}", f"+{MOST_GROWTH:.0%}"]
-        for what, (before, after) in soaked.held().items()
+        [it.what, f"{it.before:,.0f}", f"{it.after:,.0f}", f"{it.grown:+.1%}", f"+{it.most:.0%}"]
+        for it in soaked.held()
     ]
     used = [[part, f"{looks.cpu(soaked.looks, part):.1%}"] for part in soaked.looks[0].cpu]
     logs = [[name, f"{n / 1e6:.2f}", f"{MOST_LOGGED[name] / 1e6:g}"] for name, n in soaked.logs().items()]

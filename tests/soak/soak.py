@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from bench.usage import PARTS
 from demo.stage import Stage, scratch_stage
 from tests.faults.auditor import Auditor
 from tests.soak import agents, callers, floors, looks, pings, readers
@@ -19,12 +18,30 @@ from tests.soak.world import DNIS, QUEUE, SETTINGS, World
 AGENTS, SPARE_PHONES, READERS, STREAMS = 3, 2, 1, 6
 LOOKS = 240
 """How often it is looked at, evenly."""
-MOST_GROWTH = 0.10
-"""Of memory and of descriptors, from after the warm-up until the end."""
+MOST_GROWTH = {"asterisk": 0.10, "service": 0.10, "postgres": 0.25}
+"""Of memory and of descriptors, from after the warm-up until the end. Each of Postgres' forty processes keeps what it
+has read once, and some are rarely asked."""
 MOST_KEPT = 5
 """Descriptors: connections that are about to close."""
 MOST_LOGGED = {"service": 20e6, "asterisk": 1e6, "postgres": 1e6}
 """Bytes an hour."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a part holds after the warm-up and at the end, in bytes or descriptors; by which share it may grow."""
+
+    what: str
+    before: float
+    after: float
+    most: float
+
+    @property
+    def grown(self) -> float:
+        return self.after / self.before - 1
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.before:g}, then {self.after:g}"
 
 
 @dataclass(frozen=True)
@@ -38,22 +55,24 @@ class Soaked:
     complaints: list[str]
     left: list[str]
 
-    def faults(self, most_growth: float = MOST_GROWTH) -> list[str]:
-        """Whatever does not hold, in words."""
+    def faults(self, slack: float = 1) -> list[str]:
+        """Whatever does not hold, in words. So many times the growth is allowed in a run that is mostly warm-up."""
         missed = floors.missed(self.done, self.minutes)
         return [
             *(f"too little: {what}: {n}, at least {least}" for what, (n, least) in missed.items()),
-            *(f"{what}: {a:g}, then {b:g}" for what, (a, b) in self.held().items() if b > a * (1 + most_growth)),
+            *(f"{held}: more than {slack * held.most:.0%}" for held in self.held() if held.grown > slack * held.most),
             *(f"{part}: {n} descriptors more than before" for part, n in self.kept().items() if n > MOST_KEPT),
             *(f"{name} logged {n / 1e6:.1f} MB an hour" for name, n in self.logs().items() if n > MOST_LOGGED[name]),
             *self.complaints,
             *self.left,
         ]
 
-    def held(self) -> dict[str, tuple[float, float]]:
-        """After the warm-up and at the end."""
-        memory = {f"{part}: memory, MB": _millions(looks.memory(self.looks, part)) for part in PARTS}
-        return memory | {f"{part}: descriptors": looks.files(self.looks, part) for part in PARTS}
+    def held(self) -> list[Held]:
+        return [
+            Held(f"{part}: {what}", *measure(self.looks, part), most)
+            for what, measure in (("memory", looks.memory), ("descriptors", looks.files))
+            for part, most in MOST_GROWTH.items()
+        ]
 
     def kept(self) -> dict[str, int]:
         """Descriptors that are open when everybody has gone, and were not before anybody came. Postgres keeps those
@@ -64,10 +83,6 @@ class Soaked:
     def logs(self) -> dict[str, float]:
         """Bytes an hour."""
         return {name: looks.logged(self.looks, name) for name in MOST_LOGGED}
-
-
-def _millions(them: tuple[float, float]) -> tuple[float, float]:
-    return them[0] / 1e6, them[1] / 1e6
 
 
 async def soak(minutes: float, seed: int = 0) -> Soaked:
