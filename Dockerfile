@@ -33,6 +33,11 @@ USER 10002:10002
 ENTRYPOINT ["python", "-m", "routing"]
 CMD ["asterisk", "--help"]
 
+FROM code AS firewall
+RUN apt-get update -q && apt-get install -q --yes --no-install-recommends nftables && rm -rf /var/lib/apt/lists/*
+ENTRYPOINT ["python", "-m", "routing"]
+CMD ["firewall", "--help"]
+
 FROM code AS service
 USER 10001:10001
 ENTRYPOINT ["python", "-m", "routing"]

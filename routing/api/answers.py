@@ -177,6 +177,16 @@ class SipPassword:
 
 
 @dataclass(frozen=True, slots=True)
+class Ban:
+    """`address` is an IPv4 address or an IPv6 network; `account` whose password was guessed at."""
+
+    address: str
+    account: str
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Me:
     role: str
     agent: str | None

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterable
 
 from aiohttp import web
 
-from routing.api import agents, docs, health, interactions, me, numbers, openapi, operations, queues, stream
+from routing.api import agents, bans, docs, health, interactions, me, numbers, openapi, operations, queues, stream
 from routing.api.auth import Tokens
 from routing.api.counts import Counts
 from routing.api.door import Door
@@ -23,7 +23,7 @@ from routing.store.database import Pool
 
 PREFIX = "/api/v1"
 _WORK = (*me.ROUTES, *agents.ROUTES, *queues.ROUTES, *interactions.ROUTES, *operations.ROUTES)
-VERSIONED = (*_WORK, *numbers.ROUTES, *stream.ROUTES)
+VERSIONED = (*_WORK, *numbers.ROUTES, *bans.ROUTES, *stream.ROUTES)
 IDLE = 10.0
 """Seconds a connection may take to send a request's head, at its start and between requests."""
 LINGER = 1.0

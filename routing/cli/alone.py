@@ -66,6 +66,37 @@ def asterisk(
 
 
 @click.command()
+@click.option(
+    "--carrier", callback=sip_uri, required=True, metavar="SIP_URI", help="the trunk, which is never banned"
+)
+@click.option("--sip-port", type=_PORT, default=5060, show_default=True, metavar="N", help="udp and tcp")
+@click.option("--tls-port", type=_PORT, default=5061, show_default=True, metavar="N")
+@config_option
+def firewall(carrier: str, sip_port: int, tls_port: int, config: Path | None) -> None:
+    """Shut out who guesses SIP passwords, and limit what strangers send. `ringback up` does this itself, as root.
+
+    It runs in Asterisk's network with the capabilities NET_ADMIN and NET_RAW, and makes an nftables table of its own.
+    """
+    from routing import log
+    from routing.local.firewall.watch import Guarded, guard
+    from routing.until_signal import run_until_signal
+
+    settings = settings_of(config)
+    guarded = Guarded(
+        dsn=settings.dsn,
+        ami_host=settings.ami_host,
+        ami_port=settings.ami_port,
+        ami_username=settings.ami_username,
+        ami_password=settings.ami_password.get_secret_value(),
+        sip=sip_port,
+        sip_tls=tls_port,
+        carrier=carrier,
+    )
+    log.configure(settings.log_level)
+    run_until_signal(guard(guarded))
+
+
+@click.command()
 @click.option("--asterisk", is_flag=True, help="ask Asterisk instead of the service")
 @click.option("--within", type=click.FloatRange(0), default=0, metavar="SECONDS", help="wait for it that long")
 @config_option
@@ -78,4 +109,4 @@ def ready(asterisk: bool, within: float, config: Path | None) -> None:
         sys.exit(1)
 
 
-COMMANDS = (asterisk, ready)
+COMMANDS = (asterisk, firewall, ready)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from routing.cli.local import absolute, data_dir_option
+from routing.cli.local import absolute, data_dir_option, ip_address
 
 if TYPE_CHECKING:
     from routing.settings import Settings
@@ -85,6 +85,34 @@ def token_create(role: str, agent: str | None, config: Path | None, data_dir: Pa
     click.echo(_asked(create_token(_dsn(config, data_dir), role, agent)))
 
 
+@click.group()
+def ban() -> None:
+    """Addresses that guessed SIP passwords."""
+
+
+@ban.command("list")
+@config_option
+@data_dir_option
+def ban_list(config: Path | None, data_dir: Path | None) -> None:
+    """Who is banned, since when and until when."""
+    from routing.cli.bans import shown
+
+    for line in _asked(shown(_dsn(config, data_dir))):
+        click.echo(line)
+
+
+@ban.command("lift")
+@click.argument("address", callback=ip_address)
+@config_option
+@data_dir_option
+def ban_lift(address: str, config: Path | None, data_dir: Path | None) -> None:
+    """Let an address in again, within a second."""
+    from routing.cli.bans import lift
+
+    _asked(lift(_dsn(config, data_dir), address))
+    click.echo(f"{address} is let in again")
+
+
 def _asked(question: Coroutine[Any, Any, _T]) -> _T:
     """What Postgres answers to a command."""
     import asyncpg
@@ -127,4 +155,4 @@ def _configured_dsn(config: Path | None) -> str:
         raise click.UsageError(str(error)) from None
 
 
-COMMANDS = (serve, migrate, apply, token)
+COMMANDS = (serve, migrate, apply, token, ban)

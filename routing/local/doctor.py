@@ -1,6 +1,7 @@
 """`ringback doctor`: looks at everything Ringback depends on, changes nothing, and says how to mend it."""
 
 import asyncio
+import os
 import shutil
 import sys
 from base64 import b64encode
@@ -14,6 +15,7 @@ import asyncpg
 from routing.local import asterisk_package, certificates, debian, postgres_binaries
 from routing.local.credentials import load_or_create
 from routing.local.errors import SetupError
+from routing.local.firewall import table
 from routing.local.home import Home
 from routing.local.ports import Ports
 from routing.local.postgres import Postgres
@@ -46,6 +48,7 @@ async def examine(data_dir: Path, port_base: int) -> list[Finding]:
         _find("Asterisk", _asterisk_binary),
         _find("prompts", _prompts),
         _find("openssl", _openssl),
+        _find("nftables", _nftables),
         _find("data directory", lambda: _data_dir(home)),
         _find("disk", lambda: _disk(data_dir)),
     ]
@@ -91,6 +94,14 @@ def _prompts() -> str:
 def _openssl() -> str:
     certificates.require_openssl()
     return "makes the certificate for SIP over TLS"
+
+
+def _nftables() -> str:
+    if os.geteuid() != 0:
+        return "not ours to use without root: guessers of SIP passwords are not shut out (docs/operations.md)"
+    if (program := table.find()) is None:
+        raise _NotDone("missing: run `make setup`, as root, or guessers of SIP passwords are not shut out")
+    return f"shuts out who guesses SIP passwords ({program})"
 
 
 def _data_dir(home: Home) -> str:

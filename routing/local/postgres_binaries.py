@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from routing.local import apt
 from routing.local.errors import SetupError
 
 OLDEST = 15
@@ -54,22 +55,13 @@ def _whole(bin_dir: Path) -> bool:
 
 def _install() -> None:
     """Debian's package, without the cluster it would create and start of its own."""
-    if os.geteuid() != 0 or not Path("/usr/bin/apt-get").exists():
+    if not apt.possible():
         raise SetupError(
             f"PostgreSQL {OLDEST} or newer is needed: run `apt-get install postgresql` as root, or set PGBIN"
         )
     _NO_CLUSTER.parent.mkdir(parents=True, exist_ok=True)
     _NO_CLUSTER.write_text("create_main_cluster = false\n")
     try:
-        _apt_get("update")
-        _apt_get("install", "--yes", "--no-install-recommends", "postgresql")
+        apt.install("postgresql")
     finally:
         _NO_CLUSTER.unlink()
-
-
-def _apt_get(*arguments: str) -> None:
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    done = subprocess.run(["apt-get", "-q", *arguments], env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        why = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
-        raise SetupError(f"`apt-get {' '.join(arguments)}` failed: {' '.join(why)}")

@@ -4,7 +4,8 @@ import platform
 import sys
 from collections.abc import Callable
 
-from routing.local import asterisk_package, certificates, postgres_binaries, prompts
+from routing.local import apt, asterisk_package, certificates, postgres_binaries, prompts
+from routing.local.firewall import table
 
 
 def set_up(say: Callable[[str], None]) -> None:
@@ -18,6 +19,15 @@ def set_up(say: Callable[[str], None]) -> None:
 def set_up_asterisk(say: Callable[[str], None]) -> None:
     """Asterisk and its prompts alone. Raise SetupError likewise."""
     certificates.require_openssl()
+    _set_up_firewall(say)
     binary = asterisk_package.find_or_install(say)
     say(f"Asterisk {binary.version} ({binary.root})")
     say(f"prompts ({prompts.spoken(binary, say)})")
+
+
+def _set_up_firewall(say: Callable[[str], None]) -> None:
+    """Whoever is not root cannot use it, and does without."""
+    if table.find() is None and apt.possible():
+        say("installing nftables (apt-get install nftables)")
+        apt.install("nftables")
+    say(f"nftables ({table.find() or 'not there: nobody is shut out who guesses SIP passwords'})")

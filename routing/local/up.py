@@ -15,6 +15,7 @@ from routing.local.asterisk import AsteriskInstance
 from routing.local.credentials import Credentials, load_or_create
 from routing.local.database import prepare_database
 from routing.local.errors import SetupError
+from routing.local.firewall.watch import Guarded, guard_for_ever
 from routing.local.health import Health
 from routing.local.logs import keep_small
 from routing.local.options import Options, service_environment
@@ -70,6 +71,7 @@ class Up:
             group.create_task(watchdog.watch(), name="watchdog")
             logs = (self.postgres.log, self.asterisk.log, self.home.service_log)
             group.create_task(keep_small(logs), name="logs")
+            group.create_task(guard_for_ever(self._guarded()), name="firewall")
 
     async def stop(self) -> None:
         """The service first, so that it takes no call for lost that we end; then the other two at once."""
@@ -96,6 +98,19 @@ class Up:
         """Wait for ever, or for the error that ended the watching."""
         if self.keeping:
             await self.keeping
+
+    def _guarded(self) -> Guarded:
+        ports, ami = self.options.ports, self.credentials.ami
+        return Guarded(
+            dsn=self.postgres.dsn,
+            ami_host="127.0.0.1",
+            ami_port=ports.ami,
+            ami_username=ami.username,
+            ami_password=ami.password,
+            sip=ports.sip,
+            sip_tls=ports.sip_tls,
+            carrier=self.options.carrier_uri,
+        )
 
     async def _expire_lease(self) -> None:
         from routing.store.shards import expire_lease

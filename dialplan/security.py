@@ -1,0 +1,38 @@
+"""AMI's security events about SIP: who answered a challenge, and whether rightly. The user needs read=security.
+
+Measured with 22.10.1: a wrong answer is `ChallengeResponseFailed`, also that of a user nobody is (`<unknown>`), and
+one to a nonce that was never sent; `ChallengeSent` does not tell the nonce. So these events alone prove nothing.
+"""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+from dialplan.ami_session import Fields
+
+EVENTS = ("ChallengeResponseFailed", "SuccessfulAuth")
+_STREAMS = frozenset({"TCP", "TLS", "WS", "WSS"})
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """`nonce`: what the answer is to; empty for a right one, whose nonce Asterisk has checked."""
+
+    address: IPv4Address | IPv6Address
+    stream: bool
+    port: int
+    account: str
+    nonce: str
+
+
+def answered(event: Fields) -> Answered | None:
+    """None for what is not about SIP: AMI and ARI have such events, too."""
+    if event.get("Service") != "PJSIP":
+        return None
+    _, transport, address, port = event["RemoteAddress"].split("/")  # IPV4/UDP/192.0.2.1/5060
+    return Answered(
+        ip_address(address.strip("[]")),
+        transport.upper() in _STREAMS,
+        int(port),
+        event["AccountID"],
+        event.get("Challenge", ""),
+    )
