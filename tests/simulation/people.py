@@ -7,11 +7,12 @@ has to come to an end.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from random import Random
 from uuid import UUID
 
 from routing.agents import Availability
 from routing.engine.engine import Engine
-from routing.events import CallEnded, OfferAccepted, OfferRejected, PersonEvent, Redialled, WorkDone
+from routing.events import CallEnded, LineDied, OfferAccepted, OfferRejected, PersonEvent, Redialled, WorkDone
 from routing.interaction import Interaction, Stage, Status
 from tests.model.memory import Commit, Memory
 from tests.simulation.asterisk import Asterisk, Channel
@@ -45,6 +46,7 @@ class People:
         self._memory = memory
         self._service = service
         self._arrivals = 0
+        self._lines = Random(f"lines {world.seed}")
         asterisk.people = self
 
     # Callers
@@ -66,7 +68,7 @@ class People:
             runs_after_key=world.rng.choice([None, None, 0.0, 0.001, 0.005, 0.02, 0.1, 0.5]),
         )
         world.log(f"caller {channel.id[:8]} calls {dialled} from {number}")
-        world.after(self.callers[channel.id].patience, self._asterisk.ends, channel)
+        world.after(self.callers[channel.id].patience, self._leaves, channel)
         self._asterisk.call_in(channel)
 
     def hears(self, channel: Channel, said: tuple[str, ...]) -> None:
@@ -122,9 +124,21 @@ class People:
         """A talk begins; it lasts a while, and any of them ends it."""
         lasts = 2.0 if self.friendly else self._world.between(0.0, 12.0)
         if self.friendly or self._world.chance(0.6):
-            self._world.after(lasts, self._asterisk.ends, channel)
+            self._world.after(lasts, self._leaves, channel)
         else:
             self._world.after(40.0, self._asterisk.ends, channel)
+
+    def _leaves(self, channel: Channel) -> None:
+        """Hangs up; one in ten only falls silent, of which the service hears until it does something about it."""
+        if self._lines.random() < 0.9:
+            self._asterisk.ends(channel)
+        else:
+            self._falls_silent(channel)
+
+    def _falls_silent(self, channel: Channel) -> None:
+        if channel.alive:
+            self._request(0.0, channel.party, partial(_dies, channel.id))
+            self._world.after(5.0, self._falls_silent, channel)
 
     def ended(self, channel: Channel) -> None:
         self.callers.pop(channel.id, None)
@@ -216,3 +230,7 @@ async def _pick_up(agent: str, interaction_id: UUID, engine: Engine) -> None:
 
 async def _set(agent: str, availability: Availability, engine: Engine) -> None:
     await engine.desks.set_availability(agent, availability, None)
+
+
+async def _dies(channel_id: str, engine: Engine) -> None:
+    engine.hear(channel_id, LineDied(channel_id))
