@@ -66,9 +66,11 @@ class Silence:
 
     async def watch(self) -> None:
         """For ever. The shortest limit sets the pace."""
+        loop = asyncio.get_running_loop()
         while self._pace:
-            await asyncio.sleep(self._pace)
+            next_look = loop.time() + self._pace
             await self.look()
+            await asyncio.sleep(next_look - loop.time())
 
     async def look(self) -> None:
         """Once at every line. Agents' come first: of a talk whose both ends died the agent's is told of first, so
