@@ -129,8 +129,8 @@ class People:
             self._world.after(40.0, self._asterisk.ends, channel)
 
     def _leaves(self, channel: Channel) -> None:
-        """Hangs up; one in ten only falls silent, of which the service hears until it does something about it."""
-        if self._lines.random() < 0.9:
+        """Hangs up; one in five only falls silent, of which the service hears until it does something about it."""
+        if self._lines.random() < 0.8:
             self._asterisk.ends(channel)
         else:
             self._falls_silent(channel)
