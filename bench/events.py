@@ -87,7 +87,7 @@ async def _run(folder: Path, callers: int) -> None:
         lease = Lease(pool, "bench")
         await lease.take()
         phones = Callers()
-        phones.engine = Engine(pool, await Clock.of(pool), lease)
+        phones.engine = Engine(pool, await Clock.of(pool, lease.ownership.shard), lease)
         phones.engine.use(phones)
         phones.engine.subscribe(phones.hear)
         keeping = asyncio.create_task(lease.keep())

@@ -162,7 +162,8 @@ class Waiting:
 class Interaction:
     """See the module's docstring. `front` puts it before everyone else of its line; `excluded` maps agents to the
     time until which they are not offered it again; `tried_before` counts the attempts that are history: the retry
-    rules begin anew after them."""
+    rules begin anew after them; `shift` is how far Postgres' clock had jumped by the time it was stored
+    (`routing.lifecycle.jumped`)."""
 
     id: UUID
     queue: str
@@ -194,6 +195,7 @@ class Interaction:
     case_data: Mapping[str, Any] = field(default_factory=dict)
     instructions: str | None = None
     tried_before: int = 0
+    shift: float = 0.0
     waiting: Waiting = Waiting()
     deadlines: Mapping[Deadline, datetime] = field(default_factory=dict)
     excluded: Mapping[str, datetime] = field(default_factory=dict)

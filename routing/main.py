@@ -59,7 +59,7 @@ async def _serve(settings: Settings, pool: Pool, api_pool: Pool, lease: Lease) -
     )
     try:
         await lease.take()
-        service = Service(settings, api_pool, ari, Engine(pool, await Clock.of(pool), lease))
+        service = Service(settings, api_pool, ari, Engine(pool, await Clock.of(pool, words.APP), lease))
         try:
             await service.run()
         finally:

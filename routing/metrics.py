@@ -42,6 +42,13 @@ PUT_RIGHT = Counter(
     ["what"],
     registry=REGISTRY,
 )
+CLOCK_JUMPS = Counter(
+    "ringback_clock_jumps", "Jumps of Postgres' clock, or this machine suspended", ["direction"], registry=REGISTRY
+)
+CLOCK_SHIFT = Gauge("ringback_clock_shift_seconds", "All jumps of Postgres' clock, added up", registry=REGISTRY)
+CLOCK_AHEAD = Gauge(
+    "ringback_clock_ahead_seconds", "By how much this machine's clock is ahead of Postgres'", registry=REGISTRY
+)
 LOOP_LAG = Histogram(
     "ringback_event_loop_lag_seconds",
     "How much later than asked the event loop woke a sleeper",

@@ -53,7 +53,7 @@ def create_app(
         guard=LoginGuard(),
         peers=Peers(trusted_proxies),
         rates=Rates(a_second),
-        once=Once(pool, lambda: engine.lease.ownership.epoch),
+        once=Once(pool, lambda: engine.lease.ownership.epoch, engine.clock.now),
         counts=Counts(pool),
         realm=realm,
     )

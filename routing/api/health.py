@@ -24,7 +24,15 @@ async def readyz(call: Call) -> web.Response:
     """Whether every part is there: 200, or 503 with the one that is not."""
     parts = await _parts(call)
     ready = all(parts.values())
-    return json_response(answers.Ready(ready, parts), 200 if ready else 503)
+    return json_response(answers.Ready(ready, parts, _clock(call)), 200 if ready else 503)
+
+
+def _clock(call: Call) -> answers.ClockSeen:
+    """A jump is told, and no reason not to be ready: it has been followed."""
+    seen = call.engine.timekeeper
+    jump = seen.last_jump
+    last = answers.Jump(jump.at, jump.seconds, jump.slept) if jump else None
+    return answers.ClockSeen(seen.jumps, last, None if seen.ahead is None else round(seen.ahead, 3))
 
 
 async def _parts(call: Call) -> dict[str, bool]:

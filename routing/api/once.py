@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 
 import structlog
 from aiohttp import web
@@ -50,11 +51,12 @@ def digest(request: web.Request, body: bytes) -> bytes:
 
 
 class Once:
-    """`epoch` tells this process' turn from those of its predecessors."""
+    """`epoch` tells this process' turn from those of its predecessors, `now` is the engine's clock."""
 
-    def __init__(self, pool: Pool, epoch: Callable[[], int]) -> None:
+    def __init__(self, pool: Pool, epoch: Callable[[], int], now: Callable[[], datetime]) -> None:
         self._pool = pool
         self._epoch = epoch
+        self._now = now
 
     async def answer(self, who: str, key: str, request: bytes, do: Handler) -> web.StreamResponse:
         """What `do` answers now, or answered before. Raises IdempotencyConflict, Unavailable."""
@@ -78,7 +80,7 @@ class Once:
         try:
             async with asyncio.timeout(PATIENCE):
                 while True:
-                    found = await idempotency.begin(self._pool, who, key, request, self._epoch())
+                    found = await idempotency.begin(self._pool, who, key, request, self._epoch(), self._now())
                     if found and found.request != request:
                         raise IdempotencyConflict
                     if found is None or found.status is not None:
@@ -109,7 +111,7 @@ class Once:
         """Until cancelled: clear away what is older than a day."""
         while True:
             try:
-                await idempotency.sweep(self._pool)
+                await idempotency.sweep(self._pool, self._now())
             except RingbackError as error:
                 log.warning("idempotency keys not swept", error=str(error))
             await asyncio.sleep(SWEEP)

@@ -16,6 +16,7 @@ from routing.errors import RingbackError
 from routing.events import CallbackRequested, CallerArrived, DigitPressed, Event, LegAnswered, LegGone, SayFinished
 from routing.interaction import IN_LINE, Interaction, Role, Status
 from routing.lifecycle import Decision, decide
+from routing.lifecycle.jumped import rebased
 from routing.queues import Queue
 
 SOON = 0.5
@@ -93,9 +94,10 @@ class Comfort:
         """Something happened to an interaction whose last decision is still held up: what would become of it?"""
         if box.held is None or letter.answer or isinstance(letter.event, CallerArrived | CallbackRequested):
             return
-        ahead = box.held.interaction
+        now = self._clock.now()
+        ahead = rebased(box.held.interaction, box.held.queue, self._clock.shift, now)
         try:
-            wanted = decide(ahead, box.held.queue, letter.event, self._clock.now())
+            wanted = decide(ahead, box.held.queue, letter.event, now)
         except RingbackError:
             return
         box.held = replace(box.held, interaction=wanted.interaction)

@@ -32,6 +32,7 @@ from routing.events import (
 )
 from routing.interaction import Interaction
 from routing.lifecycle import Decision, decide
+from routing.lifecycle.jumped import rebased
 from routing.lifecycle.late import begun_late
 from routing.numbers import Rule
 from routing.numbers.moments import dials
@@ -158,12 +159,12 @@ class Decider:
 
         Where that cannot be stored either, somebody's time is short; the row is read again before the next decision.
         """
-        now = self._clock.now()
-        late = begun_late(unsure.before, it, now - unsure.at)
-        if late == it or now - unsure.at < timedelta(seconds=comfort.SOON):
+        late_by = self._clock.monotonic() - unsure.at
+        late = begun_late(unsure.before, it, timedelta(seconds=late_by))
+        if late == it or late_by < comfort.SOON:
             return it
         try:
-            await interactions.save(self._pool, self._lease.ownership, it, Decision(late), now)
+            await interactions.save(self._pool, self._lease.ownership, it, Decision(late), self._clock.now())
         except (Conflict, Unavailable) as error:
             log.warning("times not put off", error=str(error))
             return it
@@ -179,11 +180,12 @@ class Decider:
         return replace(it, version=it.version + 1)
 
     async def _once(self, box: Mailbox, letter: Letter, event: Event, watch: Watch) -> Stored:
-        before = box.interaction or await interactions.load(self._pool, box.id)
-        box.interaction = before
-        queue = await self._queues.version(before.queue, before.queue_version)
-        decision = decide(before, queue, event, self._clock.now())
-        if decision.ignored or (decision.interaction == before and not decision.effects):
+        box.interaction = row = box.interaction or await interactions.load(self._pool, box.id)
+        queue = await self._queues.version(row.queue, row.queue_version)
+        now = self._clock.now()
+        before = rebased(row, queue, self._clock.shift, now)
+        decision = decide(before, queue, event, now)
+        if decision.ignored or (decision.interaction == row and not decision.effects):
             return Stored(before, decision, None)
         letter.decided = self._clock.monotonic()
         await self._await_turn(letter, before, decision.interaction, watch)
@@ -195,7 +197,7 @@ class Decider:
 
     async def _save(self, box: Mailbox, before: Interaction, decision: Decision, asker: str | None) -> int:
         """Meanwhile the customer's leg is set up, though not dialled."""
-        began = self._clock.now()
+        began = self._clock.monotonic()
         for call in _new_calls(before, decision):
             if self._lease.valid:
                 self._phones.reserve(call)

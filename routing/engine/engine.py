@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -23,6 +24,7 @@ from routing.engine.notices import AgentChanged, InteractionChanged, Notice, Que
 from routing.engine.phones import Alive, Phones
 from routing.engine.queues import Queues
 from routing.engine.router import Router
+from routing.engine.timekeeping import Timekeeper
 from routing.engine.timers import HORIZON, Timers
 from routing.engine.trust import Trust
 from routing.errors import Conflict, RingbackError, Unavailable
@@ -41,6 +43,12 @@ NEWS_WITHIN = 0.05
 OVERDUE = timedelta(seconds=2)
 """How long a deadline may have passed before the row is read again."""
 
+LOOK_EVERY = HORIZON / 6
+"""Seconds between two looks at the table."""
+
+AT_A_TIME, PUT_RIGHT_EVERY = 500, 0.2
+"""So many rows are put right together after the clock jumped, and the seconds until the next: calls go first."""
+
 ANSWER_WITHIN = 2.0
 """Seconds a person waits for what becomes of a request. What has not begun by then is not done any more."""
 
@@ -58,7 +66,10 @@ class Engine:
         self.lease = lease
         self.queues = Queues(pool)
         self.trust = Trust(pool, clock, self.queues)
+        self.timekeeper = Timekeeper(pool, clock, lease, self._clock_jumped)
         self._timers = Timers(clock, self._wake)
+        self._look = asyncio.Event()
+        self._some_before_jump = True
         self._boxes: dict[UUID, Mailbox] = {}
         self._legs = Legs()
         self._listeners: list[Callable[[Notice], None]] = []
@@ -86,6 +97,7 @@ class Engine:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.lease.keep(), name="lease")
             group.create_task(self.lease.watch_pulse(), name="pulse")
+            group.create_task(self.timekeeper.keep(), name="clock")
             group.create_task(self.router.run(), name="router")
             group.create_task(self._watch_table(), name="due rows")
 
@@ -352,7 +364,7 @@ class Engine:
                 return
             queue, version = found
             now = self.clock.now()
-            decision = arrive(box.id, queue, version, event, now)
+            decision = self._by_our_clock(arrive(box.id, queue, version, event, now))
             letter.decided = self.clock.monotonic()
             (caller,) = decision.interaction.legs
             exceeded = self._legs.let_in(caller.id, queue, caller.party)
@@ -377,7 +389,7 @@ class Engine:
         """A life that begins without a call."""
         stored = await queues.get(self.pool, event.queue)
         now = self.clock.now()
-        decision = request(box.id, stored.queue, stored.version, event, now)
+        decision = self._by_our_clock(request(box.id, stored.queue, stored.version, event, now))
         letter.decided = self.clock.monotonic()
 
         async def store(check: Check | None) -> int:
@@ -385,6 +397,10 @@ class Engine:
 
         cursor = await self.trust.guarded(None, decision, store, event.asker)
         await self._begun(box, letter, decision, cursor)
+
+    def _by_our_clock(self, decision: Decision) -> Decision:
+        """The times in a new life are by the clock as it goes now."""
+        return replace(decision, interaction=decision.interaction.changed(shift=self.clock.shift))
 
     async def _begun(self, box: Mailbox, letter: Letter, decision: Decision, cursor: int) -> None:
         letter.saved = self.clock.monotonic()
@@ -412,20 +428,50 @@ class Engine:
             box.interaction = None
 
     async def _watch_table(self) -> None:
-        """The slow look at the table that makes the timers a guarantee."""
+        """The slow look at the table that makes the timers a guarantee; after a jump of the clock it is at once."""
         while True:
+            self._look.clear()
             try:
-                now = self.clock.now()
-                until = now + timedelta(seconds=HORIZON)
-                for interaction_id, at in await interactions.due_until(self.pool, self.lease.ownership.shard, until):
-                    overdue = at < now - OVERDUE
-                    if overdue:
-                        self._read_again(interaction_id)
-                    if overdue or not self._timers.has(interaction_id):
-                        self._timers.set(interaction_id, at)
+                await self._set_timers()
+                pause = await self._put_right() if self._some_before_jump else LOOK_EVERY
             except Unavailable:
                 log.warning("due rows not read: Postgres does not answer")
-            await asyncio.sleep(HORIZON / 6)
+                pause = LOOK_EVERY
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._look.wait()
+
+    async def _set_timers(self) -> None:
+        now = self.clock.now()
+        until = now + timedelta(seconds=HORIZON)
+        for interaction_id, at in await interactions.due_until(self.pool, self.lease.ownership.shard, until):
+            overdue = at < now - OVERDUE
+            if overdue:
+                self._read_again(interaction_id)
+            if overdue or not self._timers.has(interaction_id):
+                self._timers.set(interaction_id, at)
+
+    # Jumps of the clock
+
+    def _clock_jumped(self) -> None:
+        """Whoever is in memory is put right at once, the others as the table is looked at."""
+        self._some_before_jump = True
+        for interaction_id in tuple(self._boxes):
+            self._wake(interaction_id)
+        self._look.set()
+        self.router.stir()
+
+    async def _put_right(self) -> float:
+        """Rows that were stored before a jump are woken, some at a time, which stores them by the clock as it goes
+        now (`lifecycle.jumped`). Returns the seconds until the next look."""
+        shard, shift = self.lease.ownership.shard, self.clock.shift
+        ids = await interactions.stored_before_jump(self.pool, shard, shift, AT_A_TIME)
+        self._some_before_jump = bool(ids) or shift != self.clock.shift
+        for interaction_id in ids:
+            self._wake(interaction_id)
+        if self._tasks:
+            await asyncio.wait(tuple(self._tasks), timeout=ANSWER_WITHIN)
+        return PUT_RIGHT_EVERY if self._some_before_jump else LOOK_EVERY
 
 
 def _where(it: Interaction | None) -> str | None:

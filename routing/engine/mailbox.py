@@ -4,7 +4,6 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -20,11 +19,11 @@ log = structlog.get_logger()
 
 
 class Unsure(NamedTuple):
-    """A decision, the row it was made of, and when: stored or not, Postgres did not say."""
+    """A decision, the row it was made of, and when, in monotonic seconds: stored or not, Postgres did not say."""
 
     before: Interaction
     decision: Decision
-    at: datetime
+    at: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What was answered to requests that carry an Idempotency-Key, so that asking twice does once."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from routing.store.database import Pool, connection
 
@@ -23,12 +23,12 @@ class Answered:
 
 _BEGIN = """
 WITH mine AS (
-    INSERT INTO idempotency_keys AS k (who, key, request, epoch) VALUES ($1, $2, $3, $4)
+    INSERT INTO idempotency_keys AS k (who, key, request, epoch, created_at) VALUES ($1, $2, $3, $4, $7)
     ON CONFLICT (who, key) DO UPDATE
-       SET request = excluded.request, epoch = excluded.epoch, status = NULL, created_at = now()
-     WHERE k.created_at < now() - $5::interval
+       SET request = excluded.request, epoch = excluded.epoch, status = NULL, created_at = excluded.created_at
+     WHERE k.created_at < excluded.created_at - $5::interval
         OR (k.status IS NULL AND k.request = excluded.request
-            AND (k.epoch < excluded.epoch OR k.created_at < now() - $6::interval))
+            AND (k.epoch < excluded.epoch OR k.created_at < excluded.created_at - $6::interval))
     RETURNING who
 )
 SELECT EXISTS (SELECT FROM mine) AS mine, k.request, k.status, k.content_type, k.body
@@ -36,10 +36,10 @@ SELECT EXISTS (SELECT FROM mine) AS mine, k.request, k.status, k.content_type, k
 """
 
 
-async def begin(pool: Pool, who: str, key: str, request: bytes, epoch: int) -> Answered | None:
-    """None: nobody has asked this, and it is ours to do now. `epoch` is the shard's."""
+async def begin(pool: Pool, who: str, key: str, request: bytes, epoch: int, now: datetime) -> Answered | None:
+    """None: nobody has asked this, and it is ours to do now. `epoch` is the shard's, `now` by the engine's clock."""
     async with connection(pool) as c:
-        row = await c.fetchrow(_BEGIN, who, key, request, epoch, KEPT, GIVEN_UP)
+        row = await c.fetchrow(_BEGIN, who, key, request, epoch, KEPT, GIVEN_UP, now)
     if row["mine"]:
         return None
     if row["request"] is None:  # begun by another at this very moment
@@ -66,8 +66,8 @@ async def forget(pool: Pool, who: str, key: str) -> None:
         await c.execute("DELETE FROM idempotency_keys WHERE who = $1 AND key = $2 AND status IS NULL", who, key)
 
 
-async def sweep(pool: Pool) -> int:
+async def sweep(pool: Pool, now: datetime) -> int:
     """Clear away what is older than a day; how many that were."""
     async with connection(pool) as c:
-        done: str = await c.execute("DELETE FROM idempotency_keys WHERE created_at < now() - $1::interval", KEPT)
+        done: str = await c.execute("DELETE FROM idempotency_keys WHERE created_at < $1", now - KEPT)
     return int(done.split()[-1])

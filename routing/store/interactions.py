@@ -46,7 +46,7 @@ SELECT i.*,
 _LOAD_ONE = f"{LOAD} WHERE i.id = $1"
 
 _COLUMNS = (
-    "queue, queue_version, kind, name, callback_type, time_zone, tried_before,"
+    "queue, queue_version, kind, name, callback_type, time_zone, tried_before, shift,"
     " status, stage, subtype, number, assigned_to, desk, priority, front, queued_at, not_before, requested_at,"
     " promised_at, connected_at, closed_at, outcome, disposition, note, case_data, instructions, waiting, deadlines,"
     " excluded, legs_asked, lines, wake_at, version"
@@ -313,6 +313,7 @@ def interaction(row: Any) -> Interaction:
         case_data=row["case_data"],
         instructions=row["instructions"],
         tried_before=row["tried_before"],
+        shift=row["shift"],
         waiting=lenient.made(Waiting, row["waiting"], words=tuple(row["waiting"]["words"])),
         deadlines={kind: _time(at) for kind, at in lenient.by_word(Deadline, row["deadlines"])},
         excluded={agent: _time(at) for agent, at in row["excluded"].items()},
@@ -372,3 +373,16 @@ async def due_until(pool: Pool, shard: str, until: datetime) -> list[tuple[UUID,
             until,
         )
     return [(row["id"], row["wake_at"]) for row in rows]
+
+
+# In the order in which none overtakes another meanwhile.
+_BEFORE_JUMP = """
+SELECT id FROM interactions WHERE shard = $1 AND status <> 'closed' AND shift <> $2
+ ORDER BY CASE WHEN shift < $2 THEN -extract(epoch FROM queued_at) ELSE extract(epoch FROM queued_at) END, id LIMIT $3
+"""
+
+
+async def stored_before_jump(pool: Pool, shard: str, shift: float, most: int) -> list[UUID]:
+    """What was stored before Postgres' clock jumped, and is not closed."""
+    async with connection(pool) as c:
+        return [UUID(str(row["id"])) for row in await c.fetch(_BEFORE_JUMP, shard, shift, most)]

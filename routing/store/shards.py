@@ -1,4 +1,11 @@
-"""Who acts: a lease on the shard, on Postgres' clock. A higher epoch means another owner."""
+"""Who acts: a lease on the shard, on Postgres' clock. A higher epoch means another owner.
+
+As that clock may jump, a lease that has run out is no proof that its owner is gone, nor is one that has not that they
+live: who wants the shard sees for themselves that nobody renews it (`routing.engine.lease`).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
 
 import asyncpg
 
@@ -11,7 +18,7 @@ _TAKE = """
 INSERT INTO shards AS s (name, owner, epoch, until) VALUES ($1, $2, 1, now() + make_interval(secs => $3))
 ON CONFLICT (name) DO UPDATE
    SET owner = $2, epoch = s.epoch + 1, until = now() + make_interval(secs => $3)
- WHERE s.until <= now()
+ WHERE s.until = '-infinity' OR s.until = $4
 RETURNING epoch
 """
 
@@ -24,10 +31,29 @@ RETURNING epoch
 _RELEASE = "UPDATE shards SET until = '-infinity' WHERE name = $1 AND owner = $2 AND epoch = $3"
 
 
-async def take(pool: Pool, shard: str, owner: str) -> int | None:
-    """Win the shard and return the new epoch, or None while another owner's lease runs."""
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A lease somebody has: until when, and whether that time has passed by Postgres' clock."""
+
+    until: datetime
+    over: bool
+
+
+async def held(pool: Pool, shard: str) -> Held | None:
+    """The lease there is; None when the shard was let go of, or nobody ever had it."""
     async with connection(pool) as c:
-        epoch: int | None = await c.fetchval(_TAKE, shard, owner, LEASE)
+        row = await c.fetchrow(
+            "SELECT until, until <= clock_timestamp() AS over FROM shards WHERE name = $1 AND until <> '-infinity'",
+            shard,
+        )
+    return Held(row["until"], row["over"]) if row else None
+
+
+async def take(pool: Pool, shard: str, owner: str, dead: Held | None = None) -> int | None:
+    """Win the shard and return the new epoch, or None while another owner has it. `dead` is a lease that was seen not
+    to be renewed any more."""
+    async with connection(pool) as c:
+        epoch: int | None = await c.fetchval(_TAKE, shard, owner, LEASE, dead and dead.until)
         return epoch
 
 

@@ -80,7 +80,7 @@ async def service(pool: Pool) -> AsyncIterator[Service]:
     phones = SilentPhones()
     lease = Lease(pool, "test")
     await lease.take()
-    engine = Engine(pool, await Clock.of(pool), lease)
+    engine = Engine(pool, await Clock.of(pool, "test"), lease)
     engine.use(phones)
     for part in ("ari", "ami"):
         engine.add_part(part, lambda: True)

@@ -110,13 +110,15 @@ async def test_an_answer_is_found_again_by_the_next_process(service: Service) ->
 async def test_what_a_process_that_died_had_begun_is_done_by_its_successor(service: Service) -> None:
     """It took the key and was killed before it answered; the epoch of the next one is higher."""
     pool, epoch = service.engine.pool, service.engine.lease.ownership.epoch
-    taken = await idempotency.begin(pool, "me", "k", b"request", epoch - 1)
+    taken = await idempotency.begin(pool, "me", "k", b"request", epoch - 1, service.engine.clock.now())
 
     assert taken is None
-    assert await idempotency.begin(pool, "me", "k", b"request", epoch) is None, "nobody else will answer it"
-    again = await idempotency.begin(pool, "me", "k", b"request", epoch)
+    assert await idempotency.begin(pool, "me", "k", b"request", epoch, service.engine.clock.now()) is None, (
+        "nobody else will answer it"
+    )
+    again = await idempotency.begin(pool, "me", "k", b"request", epoch, service.engine.clock.now())
     assert again and again.status is None, "now it is being done"
-    other = await idempotency.begin(pool, "me", "k", b"other", epoch + 1)
+    other = await idempotency.begin(pool, "me", "k", b"other", epoch + 1, service.engine.clock.now())
     assert other and other.request == b"request"
 
 
@@ -138,7 +140,7 @@ async def test_after_a_day_a_key_is_free_and_the_answer_is_gone(service: Service
     assert (await ask(service)).body["interaction"] == first.body["id"]
     await ask(service, "young")
     await pool.execute("UPDATE idempotency_keys SET created_at = now() - interval '25 hours' WHERE key = 'k'")
-    assert await idempotency.sweep(pool) == 1
+    assert await idempotency.sweep(pool, service.engine.clock.now()) == 1
     assert await pool.fetchval("SELECT count(*) FROM idempotency_keys") == 1
 
 

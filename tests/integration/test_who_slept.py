@@ -1,7 +1,6 @@
 """A process that was stopped for longer than its lease: whatever it had in hand is not its to do any more."""
 
 import asyncio
-import time
 
 import pytest
 from aiohttp import web
@@ -10,6 +9,7 @@ from api_service import QUICK, Service
 
 from routing.agents import Availability
 from routing.effects import HangUp, RingAgent
+from routing.engine.clock import boottime
 from routing.engine.lease import ASLEEP, Lease
 from routing.errors import Fenced, Unavailable
 from routing.events import LegGone
@@ -23,7 +23,7 @@ from routing.store.database import Pool
 def sleep_long(lease: Lease) -> None:
     """As SIGSTOP does it."""
     lease._pulse -= ASLEEP + 1
-    lease._until = time.monotonic() - 1
+    lease._until = boottime() - 1
 
 
 async def another_takes_over(pool: Pool) -> None:

@@ -20,7 +20,7 @@ from routing.store import trust
 from routing.store.interactions import Ownership
 from routing.store.line import MOST_PLACES
 from routing.store.queues import Stored
-from routing.store.shards import LEASE
+from routing.store.shards import LEASE, Held
 from routing.store.trust import Check, Stale
 
 HELD = {Status.OFFERED: "offered", Status.CONNECTED: "busy", Status.WRAP_UP: "wrap_up"}
@@ -53,6 +53,7 @@ class Shard:
     until: datetime = NEVER
     taken_at: datetime = NEVER
     telephones: str | None = None
+    shift: float = 0.0
 
 
 @dataclass
@@ -305,11 +306,15 @@ class Memory:
     # Shards
 
     def _shard(self, name: str) -> Shard:
-        return self.shards.setdefault(name, Shard(until=self.now() - timedelta(days=1)))
+        return self.shards.setdefault(name, Shard())
 
-    def take(self, name: str, owner: str) -> int | None:
+    def held(self, name: str) -> Held | None:
         shard = self._shard(name)
-        if shard.until > self.now():
+        return None if shard.until == NEVER else Held(shard.until, shard.until <= self.now())
+
+    def take(self, name: str, owner: str, dead: Held | None = None) -> int | None:
+        shard = self._shard(name)
+        if shard.until not in (NEVER, dead and dead.until):
             return None
         shard.owner, shard.epoch, shard.until = owner, shard.epoch + 1, self.now() + timedelta(seconds=LEASE)
         shard.taken_at = self.now()
@@ -337,7 +342,28 @@ class Memory:
     def expire(self, name: str) -> None:
         """The parent saw the owner die."""
         if shard := self.shards.get(name):
-            shard.until = self.now() - timedelta(days=1)
+            shard.until = NEVER
+
+    # The clock
+
+    def shift(self, name: str) -> float:
+        return self._shard(name).shift
+
+    def jumped(self, owner: Ownership, before: float, by: float, slept: float, then: datetime) -> float | None:
+        shard = self._shard(owner.shard)
+        if shard.epoch != owner.epoch:
+            return None
+        if shard.shift == before:
+            shard.shift = before + by
+            for agent in self.agents.values():
+                if NEVER < agent.idle_since <= then:
+                    agent.idle_since += timedelta(seconds=by - slept)
+        return shard.shift
+
+    def stored_before_jump(self, shard: str, shift: float, most: int) -> list[UUID]:
+        living = [it for it in self.rows.values() if it.status is not Status.CLOSED]
+        ids = [it.id for it in living if self.shard_of[it.id] == shard and it.shift != shift]
+        return ids[:most]
 
 
 def pending(it: Interaction) -> bool:

@@ -64,7 +64,9 @@ MUTANTS: dict[str, Mutant] = {
     "an agent may have two interactions": _without_index(
         "one_interaction_per_agent", "(assigned_to) WHERE status IN ('offered', 'connected', 'wrap_up')"
     ),
-    "a running lease can be taken": _in(shards, "_TAKE", "WHERE s.until <= now()", "WHERE true"),
+    "a running lease can be taken": _in(
+        shards, "_TAKE", "WHERE s.until = '-infinity' OR s.until = $4", "WHERE true OR s.until = $4"
+    ),
     "a stale owner renews": _in(
         shards, "_RENEW", "AND owner = $2 AND epoch = $3", "AND $2::text IS NOT NULL AND $3::bigint IS NOT NULL"
     ),

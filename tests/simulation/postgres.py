@@ -11,17 +11,27 @@ from typing import Any
 from unittest.mock import patch
 
 from routing.errors import Unavailable
-from routing.store import agents, interactions, line, queues, shards, trust
+from routing.store import agents, clock, interactions, line, queues, shards, trust
 from routing.store.database import ACQUIRE_TIMEOUT, STATEMENT_TIMEOUT
 from tests.model.memory import Memory
 from tests.simulation.world import Runner, World
 
 STORE = {
-    interactions: ("load", "load_living", "create", "save", "known_legs", "due_until", "pending"),
+    interactions: (
+        "load",
+        "load_living",
+        "create",
+        "save",
+        "known_legs",
+        "due_until",
+        "pending",
+        "stored_before_jump",
+    ),
     line: ("free_agents", "in_line", "is_ready", "places"),
     agents: ("desk", "set_availability", "offered_interaction", "sip_ha1", "sip_accounts"),
     queues: ("version", "by_number", "current", "get"),
-    shards: ("take", "renew", "release", "telephones", "remember_telephones"),
+    shards: ("held", "take", "renew", "release", "telephones", "remember_telephones"),
+    clock: ("shift", "jumped"),
     trust: ("ask",),
 }
 WRITES = frozenset({"create", "save", "set_availability"})

@@ -81,7 +81,7 @@ class Process(Runner):
         await lease.take()
         self.ari.lease = lease
         self.world.log(f"{self.name} owns the shard, epoch {lease.ownership.epoch}")
-        clock = await Clock.of(self.pool, self.world.monotonic)  # type: ignore[arg-type]
+        clock = await Clock.of(self.pool, words.APP, self.world.machine)  # type: ignore[arg-type]
         engine = Engine(self.pool, clock, lease, self.world.new_id)  # type: ignore[arg-type]
         try:
             await self._run(engine, lease)

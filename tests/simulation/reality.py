@@ -16,7 +16,7 @@ from typing import Any
 from unittest.mock import patch
 
 NAMES = {
-    time: ("monotonic", "monotonic_ns", "time", "time_ns", "perf_counter", "perf_counter_ns"),
+    time: ("monotonic", "monotonic_ns", "time", "time_ns", "perf_counter", "perf_counter_ns", "clock_gettime"),
     os: ("urandom", "getrandom"),
 }
 _REAL = {id(getattr(module, name)): f"{module.__name__}.{name}" for module, names in NAMES.items() for name in names}

@@ -12,6 +12,8 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
+from routing.engine.clock import Machine
+
 START = 10_000.0
 """Where the monotonic clock begins, in seconds."""
 
@@ -83,6 +85,11 @@ class World:
     def monotonic(self) -> float:
         """What stands for `time.monotonic`."""
         return self.now
+
+    @property
+    def machine(self) -> Machine:
+        """What stands for the machine's clocks; none of these is ever suspended."""
+        return Machine(self.monotonic, self.monotonic, lambda: self.wall.timestamp())
 
     def new_id(self) -> UUID:
         """What stands for `uuid4`."""
