@@ -54,6 +54,7 @@ idle AS (
 ),
 at_work AS (UPDATE agent_work SET since = since + moved FROM span WHERE since <= $6),
 remembered AS (UPDATE idempotency_keys SET created_at = created_at + moved FROM span WHERE created_at <= $6),
+asked AS (UPDATE requests_made SET at = ARRAY(SELECT t + moved FROM unnest(at) t) FROM span),
 let_in AS (UPDATE tokens SET expires_at = expires_at + moved FROM span WHERE expires_at IS NOT NULL)
 SELECT coalesce((SELECT shift FROM jumped), (SELECT shift FROM shards WHERE name = $1 AND epoch = $2))
 """

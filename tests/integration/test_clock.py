@@ -320,12 +320,27 @@ async def test_tokens_and_what_was_answered_live_as_long_as_before(service: Serv
     now = service.engine.clock.now()
     await idempotency.begin(pool, "me", "k", b"request", 1, now)
     await idempotency.keep(pool, "me", "k", 200, "", b"done")
-    token = await tokens.issue(pool, "admin", ttl=timedelta(hours=1))
-    await pool.execute("UPDATE tokens SET expires_at = expires_at - interval '25 hours' WHERE expires_at IS NOT NULL")
+    token = await tokens.issue(pool, "admin")
+    digest = tokens.hash_of(token)
+    await pool.execute("UPDATE tokens SET expires_at = now() - interval '24 hours' WHERE hash = $1", digest)
     await jump(service)
     again = await idempotency.begin(pool, "me", "k", b"request", 1, service.engine.clock.now())
     assert again and again.body == b"done"
-    assert await tokens.lookup(pool, tokens.hash_of(token))
+    assert await tokens.lookup(pool, digest), "it had an hour left before the clock jumped 25"
+
+
+async def test_what_an_agent_asked_for_in_the_last_hour_counts_as_long_as_before(
+    service: Service, pool: Pool
+) -> None:
+    """After a jump back it would count for three hours more."""
+    before_a_jump(service, -3 * HOUR)
+    await service.queue(numbers=["600"], limits={"requests_per_agent": 1})
+    await service.agent("1001", "support")
+    body = {"queue": "support", "number": CUSTOMER}
+    await service.ask("POST", "callbacks", "1001", json=body)
+    await jump(service)
+    (asked,) = await pool.fetchval("SELECT at FROM requests_made")
+    assert timedelta(0) <= service.engine.clock.now() - asked < timedelta(seconds=5)
 
 
 # The lease
