@@ -1,5 +1,5 @@
 # From a bare checkout to calls, tests and figures. Each target first sets up what is missing; again, that is quick.
-.PHONY: help setup demo run test faults soak odd-times check format bench
+.PHONY: help setup demo run test faults stranger soak odd-times check format bench
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 BIN := .venv/bin
@@ -14,6 +14,7 @@ help:
 	@echo "make test    all tests"
 	@echo "make check   format, lint, types, layers, tests"
 	@echo "make faults  every part fails in every way, measured (under 30 minutes)"
+	@echo "make stranger  ten minutes of attacks from another network"
 	@echo "make soak    an hour of mixed load: what grows, hangs or is left over (MINUTES=60)"
 	@echo "make bench   measured against the raw floor"
 	@echo "make setup   prepare everything, start nothing"
@@ -36,6 +37,9 @@ faults: setup tools
 MINUTES ?= 60
 soak: setup
 	@$(BIN)/python -m tests.soak --minutes $(MINUTES)
+
+stranger: setup tools
+	@$(BIN)/pytest tests/faults/test_guessing.py -k stranger --faults=full --stranger=600 -q
 
 check: setup tools
 	$(BIN)/ruff format --check .

@@ -16,6 +16,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     faults = parser.getgroup("faults")
     faults.addoption("--faults", choices=("fast", "full"), default="fast", help="how often the fault rows repeat")
     faults.addoption("--figures-file", metavar="PATH", help="write the table of the fault rows there, as Markdown")
+    faults.addoption("--stranger", type=float, metavar="SECONDS", help="how long the stranger tries")
     simulation = parser.getgroup("simulation")
     simulation.addoption("--seeds", type=int, default=1000, help="how many seeds the simulation lives through")
     simulation.addoption("--seed", type=int, help="live through this one seed only, and print its trace")

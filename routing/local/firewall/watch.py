@@ -12,7 +12,7 @@ import structlog
 
 from dialplan.ami_session import AmiLost, AmiRefused, AmiSession, Fields
 from dialplan.security import EVENTS, Answered, answered
-from routing.bans import BAN, Address, Ban, Guesses, Network, Shut, Slow, WrongAnswer, network_of
+from routing.bans import BAN, SHUT, Address, Ban, Guesses, Network, Shut, Slow, WrongAnswer, network_of
 from routing.errors import RingbackError
 from routing.local.asterisk_config import carrier_host
 from routing.local.errors import SetupError
@@ -117,6 +117,7 @@ class Firewall:
         self._to_note: set[Network] = set()
         self._banned: set[Network] = set()
         self._phones: set[Network] = set()
+        self._shut: set[Shut] = set()
         self._acting: set[asyncio.Task[None]] = set()
         self._look = asyncio.Event()
 
@@ -161,7 +162,9 @@ class Firewall:
                 self._look.set()
             case Slow(network):
                 self._act(self._slow(network))
-            case Shut() as shut if not self._is_a_trunk(told):
+            case Shut() as shut if not self._is_a_trunk(told) and shut not in self._shut:
+                self._shut.add(shut)
+                asyncio.get_running_loop().call_later(SHUT, self._shut.discard, shut)
                 self._act(self._table.shut(shut))
             case _:
                 pass

@@ -5,23 +5,28 @@ prints what was seen as one line of JSON. Arguments: the scenes; `full`, and for
 import asyncio
 import contextlib
 import json
+import os
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import asyncpg
 
 from demo.api import Api
 from demo.folder import enterable_folder
 from routing.local import prompts
 from routing.local.ports import Ports, reserved
+from routing.local.postgres import Postgres
 from routing.until_signal import run_until_signal
 from tests.acceptance.conftest import FAST
 from tests.faults.siege.places import (
     AGENTS,
+    CUSTOMERS,
     FORGED,
     GUESSER,
     HERE,
@@ -48,12 +53,78 @@ async def main(scenes: list[str], full: bool, seconds: float) -> None:
                 token = (home / "data/admin.token").read_text().strip()
                 if not round_:
                     await prepare(ports, token)
-                before = log_bytes(home)
-                told = Told(ports.sip, ports.sip_tls, ports.http, token, full, seconds)
+                before, cost = log_bytes(home), Cost(home / "data")
+                told = Told(ports.sip, ports.sip_tls, ports.http, *ports.rtp, token, full, seconds)
                 seen |= await outside(other, told, names)
-                seen |= {"log_bytes": log_bytes(home) - before} if not round_ else {}
+                if not round_:
+                    seen |= {"log_bytes": log_bytes(home) - before, **cost.since(), **await stored(home / "data")}
+                elif "guessers" in scenes:
+                    seen["rules_back_after"] = await flushed()
+                    seen |= await outside(other, told, ["after_a_flush"])
         seen["tables_left"] = tables()
     print(json.dumps(seen))
+
+
+async def flushed() -> float:
+    """Somebody flushes all rules; seconds until ours are back."""
+    began = time.monotonic()
+    subprocess.run(["nft", "flush", "ruleset"], check=True)  # noqa: ASYNC221  # takes some milliseconds
+    async with asyncio.timeout(30):
+        while "ringback" not in tables():  # noqa: ASYNC110  # the kernel's state tells us nothing by itself
+            await asyncio.sleep(0.1)
+    return time.monotonic() - began
+
+
+async def stored(data: Path) -> dict[str, int]:
+    """Interactions of numbers nobody we know has, and attempts to call anybody."""
+    connection = await asyncpg.connect(Postgres(data / "postgres", Path()).dsn)
+    try:
+        row = await connection.fetchrow(
+            "SELECT (SELECT count(*) FROM interactions WHERE number IS NULL OR number NOT LIKE $1) AS strange,"
+            " (SELECT count(*) FROM attempts) AS attempts",
+            f"{CUSTOMERS}%",
+        )
+    finally:
+        await connection.close()
+    assert row
+    return {"strange_interactions": row["strange"], "attempts": row["attempts"]}
+
+
+class Cost:
+    """What the four parts take from now on."""
+
+    def __init__(self, data: Path) -> None:
+        self._data = data
+        self._at, self._cpu, self._disk = time.monotonic(), self._seconds(), self._bytes()
+        self._memory = self._service()
+
+    def since(self) -> dict[str, float]:
+        """CPU in cores, disk in bytes, the service's memory in MiB."""
+        return {
+            "cores": (self._seconds() - self._cpu) / (time.monotonic() - self._at),
+            "disk_bytes": self._bytes() - self._disk,
+            "service_mib": self._service() - self._memory,
+        }
+
+    def _seconds(self) -> float:
+        """Of CPU time, of `up` and all below it."""
+        ticks = 0
+        left = [int((self._data / "run/up.pid").read_text())]
+        while left:
+            with contextlib.suppress(OSError):
+                pid = left.pop()
+                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+                ticks += sum(map(int, fields[11:15]))
+                for thread in Path(f"/proc/{pid}/task").iterdir():
+                    left += map(int, (thread / "children").read_text().split())
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    def _bytes(self) -> int:
+        return sum(each.lstat().st_size for each in self._data.rglob("*") if each.is_file())
+
+    def _service(self) -> float:
+        pid = int((self._data / "run/service.pid").read_text())
+        return int(Path(f"/proc/{pid}/status").read_text().split("VmRSS:")[1].split()[0]) / 1024
 
 
 def tables() -> str:
@@ -154,5 +225,5 @@ async def up(home: Path, ports: Ports) -> AsyncIterator[None]:
 
 
 if __name__ == "__main__":
-    *wanted, size, time = sys.argv[1:]
-    run_until_signal(main(wanted, size == "full", float(time)))
+    *wanted, size, seconds = sys.argv[1:]
+    run_until_signal(main(wanted, size == "full", float(seconds)))

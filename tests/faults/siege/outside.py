@@ -10,14 +10,18 @@ import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import asdict
 from typing import Any
 
 from demo.api import Api
 from demo.sip import digest
 from demo.sip.agent import SipAgent
 from demo.sip.carrier import Carrier
+from demo.sip.incoming import IncomingCall
+from demo.sip.outgoing import OutgoingCall
 from routing.local.prompts import TONES
 from tests.faults.siege.places import (
+    CUSTOMERS,
     FORGED,
     GUESSER,
     HERE,
@@ -45,6 +49,7 @@ class Guesser:
         self._socket.bind((address, 0))
         self.port = self._socket.getsockname()[1]
         self.answers = 0
+        self.let_in = False
         self._challenged = asyncio.Event()
         self.challenge = {"realm": "ringback", "nonce": f"{int(time.time())}/{secrets.token_hex(16)}"}
         """Until one is sent to us: a nonce we made up."""
@@ -102,6 +107,7 @@ class Guesser:
 
     def _take(self, answer: str) -> None:
         self.answers += 1
+        self.let_in |= answer.startswith("SIP/2.0 2")
         if (match := _WWW.search(answer)) and not self._forging:
             self.challenge = digest.parse(match[1])
             self._challenged.set()
@@ -130,11 +136,11 @@ class Outside:
         return time.monotonic() - began
 
     @contextlib.asynccontextmanager
-    async def others_go_on(self, seen: dict[str, Any], name: str) -> AsyncIterator[None]:
+    async def others_go_on(self, seen: dict[str, Any], name: str, pause: float = 0.02) -> AsyncIterator[None]:
         """Meanwhile the office registers again and again, and customers call in; how long that took."""
         took: list[float] = []
         calls: list[float] = []
-        tasks = [asyncio.create_task(self._register(took)), asyncio.create_task(self._call(calls))]
+        tasks = [asyncio.create_task(self._register(took, pause)), asyncio.create_task(self._call(calls, pause))]
         try:
             yield
         finally:
@@ -145,22 +151,22 @@ class Outside:
                     raise AssertionError(f"{name}: the office or the trunk failed") from ended
         seen[f"{name}_registered"], seen[f"{name}_answered"] = took, calls
 
-    async def _register(self, took: list[float]) -> None:
+    async def _register(self, took: list[float], pause: float) -> None:
         while True:
             began = time.monotonic()
             await self.phone.register()
             took.append(time.monotonic() - began)
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(pause)
 
-    async def _call(self, took: list[float]) -> None:
+    async def _call(self, took: list[float], pause: float) -> None:
         while True:
             began = time.monotonic()
-            call = await self.carrier.phone(f"+49151{next(_counter):08}").call(QUEUE)
+            call = await self.carrier.phone(f"{CUSTOMERS}{next(_counter):08}").call(QUEUE)
             await call.answered()
             took.append(time.monotonic() - began)
             await call.hear(TONES["music"])
             await call.hangup()
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(5 * pause)
 
     # The scenes
 
@@ -255,16 +261,64 @@ class Outside:
         seen["lifted_after"] = time.monotonic() - began
         guesser.close()
 
+    async def stranger(self, seen: dict[str, Any]) -> None:
+        """While a customer and an agent talk, and others call and register."""
+        customer, agent = await self._talk()
+        customer.reset_gaps()
+        agent.reset_gaps()
+        async with self.others_go_on(seen, "stranger", pause=0.5):
+            seen["stranger"] = await self._every_trick()
+        await self._hear_each_other(customer, agent)
+        seen["stranger_silence"] = max(customer.gaps.silence, agent.gaps.silence)
+        seen["stranger_invites"] = len(self.carrier.invites)
+        await customer.hangup()
+
+    async def _talk(self) -> tuple[OutgoingCall, IncomingCall]:
+        await self.api.put("agents/1001/state", {"state": "ready"})
+        customer = await self.carrier.phone(
+            f"{CUSTOMERS}99999999",
+        ).call(QUEUE, tone=450)
+        agent = await self.phone.incoming(10)
+        agent.answer()
+        await self._hear_each_other(customer, agent)
+        return customer, agent
+
+    async def _hear_each_other(self, customer: OutgoingCall, agent: IncomingCall) -> None:
+        await asyncio.gather(customer.hear(350, 10), agent.hear(450, 10))
+
+    async def _every_trick(self) -> dict[str, int]:
+        command = ("nice", sys.executable, "-m", "tests.faults.siege.stranger", json.dumps(asdict(self.told)))
+        process = await asyncio.create_subprocess_exec(*command, stdout=-1)
+        try:
+            out, _ = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        assert process.returncode == 0
+        return dict(json.loads(out.splitlines()[-1]))
+
     async def after_a_restart(self, seen: dict[str, Any]) -> None:
-        guesser = Guesser(self.told, stranger(1))
         seen["restart_banned"] = stranger(1) in await self.banned()
-        seen["restart_heard"] = await guesser.is_heard()
-        guesser.close()
+        seen["restart_heard"] = await self._first_stranger_is_heard()
+
+    async def after_a_flush(self, seen: dict[str, Any]) -> None:
+        async def shut_out() -> bool:
+            return not await self._first_stranger_is_heard()
+
+        seen["shut_out_again_after"] = await self.until(shut_out, 10)
+
+    async def _first_stranger_is_heard(self) -> bool:
+        guesser = Guesser(self.told, stranger(1))
+        try:
+            return await guesser.is_heard()
+        finally:
+            guesser.close()
 
 
 async def main(told: Told, scenes: list[str]) -> None:
     seen: dict[str, Any] = {}
-    phone = SipAgent("1001", HERE, told.sip, SIP_PASSWORD, local_host=OFFICE)
+    phone = SipAgent("1001", HERE, told.sip, SIP_PASSWORD, local_host=OFFICE, tone=350)
     carrier = Carrier(TRUNK, TRUNK_PORT, asterisk=(HERE, told.sip))
     async with Api(f"http://{HERE}:{told.http}", told.token) as api, phone, carrier:
         await phone.register()

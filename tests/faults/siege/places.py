@@ -9,6 +9,8 @@ TRUNK_PORT = 5070
 SIP_PASSWORD = "a-sip-secret"
 AGENTS = ("1001", "1002")
 QUEUE = "600"
+CUSTOMERS = "+49151"
+"""How the numbers of all who call in begin."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,8 @@ class Told:
     sip: int
     sip_tls: int
     http: int
+    rtp_first: int
+    rtp_last: int
     token: str
     full: bool
     seconds: float
