@@ -278,6 +278,7 @@ class Firewall:
         await session.open(guarded.ami_username, guarded.ami_password)
         for event in EVENTS:
             await session.ask("Filter", Operation="Add", MatchCriteria=f"action(include),name({event})")
+        log.info("firewall hears who guesses")
         while not await session.wait_ended(_PING):
             await session.ask("Ping")
         raise AmiLost("connection ended")
