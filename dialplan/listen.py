@@ -23,6 +23,7 @@ from routing.events import (
     LegGone,
     LegRinging,
     NetworkEvent,
+    NumberFormat,
     SayFinished,
 )
 
@@ -47,7 +48,8 @@ class Hears(Protocol):
 
 
 class Listener:
-    """`on_contact` is called after each reconciliation, `on_started` for each channel of ours that is set up."""
+    """`on_contact` is called after each reconciliation, `on_started` for each channel of ours that is set up.
+    `written`: how the trunk writes numbers."""
 
     def __init__(
         self,
@@ -55,12 +57,14 @@ class Listener:
         engine: Hears,
         on_started: Callable[[str], None],
         on_contact: Callable[[], None],
+        written: NumberFormat = NumberFormat.AUTO,
     ) -> None:
         self._connection = connection
         self._engine = engine
         self._on_started = on_started
         self._on_contact = on_contact
         self._hung_up: set[str] = set()
+        self._written = written
         self.ready = False
 
     async def run(self) -> None:
@@ -74,7 +78,7 @@ class Listener:
             await asyncio.sleep(sweeping.EVERY)
             try:
                 if self.ready:
-                    await sweeper.look(alive(await self._connection.snapshot()))
+                    await sweeper.look(alive(await self._connection.snapshot(), self._written))
                 else:
                     sweeper.forget()
             except (AriError, Unavailable) as error:
@@ -83,7 +87,7 @@ class Listener:
     async def _take(self, item: Item) -> None:
         match item:
             case Connected(snapshot):
-                await self._reconcile(alive(snapshot))
+                await self._reconcile(alive(snapshot, self._written))
             case Disconnected():
                 self.ready = False
                 self._hung_up.clear()
@@ -125,18 +129,20 @@ class Listener:
             await self._engine.end_orphan(channel.id)
         elif self._engine.knows(channel.id):
             self._engine.hear(channel.id, CallerReturned(channel.id))
-        elif caller := arrival(args, channel):
+        elif caller := arrival(args, channel, self._written):
             self._engine.arrive(caller)
 
 
-def arrival(args: list[str], channel: models.Channel) -> CallerArrived | None:
+def arrival(
+    args: list[str], channel: models.Channel, written: NumberFormat = NumberFormat.AUTO
+) -> CallerArrived | None:
     """The call the dialplan handed over, None when it is nothing of ours."""
     try:
         told = words.parse_arrival(args)
     except words.NotACall:
         log.warning("a channel entered that is no call", channel=channel.id)
         return None
-    return CallerArrived(channel.id, told.dialled, told.caller, channel.caller.name, channel.state == "Up")
+    return CallerArrived(channel.id, told.dialled, told.caller, channel.caller.name, channel.state == "Up", written)
 
 
 def event(item: Item) -> tuple[str, NetworkEvent] | None:
@@ -174,7 +180,7 @@ def _state(channel: str, state: str) -> tuple[str, NetworkEvent] | None:
             return None
 
 
-def alive(snapshot: Snapshot) -> Alive:
+def alive(snapshot: Snapshot, written: NumberFormat = NumberFormat.AUTO) -> Alive:
     """What Asterisk holds: every channel, the callers inside our application, and our bridges."""
     inside = set(snapshot.application.channel_ids)
     states = {"Up": ChannelState.UP, "Ringing": ChannelState.RINGING}
@@ -182,14 +188,14 @@ def alive(snapshot: Snapshot) -> Alive:
     callers = [
         caller
         for each in snapshot.channels
-        if each.id in inside and not made_by_us(each.id) and (caller := _caller(each))
+        if each.id in inside and not made_by_us(each.id) and (caller := _caller(each, written))
     ]
     ours = tuple(each for each in channels if made_by_us(each))
     bridges = tuple(bridge.id for bridge in snapshot.bridges)
     return Alive(channels, ours, tuple(callers), bridges, snapshot.started or None)
 
 
-def _caller(channel: models.Channel) -> CallerArrived | None:
+def _caller(channel: models.Channel, written: NumberFormat) -> CallerArrived | None:
     """A caller whose StasisStart we missed: the arguments stand in the channel's dialplan data."""
     app, *args = channel.dialplan.app_data.split(",")
-    return arrival(args, channel) if app == words.APP else None
+    return arrival(args, channel, written) if app == words.APP else None

@@ -1,11 +1,13 @@
 """The words that extensions.conf, pjsip.conf and the service share; a test compares them with those files.
 
-The dialplan hands a call over as `Stasis(APP,ENTRY,<DNIS>,<caller's number>,<presentation>,<Privacy header>)`.
+The dialplan hands a call over as `Stasis(APP,ENTRY,<DNIS>,<caller's number>,<presentation>,<Privacy header>)`. The
+two numbers are the user parts of SIP addresses, percent-encoded.
 """
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 APP = "ringback-00"  # the shard's fixed name, never a process's
 ENTRY = "call"
@@ -27,6 +29,8 @@ BUSY = 17
 
 # RFC 3323 and 3325, the header's words run together. Asterisk heeds them only beside a P-Asserted-Identity.
 _HIDES = re.compile("id|user|header")
+_NUMBER = re.compile(r"\+?[0-9]+")
+_BETWEEN_DIGITS = re.compile(r"[-.() /]")  # RFC 3966, and what people write
 
 
 class NotACall(ValueError):
@@ -38,8 +42,9 @@ class Arrival:
     """A call as the dialplan tells of it. The caller's name is in the channel snapshot, never in the dialplan."""
 
     dialled: str
+    """Digits as the carrier sent them, perhaps behind a plus; or whatever else it sent."""
     caller: str | None
-    """The caller's number as the carrier sent it; None if it sent none or the caller withholds it."""
+    """The caller's number in such digits; None if the carrier sent none or the caller withholds it."""
     withheld: bool
 
 
@@ -48,9 +53,28 @@ def parse_arrival(args: Sequence[str]) -> Arrival:
     match args:
         case [entry, dialled, caller, presentation, privacy] if entry == ENTRY and dialled:
             withheld = not presentation.startswith("allowed") or bool(_HIDES.search(privacy))
-            return Arrival(dialled, None if withheld or not caller else caller, withheld)
+            number = number_in(caller)
+            return Arrival(
+                number_in(dialled), number if _NUMBER.fullmatch(number) and not withheld else None, withheld
+            )
         case _:
             raise NotACall(f"{len(args)} Stasis arguments")
+
+
+def number_in(user: str) -> str:
+    """The number in a SIP address' percent-encoded user part, as digits with or without `+`. What holds other signs
+    than those written between digits is no number, and is returned as it is.
+
+    Parameters are no part of it: those of a ported number (`;npdi;rn=…`, RFC 4694) hold another number. The digits
+    of a local one belong to its context (`;phone-context=+49`, RFC 3966).
+    """
+    number, *parameters = re.sub("^(tel:)+", "", unquote(user), flags=re.IGNORECASE).split(";")
+    named = dict(each.lower().partition("=")[::2] for each in parameters)
+    context = named.get("phone-context", "")
+    if context.startswith("+") and not number.startswith("+"):
+        number = context + number
+    plain = _BETWEEN_DIGITS.sub("", number)
+    return plain if _NUMBER.fullmatch(plain) else number
 
 
 def dial_string(number: str, trunk: str = CARRIER) -> str:

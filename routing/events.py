@@ -6,21 +6,32 @@ Network events name a leg (channel id); the interaction knows whose it is. Peopl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from routing.interaction import Desk
 
 
+class NumberFormat(StrEnum):
+    """How a trunk writes numbers that have no `+`; with one they are E.164 (`routing.numbers.forms`)."""
+
+    E164 = "e164"  # then they are none
+    E164_NO_PLUS = "e164_no_plus"
+    NATIONAL = "national"  # as one dials in the queue's region
+    AUTO = "auto"  # one or the other, where only one number can be meant
+
+
 @dataclass(frozen=True, slots=True)
 class CallerArrived:
-    """A call reached our application. `number` is as presented, None when withheld. `answered`: it has waited in the
-    dialplan for us, with music."""
+    """A call reached our application. `dialled` and `number` are as the trunk writes them, `number` None when
+    withheld. `answered`: it has waited in the dialplan for us, with music."""
 
     leg: str
     dialled: str
     number: str | None
     name: str = ""
     answered: bool = False
+    written: NumberFormat = NumberFormat.AUTO
 
 
 @dataclass(frozen=True, slots=True)

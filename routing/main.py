@@ -102,7 +102,9 @@ class Service:
         self._contact = asyncio.Event()
         self._accounts_there = False
         self._site: web.AppRunner | None = None
-        self._listener = Listener(self._connection, engine, phones.started, self._in_contact)
+        self._listener = Listener(
+            self._connection, engine, phones.started, self._in_contact, settings.trunk_number_format
+        )
         trunk, phone = settings.trunk_silence, settings.phone_silence
         limits = {Role.CALLER: trunk, Role.CUSTOMER: trunk, Role.AGENT: phone}
         self._silence = Silence(ari, engine, limits, lambda: self._ami.state is AsteriskState.BOOTED)

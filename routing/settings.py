@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, IPvAnyNetwork, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from routing.events import NumberFormat
+
 _PREFIX = "RINGBACK_"
 _SECRETS = ("database_url", "ari_password", "ami_password")
 # Read by the programs themselves, not by the service:
@@ -48,6 +50,7 @@ class Settings(BaseSettings):
     trunk: str = Field("carrier", pattern=r"^[A-Za-z0-9_-]{1,40}$")
     trunk_silence: float = Field(30.0, ge=0)  # seconds within which a dead line is noticed; 0: never
     phone_silence: float = Field(30.0, ge=0)
+    trunk_number_format: NumberFormat = NumberFormat.AUTO
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     allow_old_asterisk: bool = False
 

@@ -25,7 +25,7 @@ async def check_number(call: Call) -> answers.NumberCheck:
         e164=verdict.e164,
         allowed=verdict.rule is None,
         rule=verdict.rule,
-        explanation=verdict.rule.explanation if verdict.rule else "This number is called.",
+        explanation=verdict.explanation,
         type=known.kind if known else None,
         region=known.region if known else None,
         time_zones=list(verdict.time_zones),

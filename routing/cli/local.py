@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from routing.events import NumberFormat
+
 if TYPE_CHECKING:
     from routing.local.certificates import Certificate
 
@@ -80,6 +82,13 @@ def setup(asterisk: bool) -> None:
 @click.option("--carrier", callback=sip_uri, metavar="SIP_URI", help="the trunk [default: sip:127.0.0.1:N+11]")
 @click.option("--trunk-silence", type=SECONDS, default=30, show_default=True, metavar="S", help=_SILENCE)
 @click.option("--phone-silence", type=SECONDS, default=30, show_default=True, metavar="S", help="agents' lines")
+@click.option(
+    "--trunk-number-format",
+    type=click.Choice([each.value for each in NumberFormat]),
+    default="auto",
+    show_default=True,
+    help="how the trunk writes numbers without +",
+)
 @click.option("--tls-certificate", type=FILE, help="for SIP over TLS, PEM with its chain [default: one made here]")
 @click.option("--tls-key", type=FILE, help="its key")
 @click.option("--tls-ca", type=FILE, help="who issues a TLS trunk's certificate [default: the system's CAs]")
@@ -94,6 +103,7 @@ def up(
     carrier: str | None,
     trunk_silence: float,
     phone_silence: float,
+    trunk_number_format: str,
     tls_certificate: Path | None,
     tls_key: Path | None,
     tls_ca: Path | None,
@@ -114,6 +124,7 @@ def up(
         external_address=external_address,
         demo_seed=seed == "demo",
         carrier=carrier,
+        trunk_number_format=NumberFormat(trunk_number_format),
         sounds=sounds.resolve() if sounds else None,
         trunk_silence=trunk_silence,
         phone_silence=phone_silence,

@@ -16,7 +16,7 @@ from routing.interaction import Interaction, Role
 from routing.lifecycle import Decision
 from routing.numbers import RULES, Rule, callable_from, facts, refusal
 from routing.numbers.moments import Moment, moment
-from routing.numbers.rules import UNREADABLE, read
+from routing.numbers.rules import UNREADABLE, explanation, read
 from routing.numbers.windows import zones
 from routing.queues import Queue
 from routing.store import queues as stored
@@ -33,6 +33,7 @@ class Verdict:
 
     e164: str | None
     rule: Rule | None
+    explanation: str
     time_zones: tuple[str, ...] = ()
     callable_from: datetime | None = None
 
@@ -46,7 +47,7 @@ def e164(raw: str, queue: Queue) -> str:
     if not isinstance(number, Rule):
         return number
     if number in UNREADABLE:
-        raise InvalidNumber
+        raise InvalidNumber(None if number is Rule.INVALID else explanation(number, raw, queue))
     raise blocked(number)
 
 
@@ -66,14 +67,14 @@ class Trust:
         queue, _ = await self._queues.current(queue_name)
         number = read(raw, queue)
         if isinstance(number, Rule):
-            return Verdict(None, number)
-        rule = None
+            return Verdict(None, number, explanation(number, raw, queue))
+        rule, told = None, "This number is called."
         try:
             await self._ask(number, queue_name, history=history)
         except NumberBlocked as error:
-            rule = RULES[error.rule]
+            rule, told = RULES[error.rule], str(error)
         opens = callable_from(number, queue, self._clock.now())
-        return Verdict(number, rule, zones(number, queue.time_zone), opens)
+        return Verdict(number, rule, told, zones(number, queue.time_zone), opens)
 
     async def _ask(self, number: str, queue_name: str, *, history: bool) -> None:
         for _ in range(MOST_CHANGES):

@@ -33,6 +33,7 @@ from routing.interaction import (
 from routing.lifecycle import ending, offered, waiting
 from routing.lifecycle.change import Change
 from routing.lifecycle.refusals import refuse
+from routing.numbers import shown_to_customers
 
 ALERT_WITHIN = 3.0
 """Seconds an accepting agent's phone has to ring; after that the customer waits for it to be answered."""
@@ -106,7 +107,7 @@ def _dial(c: Change) -> None:
 
 
 def customer_call(c: Change, leg: Leg, *, made: bool = False) -> DialCustomer:
-    caller_id = c.queue.caller_id or c.it.dialled_number
+    caller_id = shown_to_customers(c.queue, c.it.dialled_number)
     timeout = c.queue.dial.ring_timeout + offered.RING_MARGIN
     return DialCustomer(leg.id, c.it.id.hex, leg.party, caller_id, timeout, made)
 

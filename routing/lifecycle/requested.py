@@ -7,7 +7,7 @@ from routing.events import CallbackRequested
 from routing.interaction import Deadline, Interaction, Kind, Subtype
 from routing.lifecycle import ending
 from routing.lifecycle.change import Change, Decision
-from routing.numbers import callable_from
+from routing.numbers import callable_from, first_number
 from routing.queues import Queue
 
 
@@ -25,7 +25,7 @@ def request(interaction_id: UUID, queue: Queue, version: int, event: CallbackReq
         subtype=Subtype.CALLBACK,
         kind=Kind.REQUESTED,
         number=event.number,
-        dialled_number=_shown(queue),
+        dialled_number=first_number(queue),
         name=event.name,
         callback_type=event.callback_type,
         time_zone=event.time_zone,
@@ -47,8 +47,3 @@ def _await_window(c: Change) -> None:
     opens = callable_from(c.it.number or "", c.queue, c.now) or c.now
     c.set(not_before=opens if opens > c.now else None)
     c.due_in(Deadline.EXPIRES, (opens - c.now).total_seconds() + c.queue.dial.ttl)
-
-
-def _shown(queue: Queue) -> str:
-    """The number the customer would have dialled: whom they see calling, where the queue names no caller id."""
-    return next((each for each in queue.numbers if each.startswith("+")), next(iter(queue.numbers), ""))

@@ -35,16 +35,17 @@ from routing.interaction import (
 from routing.lifecycle import connected, ending, offered
 from routing.lifecycle.change import Change, Decision
 from routing.lifecycle.refusals import refuse
-from routing.numbers import callable_from, refusal, to_e164
+from routing.numbers import callable_from, refusal, to_e164, typed
 from routing.queues import Queue
 
-MOST_DIGITS = 20
+MOST_DIGITS = 40
+"""More than any number has, also behind the longest prefix: what is too long stays too long."""
 ASKS_FOR_CALLBACK = (Stage.MENU, Stage.NUMBER_ENTRY, Stage.CONFIRM)
 
 
 def arrive(interaction_id: UUID, queue: Queue, version: int, event: CallerArrived, now: datetime) -> Decision:
     """The row of a call that just came in: open, inbound, at the end of the line (T1)."""
-    number = to_e164(event.number, queue.region)
+    number = to_e164(event.number, queue.region, event.written)
     caller = Leg(event.leg, Role.CALLER, number or event.number or "", LegState.UP)
     it = Interaction(
         id=interaction_id,
@@ -405,7 +406,7 @@ def _number_key(c: Change, digit: str) -> None:
 
 
 def _number_entered(c: Change) -> None:
-    number = to_e164(c.it.waiting.digits, c.queue.region)
+    number = typed(c.it.waiting.digits, c.queue.region)
     if number is None or refusal(number, c.queue, typed=number != c.it.number):
         wrong_in_entry(c, "invalid-number")
         return

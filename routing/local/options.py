@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from routing.events import NumberFormat
 from routing.local.certificates import Certificate
 from routing.local.credentials import Credentials
 from routing.local.home import Home, write_secret
@@ -23,6 +24,7 @@ class Options:
     external_address: str | None = None
     demo_seed: bool = True
     carrier: str | None = None
+    trunk_number_format: NumberFormat = NumberFormat.AUTO
     sounds: Path | None = None  # a folder prompts.py made; None: the spoken ones
     log_level: str = "info"
     service_log: bool = False  # into DIR/service.log instead of our own output
@@ -70,6 +72,7 @@ def service_environment(options: Options, credentials: Credentials, dsn: str) ->
         "TRUNK_SILENCE": str(options.trunk_silence),
         "PHONE_SILENCE": str(options.phone_silence),
         "LOG_LEVEL": options.log_level,
+        "TRUNK_NUMBER_FORMAT": options.trunk_number_format,
     }
     for name, secret in secrets.items():
         path = options.home.run / name.lower()

@@ -1,4 +1,5 @@
-"""What a number is: E.164 by the queue's region, its country, its kind. Counterpart: rules.py, which judges it."""
+"""What a number is: its country, its kind, whether it is an emergency or a short one. Counterpart: rules.py, which
+judges it."""
 
 import re
 from dataclasses import dataclass
@@ -7,8 +8,6 @@ from functools import lru_cache
 import phonenumbers
 from phonenumbers import shortnumberinfo
 
-E164 = re.compile(r"^\+[1-9][0-9]{6,14}$")
-_RAW = re.compile(r"\+?[0-9 ()./-]{3,30}")  # ASCII digits only: what is dialled must be what was read
 NOWHERE = "001"
 """The region of numbers that belong to no country: satellites, international services."""
 
@@ -28,20 +27,6 @@ class Facts:
     country_code: int
     region: str
     kind: str
-
-
-def to_e164(raw: str | None, region: str) -> str | None:
-    """`raw` as a diallable E.164 number with `+`, or None when it is none (short codes, names, withheld)."""
-    if not raw or not _RAW.fullmatch(raw):
-        return None
-    try:
-        parsed = phonenumbers.parse(raw, region)
-    except phonenumbers.NumberParseException:
-        return None
-    if not phonenumbers.is_valid_number(parsed):
-        return None
-    number = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
-    return number if E164.fullmatch(number) else None
 
 
 @lru_cache(maxsize=10_000)

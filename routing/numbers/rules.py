@@ -6,7 +6,8 @@ premium, satellite and Caribbean numbers that look like anybody's (security rule
 
 from enum import StrEnum
 
-from routing.numbers.reading import NOWHERE, Facts, facts, is_emergency, is_short, to_e164
+from routing.numbers.forms import readings, to_e164
+from routing.numbers.reading import NOWHERE, Facts, facts, is_emergency, is_short
 from routing.queues import Queue
 
 
@@ -24,6 +25,7 @@ class Rule(StrEnum):
     # What it is
     WITHHELD = "withheld", "No number was presented."
     INVALID = "invalid", "This is not a telephone number."
+    AMBIGUOUS = "ambiguous", "More than one number can be meant: write it with a plus."
     EMERGENCY = "emergency", "Emergency numbers are never called."
     SHORT = "short", "Short numbers are never called."
     PREMIUM_RATE = "premium_rate", "Premium rate numbers are never called."
@@ -68,7 +70,7 @@ NEVER = {
 }
 """Kinds no list allows, by libphonenumber's names."""
 
-UNREADABLE = frozenset({Rule.WITHHELD, Rule.INVALID})
+UNREADABLE = frozenset({Rule.WITHHELD, Rule.INVALID, Rule.AMBIGUOUS})
 
 PERMANENT = frozenset(
     {
@@ -91,15 +93,23 @@ _NANP_HOME = frozenset({"US", "CA"})
 
 
 def read(raw: str | None, queue: Queue) -> str | Rule:
-    """The E.164 number, or why there is none."""
+    """The E.164 number that somebody wrote, or why there is none."""
     if raw is None or not raw.strip() or raw.strip().lower() in ("anonymous", "unknown", "restricted"):
         return Rule.WITHHELD
     if is_emergency(raw, queue.region):
         return Rule.EMERGENCY
-    number = to_e164(raw, queue.region)
-    if number is None:
-        return Rule.SHORT if is_short(raw, queue.region) else Rule.INVALID
-    return number
+    if number := to_e164(raw, queue.region):
+        return number
+    if len(readings(raw, queue.region)) > 1:
+        return Rule.AMBIGUOUS
+    return Rule.SHORT if is_short(raw, queue.region) else Rule.INVALID
+
+
+def explanation(rule: Rule, raw: str, queue: Queue) -> str:
+    """The rule's sentence; of a number that can be read in several ways it names these."""
+    if rule is not Rule.AMBIGUOUS:
+        return rule.explanation
+    return f"This can be {' or '.join(readings(raw, queue.region))}: write it with a plus."
 
 
 def refusal(e164: str, queue: Queue, *, typed: bool = False) -> Rule | None:

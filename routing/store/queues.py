@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from routing.errors import Invalid, NotFound
-from routing.numbers import to_e164
+from routing.numbers import readings
 from routing.queues import Queue, Switches
 from routing.store.database import Pool, connection, transaction
 
@@ -78,9 +78,9 @@ async def _set_numbers(c: Any, queue: Queue) -> None:
 
 
 async def _set_own_numbers(c: Any, queue: Queue) -> None:
-    """What it answers and what it shows, where that is a number anybody could call from outside."""
-    found = (to_e164(each, queue.region) for each in (*queue.numbers, queue.caller_id))
-    ours = sorted({each for each in found if each})
+    """What it answers and what it shows, where that is a number anybody could call from outside: whichever of the
+    numbers it can mean."""
+    ours = sorted({e164 for each in (*queue.numbers, queue.caller_id) for e164 in readings(each, queue.region)})
     await c.execute("DELETE FROM own_numbers WHERE queue = $1", queue.name)
     await c.execute(
         "INSERT INTO own_numbers (number, queue) SELECT n, $1 FROM unnest($2::text[]) n", queue.name, ours

@@ -24,6 +24,7 @@ MODULE_OF = {
     "CALLERID": "func_callerid",
     "FILTER": "func_strings",
     "IF": "func_logic",
+    "URIENCODE": "func_uri",
     "PJSIP_HEADER": "res_pjsip_header_funcs",
 }
 
@@ -70,9 +71,10 @@ def test_a_call_is_handed_over_with_the_arguments_that_parse_arrival_takes() -> 
     assert [name in arg for name, arg in zip(TOLD, args, strict=True)] == [True] * len(TOLD)
 
 
-def test_whatever_a_caller_may_write_is_filtered() -> None:
+def test_whatever_a_caller_may_write_is_filtered_or_encoded() -> None:
     for written in ("${EXTEN}", "${CALLERID(num)}", "${PJSIP_HEADER(read,Privacy)}"):
-        assert DIALPLAN.count(written) == len(re.findall(r"\$\{FILTER\([+0-9a-z-]+," + re.escape(written), DIALPLAN))
+        tamed = r"\$\{(?:FILTER\([a-z-]+,|URIENCODE\((?:tel:)?)" + re.escape(written)
+        assert DIALPLAN.count(written) == len(re.findall(tamed, DIALPLAN))
     assert "CALLERID(name)" not in DIALPLAN
 
 
@@ -115,10 +117,44 @@ def test_channel_snapshots_carry_the_interaction_and_every_realm_is_ours() -> No
         (["call", "600", "+4930123", "allowed_not_screened", "userid"], words.Arrival("600", None, True)),
         (["call", "600", "", "allowed_not_screened", ""], words.Arrival("600", None, False)),
         (["call", "600", "", "unavailable", ""], words.Arrival("600", None, True)),
+        (
+            ["call", "%2B4930555100", "tel%3A%2B4930123", "allowed", ""],
+            words.Arrival("+4930555100", "+4930123", False),
+        ),
+        (["call", "600", "tel%3A", "allowed", ""], words.Arrival("600", None, False)),
+        (["call", "600", "tel:+4930123x9", "allowed", ""], words.Arrival("600", None, False)),
     ],
 )
 def test_an_arrival_says_who_calls_unless_they_withhold_it(args: list[str], arrival: words.Arrival) -> None:
     assert words.parse_arrival(args) == arrival
+
+
+@pytest.mark.parametrize(
+    ("user", "number"),
+    [
+        ("%2B4930555100", "+4930555100"),
+        ("030%20555-100", "030555100"),
+        ("%2B49%20(30)%2F55.51.00", "+4930555100"),
+        ("tel%3A%2B49-30-555100", "+4930555100"),
+        ("TEL:%2B4930555100", "+4930555100"),
+        ("tel:tel:%2B4930555100", "+4930555100"),
+        ("%2B4930555100;npdi;rn=%2B4912345", "+4930555100"),
+        ("%2B4930555100%3Bnpdi%3Brn%3D12345", "+4930555100"),
+        ("%2B4930555100;cic=%2B1234;user=phone", "+4930555100"),
+        ("30555100;phone-context=%2B49", "+4930555100"),
+        ("555100;Phone-Context=%2B49-30", "+4930555100"),
+        ("%2B4930555100;phone-context=%2B33", "+4930555100"),
+        ("030555100;phone-context=ims.example", "030555100"),
+        ("", ""),
+        ("tel:", ""),
+        ("600abc", "600abc"),
+        ("49%2B30", "49+30"),
+        ("600%2C%22%27)$%7Bx%7D", "600,\"')${x}"),
+        ("%C0%80", "\ufffd\ufffd"),
+    ],
+)
+def test_the_number_in_a_sip_address_is_what_stands_before_its_parameters(user: str, number: str) -> None:
+    assert words.number_in(user) == number
 
 
 @pytest.mark.parametrize("args", [[], ["agent"], ["call", "600"], ["leg", "600", "", "allowed", ""]])
