@@ -358,7 +358,7 @@ class Engine:
     async def _let_in(self, box: Mailbox, letter: Letter, event: CallerArrived) -> None:
         """Row first, then the answer; a number nobody answers is turned away, and who is one too many."""
         try:
-            found = await self.queues.by_number(event.dialled)
+            found = await self.queues.by_number(event.dialled, event.written)
             if found is None:
                 await self._turn_away(event, Refusal.UNKNOWN_NUMBER)
                 return

@@ -1,5 +1,6 @@
 """Queue settings by name and version, remembered: a version never changes once written."""
 
+from routing.events import NumberFormat
 from routing.queues import Queue
 from routing.store import queues as stored
 from routing.store.database import Pool
@@ -11,7 +12,7 @@ class Queues:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._versions: dict[tuple[str, int], Queue] = {}
-        self._numbers: dict[str, tuple[Queue, int]] = {}
+        self._numbers: dict[tuple[str, NumberFormat], tuple[Queue, int]] = {}
         self._current: dict[str, tuple[Queue, int]] = {}
 
     async def version(self, name: str, version: int) -> Queue:
@@ -20,13 +21,13 @@ class Queues:
             self._versions[key] = await stored.version(self._pool, name, version)
         return self._versions[key]
 
-    async def by_number(self, dialled: str) -> tuple[Queue, int] | None:
+    async def by_number(self, dialled: str, written: NumberFormat = NumberFormat.AUTO) -> tuple[Queue, int] | None:
         """The queue that answers the dialled number, with its current version."""
-        if found := self._numbers.get(dialled):
+        if found := self._numbers.get((dialled, written)):
             return found
         numbers = self._numbers
-        if found := await stored.by_number(self._pool, dialled):
-            numbers[dialled] = found  # into the table we started from: it may have been replaced meanwhile
+        if found := await stored.by_number(self._pool, dialled, written):
+            numbers[dialled, written] = found  # into the table we started from: it may have been replaced meanwhile
         return found
 
     async def current(self, name: str) -> tuple[Queue, int]:

@@ -35,7 +35,7 @@ from routing.interaction import (
 from routing.lifecycle import connected, ending, offered
 from routing.lifecycle.change import Change, Decision
 from routing.lifecycle.refusals import refuse
-from routing.numbers import callable_from, refusal, to_e164, typed
+from routing.numbers import callable_from, called, refusal, to_e164, typed
 from routing.queues import Queue
 
 MOST_DIGITS = 40
@@ -46,6 +46,7 @@ ASKS_FOR_CALLBACK = (Stage.MENU, Stage.NUMBER_ENTRY, Stage.CONFIRM)
 def arrive(interaction_id: UUID, queue: Queue, version: int, event: CallerArrived, now: datetime) -> Decision:
     """The row of a call that just came in: open, inbound, at the end of the line (T1)."""
     number = to_e164(event.number, queue.region, event.written)
+    dialled = called(queue, event.dialled, event.written)
     caller = Leg(event.leg, Role.CALLER, number or event.number or "", LegState.UP)
     it = Interaction(
         id=interaction_id,
@@ -54,11 +55,11 @@ def arrive(interaction_id: UUID, queue: Queue, version: int, event: CallerArrive
         entered_at=now,
         queued_at=now,
         number=number,
-        dialled_number=event.dialled,
+        dialled_number=dialled,
         legs=(caller,),
     )
     c = Change(it, queue, now, "caller")
-    c.tell("entered", dialled_number=event.dialled)
+    c.tell("entered", dialled_number=dialled)
     _await_step(c, 0)
     c.do(Answer(caller.id, it.id.hex))
     c.music(caller)

@@ -6,7 +6,7 @@ what time of day; `ours` which of a queue's own is shown. What has to be counted
 """
 
 from routing.numbers.forms import E164, readings, to_e164, typed
-from routing.numbers.ours import first_number, shown_to_customers
+from routing.numbers.ours import called, first_number, shown_to_customers
 from routing.numbers.reading import Facts, facts, masked
 from routing.numbers.rules import PERMANENT, RULES, Rule, refusal
 from routing.numbers.windows import callable_from
@@ -18,6 +18,7 @@ __all__ = [
     "Facts",
     "Rule",
     "callable_from",
+    "called",
     "facts",
     "first_number",
     "masked",

@@ -1,7 +1,15 @@
-"""The numbers of a queue itself: which is shown to those it calls. Pure."""
+"""The numbers of a queue itself: which was called, and which is shown to those it calls. Pure."""
 
-from routing.numbers.forms import to_e164
+from routing.events import NumberFormat
+from routing.numbers.forms import readings, to_e164
 from routing.queues import Queue
+
+
+def called(queue: Queue, dialled: str, written: NumberFormat) -> str:
+    """The number of the queue that was dialled, in E.164 where it is known which; else as it was written."""
+    answered = {e164 for number in queue.numbers for e164 in readings(number, queue.region)}
+    meant = answered.intersection(readings(dialled, queue.region, written))
+    return meant.pop() if len(meant) == 1 else dialled
 
 
 def shown_to_customers(queue: Queue, dialled: str) -> str:

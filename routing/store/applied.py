@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from routing.queues import Queue
-from routing.store import agents, queues
+from routing.store import agents, queue_numbers, queues
 from routing.store.database import Pool, connection, transaction
 
 
@@ -63,7 +63,7 @@ def as_table(settings: agents.Settings) -> dict[str, Any]:
 
 async def release_numbers(c: Any, names: Iterable[str]) -> None:
     """So that queues of one apply may exchange numbers; they take theirs again when they are put."""
-    await c.execute("DELETE FROM queue_numbers WHERE queue = ANY($1)", list(names))
+    await queue_numbers.release(c, names)
 
 
 async def do_not_call(c: Any, numbers: dict[str, str | None], by: str) -> set[str]:

@@ -8,6 +8,7 @@ from importlib.resources import files
 import asyncpg
 
 from routing.errors import RingbackError
+from routing.store import queue_numbers
 
 _LOCK = 7_264_225  # advisory: of several starters one migrates, the others wait
 
@@ -45,7 +46,9 @@ async def _apply(connection: asyncpg.Connection[asyncpg.Record]) -> list[str]:
     scripts = _scripts()
     if unknown := set(done) - {name for name, _ in scripts}:
         raise SchemaMismatch(f"The database was migrated by a newer Ringback: {', '.join(sorted(unknown))}.")
-    return [name for name, sql in scripts if await _apply_one(connection, name, sql, done.get(name))]
+    applied = [name for name, sql in scripts if await _apply_one(connection, name, sql, done.get(name))]
+    await queue_numbers.read_again(connection)
+    return applied
 
 
 async def _apply_one(

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from routing.errors import Invalid, NotFound
-from routing.numbers import readings
+from routing.events import NumberFormat
 from routing.queues import Queue, Switches
+from routing.store import queue_numbers
 from routing.store.database import Pool, connection, transaction
 
 _CURRENT = """
@@ -44,8 +45,7 @@ async def put_in(c: Any, queue: Queue) -> Stored:
     if version == 0 or await _config(c, queue.name, version) != config:
         version += 1
         await _add_version(c, queue.name, version, config)
-    await _set_numbers(c, queue)
-    await _set_own_numbers(c, queue)
+    await queue_numbers.take(c, queue)
     return Stored(queue, version, Switches(known["register"], known["process"]))
 
 
@@ -56,35 +56,6 @@ async def _config(c: Any, name: str, version: int) -> Any:
 async def _add_version(c: Any, name: str, version: int, config: dict[str, Any]) -> None:
     await c.execute("INSERT INTO queue_versions (name, version, config) VALUES ($1, $2, $3)", name, version, config)
     await c.execute("UPDATE queues SET version = $2 WHERE name = $1", name, version)
-
-
-async def _set_numbers(c: Any, queue: Queue) -> None:
-    """In sorted order, so that two writers wait for each other instead of dead-locking."""
-    numbers = sorted(queue.numbers)
-    await c.execute("DELETE FROM queue_numbers WHERE queue = $1 AND number <> ALL($2)", queue.name, numbers)
-    await c.execute(
-        "INSERT INTO queue_numbers (number, queue) SELECT n, $1 FROM unnest($2::text[]) n ORDER BY n"
-        " ON CONFLICT (number) DO NOTHING",
-        queue.name,
-        numbers,
-    )
-    taken = await c.fetchrow(
-        "SELECT number, queue FROM queue_numbers WHERE number = ANY($2) AND queue <> $1 ORDER BY number LIMIT 1",
-        queue.name,
-        numbers,
-    )
-    if taken:
-        raise Invalid(f"The queue {taken['queue']} answers {taken['number']} already.", "/numbers")
-
-
-async def _set_own_numbers(c: Any, queue: Queue) -> None:
-    """What it answers and what it shows, where that is a number anybody could call from outside: whichever of the
-    numbers it can mean."""
-    ours = sorted({e164 for each in (*queue.numbers, queue.caller_id) for e164 in readings(each, queue.region)})
-    await c.execute("DELETE FROM own_numbers WHERE queue = $1", queue.name)
-    await c.execute(
-        "INSERT INTO own_numbers (number, queue) SELECT n, $1 FROM unnest($2::text[]) n", queue.name, ours
-    )
 
 
 async def get(pool: Pool, name: str) -> Stored:
@@ -109,13 +80,12 @@ async def every(pool: Pool, *, limit: int, after: str = "", only: frozenset[str]
     return [_stored(row) for row in rows]
 
 
-async def by_number(pool: Pool, dialled: str) -> tuple[Queue, int] | None:
-    """The queue that answers the dialled number and its current version, or None."""
+async def by_number(pool: Pool, dialled: str, written: NumberFormat = NumberFormat.AUTO) -> tuple[Queue, int] | None:
+    """The queue that answers the dialled number, however that is written, and its current version, or None."""
     async with connection(pool) as c:
-        row = await c.fetchrow(
-            f"{_CURRENT} JOIN queue_numbers n ON n.queue = q.name WHERE n.number = $1 AND q.deleted_at IS NULL",
-            dialled,
-        )
+        if (name := await queue_numbers.answering(c, dialled, written)) is None:
+            return None
+        row = await c.fetchrow(f"{_CURRENT} WHERE q.name = $1 AND q.deleted_at IS NULL", name)
     return (from_config(row["config"]), row["version"]) if row else None
 
 
@@ -165,8 +135,7 @@ async def delete(pool: Pool, name: str) -> None:
         living = await c.fetchval("SELECT count(*) FROM interactions WHERE queue = $1 AND status <> 'closed'", name)
         if living:
             raise Invalid(f"{living} interactions of this queue are not closed yet.")
-        await c.execute("DELETE FROM queue_numbers WHERE queue = $1", name)
-        await c.execute("DELETE FROM own_numbers WHERE queue = $1", name)
+        await queue_numbers.release(c, [name])
         await c.execute("DELETE FROM agent_queues WHERE queue = $1", name)
         await c.execute("UPDATE queues SET deleted_at = now() WHERE name = $1", name)
 

@@ -138,11 +138,13 @@ async def test_the_carrier_may_assert_another_number_and_no_character_of_it_does
     ari: Ari, carrier: Carrier
 ) -> None:
     async with ari.events() as events:
-        asserted = {"P-Asserted-Identity": '"x" <sip:+49301234,$x@127.0.0.1>'}
-        await carrier.phone(CUSTOMER).call("+4930555100", headers=asserted)
-        start = await event(events, "StasisStart")
-        assert start["args"][:3] == [words.ENTRY, "+4930555100", "+49301234"]
-        await ari.ask("DELETE", f"/channels/{start['channel']['id']}")
+        for user, caller in (("+49301234,$x", None), ("+49301234;npdi;rn=+4912", "+49301234")):
+            asserted = {"P-Asserted-Identity": f'"x" <sip:{user}@127.0.0.1>'}
+            await carrier.phone(CUSTOMER).call("+4930555100", headers=asserted)
+            start = await event(events, "StasisStart")
+            assert len(start["args"]) == 5 and start["args"][:2] == [words.ENTRY, "%2B4930555100"]
+            assert words.parse_arrival(start["args"]) == words.Arrival("+4930555100", caller, withheld=False)
+            await ari.ask("DELETE", f"/channels/{start['channel']['id']}")
 
 
 async def test_a_number_the_service_does_not_know_is_refused_with_404(ari: Ari, carrier: Carrier) -> None:

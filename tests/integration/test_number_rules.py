@@ -544,6 +544,17 @@ async def test_the_check_explains(service: Service) -> None:
     ):
         body = (await service.ask("POST", "numbers/check", json={"queue": "support", "number": number})).body
         assert (body["allowed"], body["rule"], body["type"]) == (False, rule, kind) and body["explanation"]
+    await service.queue("there", region="FR", time_zone="Europe/Paris")
+    for queue, one, other in (("support", "+33612345678", "+4933612345678"), ("there", "+33612345678", None)):
+        sent = {"queue": queue, "number": "33612345678"}
+        body = (await service.ask("POST", "numbers/check", json=sent)).body
+        asked = await service.ask("POST", "callbacks", json=sent)
+        if other is None:
+            assert (body["e164"], asked.status) == (one, 201)
+            continue
+        assert (body["e164"], body["allowed"], body["rule"]) == (None, False, "ambiguous")
+        assert (asked.status, asked.body["code"]) == (422, "invalid_number")
+        assert all(one in told and other in told for told in (body["explanation"], asked.body["detail"]))
     missing = await service.ask("POST", "numbers/check", json={"queue": "nowhere", "number": "112"})
     assert (missing.status, missing.body["errors"][0]["pointer"]) == (422, "/queue")
 

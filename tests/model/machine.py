@@ -33,7 +33,7 @@ HANDS = {"one": "one", "one's other hand": "one", "other": "other"}
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
 TABLES = (
     "feed", "agent_work", "attempts", "legs", "interactions", "tokens", "agent_queues", "agents", "queue_numbers",
-    "own_numbers", "queue_versions", "queues", "do_not_call", "shards",
+    "answered_numbers", "own_numbers", "queue_versions", "queues", "do_not_call", "shards",
 )  # fmt: skip
 EMPTY = "; ".join(f"DELETE FROM {table}" for table in TABLES)
 DAY = 86400.0

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from routing.agents import Availability
 from routing.errors import AgentBusy, Conflict, DuplicateCallback, NotFound
+from routing.events import NumberFormat
 from routing.interaction import Desk, Interaction, Leg, Status, Subtype
 from routing.lifecycle import Decision, FeedLine
 from routing.matching import Free, InLine
@@ -291,7 +292,8 @@ class Memory:
     def version(self, name: str, version: int) -> Queue:
         return self.queues[name][version - 1]
 
-    def by_number(self, dialled: str) -> tuple[Queue, int] | None:
+    def by_number(self, dialled: str, written: NumberFormat = NumberFormat.AUTO) -> tuple[Queue, int] | None:
+        """As it is written only: forms of numbers are not what is tried out here."""
         for versions in self.queues.values():
             if dialled in versions[-1].numbers:
                 return versions[-1], len(versions)

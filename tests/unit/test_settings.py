@@ -19,7 +19,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_defaults_need_the_two_passwords_only() -> None:
     settings = load()
-    assert settings.trunk == "carrier"
+    assert (settings.trunk, settings.trunk_number_format) == ("carrier", "auto")
     assert settings.http_port == 8080
     assert settings.ari_password.get_secret_value() == "ari-secret"
 
@@ -67,6 +67,7 @@ def test_secrets_do_not_show_and_settings_do_not_change() -> None:
     [
         ("RINGBACK_HTTP_PORT", "many", "http_port: Input should be a valid integer"),
         ("RINGBACK_HTTP_PORT", "70000", "http_port: Input should be less than or equal to 65535"),
+        ("RINGBACK_TRUNK_NUMBER_FORMAT", "guess", "trunk_number_format: Input should be 'e164', 'e164_no_plus', "),
         ("RINGBACK_HTPP_PORT", "80", "unknown setting in the environment: RINGBACK_HTPP_PORT"),
         ("RINGBACK_LOG_LEVEL", "loud", "log_level: Input should be 'debug', 'info', 'warning' or 'error'"),
         ("RINGBACK_ARI_PASSWORD_FILE", "/nowhere/ari", "cannot read /nowhere/ari for ari_password"),
