@@ -10,7 +10,7 @@ from demo.sip.headers import split_outside_quotes
 
 DEFAULT_PORT = 5060
 _URI = re.compile(
-    r"(?P<scheme>sips?|tel):(?:(?P<user>[^@;?]*)@)?(?P<host>\[[^\]]+\]|[^:;?]+)?(?::(?P<port>\d+))?(?P<rest>.*)",
+    r"(?P<scheme>sips?|tel):(?:(?P<user>[^@]*)@)?(?P<host>\[[^\]]+\]|[^:;?]+)?(?::(?P<port>\d+))?(?P<rest>.*)",
     re.IGNORECASE | re.DOTALL,
 )
 
