@@ -4,12 +4,16 @@ Measured with 22.10.1: a wrong answer is `ChallengeResponseFailed`, also that of
 one to a nonce that was never sent; `ChallengeSent` does not tell the nonce. So these events alone prove nothing.
 """
 
+import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from dialplan.ami_session import Fields
 
 EVENTS = ("ChallengeResponseFailed", "SuccessfulAuth")
+MOST = 100
+"""Characters of an account's name, which a stranger chooses; it is stored, shown and logged."""
+_ODD = re.compile(r"[^\x21-\x7e]")
 _STREAMS = frozenset({"TCP", "TLS", "WS", "WSS"})
 
 
@@ -29,10 +33,11 @@ def answered(event: Fields) -> Answered | None:
     if event.get("Service") != "PJSIP":
         return None
     _, transport, address, port = event["RemoteAddress"].split("/")  # IPV4/UDP/192.0.2.1/5060
-    return Answered(
-        ip_address(address.strip("[]")),
-        transport.upper() in _STREAMS,
-        int(port),
-        event["AccountID"],
-        event.get("Challenge", ""),
-    )
+    account = _ODD.sub("?", event["AccountID"])[:MOST]
+    return Answered(_address(address), transport.upper() in _STREAMS, int(port), account, event.get("Challenge", ""))
+
+
+def _address(text: str) -> IPv4Address | IPv6Address:
+    """Where Asterisk listens on `::`, IPv4 comes in as `::ffff:192.0.2.1`."""
+    address = ip_address(text.strip("[]").partition("%")[0])
+    return getattr(address, "ipv4_mapped", None) or address

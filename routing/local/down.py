@@ -1,10 +1,15 @@
 """`ringback down`: ends whatever still runs on a data directory, and nothing else."""
 
 import asyncio
+import contextlib
+import json
 import signal
 from pathlib import Path
 
+from routing.local.errors import SetupError
+from routing.local.firewall.table import Table
 from routing.local.home import Home
+from routing.local.ports import Ports
 from routing.local.postgres import Postgres
 from routing.local.processes import Process, find
 
@@ -22,9 +27,17 @@ async def stop_all(data_dir: Path) -> list[str]:
     others = {"asterisk": _asterisk(home), "postgres": Postgres(home.postgres, Path()).adopt()}
     stopped += [name for name, process in others.items() if process]
     await asyncio.gather(*(p.stop(_SIGNALS[n], patience=4) for n, p in others.items() if p))
+    await _forget_rules(home)
     for name in ("service", "asterisk", "postgres"):
         home.pid_file(name).unlink(missing_ok=True)
     return stopped
+
+
+async def _forget_rules(home: Home) -> None:
+    """Those that an `up` that was killed left in the kernel, if it had the right to make some."""
+    with contextlib.suppress(OSError, ValueError, SetupError):
+        ports = Ports.from_base(json.loads(home.addresses.read_text())[0])
+        await Table(ports.sip, ports.sip_tls).remove()
 
 
 def _asterisk(home: Home) -> Process | None:

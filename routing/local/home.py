@@ -52,6 +52,11 @@ class Home:
         return self.root / "run"
 
     @property
+    def addresses(self) -> Path:
+        """Where the Asterisk that runs listens: its port base comes first."""
+        return self.run / "asterisk.json"
+
+    @property
     def service_log(self) -> Path:
         return self.root / "service.log"
 

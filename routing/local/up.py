@@ -81,7 +81,7 @@ class Up:
 
     def _require_ports(self) -> None:
         """They must be free, or be those of the Asterisk we are about to find running. Raise SetupError."""
-        record = self.home.run / "asterisk.json"
+        record = self.home.addresses
         ours = json.dumps(_addresses(self.options))
         adopted = self.asterisk.adopt()
         if adopted is None:

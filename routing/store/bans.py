@@ -36,7 +36,7 @@ async def ban(pool: Pool, bans: Collection[Ban]) -> None:
     """For BAN seconds from now, each network at most once among them. What is over is forgotten."""
     async with connection(pool) as c:
         await c.execute("DELETE FROM bans WHERE until <= now()")
-        await c.execute(_BAN, [each.network for each in bans], [each.account[:100] for each in bans], BAN)
+        await c.execute(_BAN, [each.network for each in bans], [each.account for each in bans], BAN)
 
 
 async def in_force(pool: Pool) -> dict[Network, float]:

@@ -12,7 +12,7 @@ from routing.bans import TRIES
 from tests.acceptance.conftest import Line
 from tests.deployment.parts import Parts
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
 
 
 def rules() -> str:

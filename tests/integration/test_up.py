@@ -208,6 +208,20 @@ def test_down_ends_what_a_killed_up_left_running(system: System) -> None:
     assert not any(part.alive for part in left)
     for part in left:
         part.close()
+    assert f"ringback_{system.ports.sip}" not in rules()
+
+
+def test_as_root_it_has_rules_for_its_sip_ports_while_it_runs(system: System) -> None:
+    table = f"ringback_{system.ports.sip}"
+    until(lambda: table in rules() or os.geteuid() != 0, 10)
+    assert system.end() == 0
+    assert table not in rules()
+
+
+def rules() -> str:
+    """Whoever is not root cannot see any, and has none."""
+    nft = subprocess.run(["/usr/sbin/nft", "list", "tables"], capture_output=True, text=True, check=False)
+    return nft.stdout
 
 
 def test_down_leaves_a_stranger_alone_whose_pid_stands_in_a_pid_file(tmp_path: Path) -> None:

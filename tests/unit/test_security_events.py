@@ -31,5 +31,17 @@ def test_over_tcp_tls_and_a_websocket_the_sender_is_proved_by_the_transport() ->
         assert told and told.stream and told.address == ip_address("2001:db8::5")
 
 
+def test_ipv4_is_ipv4_where_asterisk_listens_on_both() -> None:
+    told = answered({**WRONG, "RemoteAddress": "IPV6/UDP/[::ffff:203.0.113.5]/5060"})
+    assert told and told.address == ip_address("203.0.113.5")
+    local = answered({**WRONG, "RemoteAddress": "IPV6/UDP/fe80::1%eth0/5060"})
+    assert local and local.address == ip_address("fe80::1")
+
+
+def test_a_name_a_stranger_made_up_can_be_stored_and_logged() -> None:
+    told = answered({**WRONG, "AccountID": "\x00a\ud800é\x1b[2J" + "x" * 1000})
+    assert told and told.account.startswith("?a???[2Jx") and len(told.account) == 100
+
+
 def test_what_ami_says_of_its_own_logins_is_not_about_sip() -> None:
     assert answered({**WRONG, "Service": "AMI"}) is None

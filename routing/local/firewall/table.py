@@ -30,11 +30,11 @@ def find() -> str | None:
 
 
 class Table:
-    """`name` is good for one Asterisk. Every method raises SetupError when nftables refuses."""
+    """The one of an Asterisk with these SIP ports. Every method raises SetupError when nftables refuses."""
 
-    def __init__(self, name: str, ports: Iterable[int]) -> None:
-        self._name = name
-        self._ports = tuple(ports)
+    def __init__(self, sip: int, sip_tls: int) -> None:
+        self._name = f"ringback_{sip}"
+        self._ports = (sip, sip_tls)
 
     async def make(self, trunks: Iterable[Address]) -> None:
         """Anew, in one step; one that was left behind goes."""

@@ -77,7 +77,7 @@ async def guard(guarded: Guarded) -> None:
 
 
 async def _guard(guarded: Guarded, pool: Pool) -> None:
-    table = Table(f"ringback_{guarded.sip}", (guarded.sip, guarded.sip_tls))
+    table = Table(guarded.sip, guarded.sip_tls)
     trunks = await _addresses(carrier_host(guarded.carrier))
     firewall = Firewall(pool, table, trunks)
     tap = firewall.tap = Tap(guarded.sip, firewall.challenged)
@@ -240,7 +240,9 @@ class Firewall:
         await self._know(phones)
         await self._table.take("phones", self._phones - phones)
         self._phones = phones
-        await self._table.take("banned", self._banned - banned.keys())
+        over = self._banned - banned.keys()
+        await self._table.take("banned", over)
+        await self._table.take("slowed", over)
         self._banned &= banned.keys()
         await self._enforce(banned)
 

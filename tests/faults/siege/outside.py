@@ -287,7 +287,15 @@ class Outside:
         await asyncio.gather(customer.hear(350, 10), agent.hear(450, 10))
 
     async def _every_trick(self) -> dict[str, int]:
-        command = ("nice", sys.executable, "-m", "tests.faults.siege.stranger", json.dumps(asdict(self.told)))
+        command = (
+            "nice",
+            "-n",
+            "19",
+            sys.executable,
+            "-m",
+            "tests.faults.siege.stranger",
+            json.dumps(asdict(self.told)),
+        )
         process = await asyncio.create_subprocess_exec(*command, stdout=-1)
         try:
             out, _ = await process.communicate()
