@@ -91,7 +91,8 @@ QueueName = Annotated[Slug, Field(examples=["support"])]
 
 class CallbackRequest(Sent):
     """Who is to be called back, and when: `at` in RFC 3339, or without an offset as local time in `time_zone` (of the
-    customer; else the queue's). Without `at` as soon as possible."""
+    customer; else the queue's). It has to be within `dial.window` on the customer's clock. Without `at` as soon as
+    possible."""
 
     queue: QueueName
     number: Number
@@ -208,7 +209,7 @@ class HomeList(Paged):
     subtype: Subtype | None = None
     queue: Annotated[str, Field(max_length=64, pattern=_NO_NUL)] | None = None
     assigned_to: Annotated[str, Field(max_length=32, pattern=_NO_NUL)] | None = None
-    number: Annotated[str, Field(max_length=20, pattern=_NO_NUL)] | None = None
+    number: Annotated[str, Field(max_length=40, pattern=_NO_NUL)] | None = None
     q: Annotated[str, Field(max_length=100, pattern=_NO_NUL)] | None = None
     order: Order = Order.NEWEST
 

@@ -5,7 +5,8 @@ from routing.api.route import AGENTS, ANYBODY, Call, Route
 from routing.errors import Forbidden, Invalid, RingbackError
 from routing.events import CallEnded, OfferAccepted, OfferRejected, PersonEvent, Redialled, WorkDone
 from routing.interaction import Interaction
-from routing.store import feed, home_list, interactions, line
+from routing.numbers import readings
+from routing.store import feed, home_list, interactions, line, queues
 from routing.store.home_list import Filter
 
 
@@ -17,7 +18,7 @@ async def list_interactions(call: Call) -> answers.Page[answers.Interaction]:
         subtype=asked.subtype,
         queue=asked.queue,
         assigned_to=asked.assigned_to,
-        number=_plus(asked.number),
+        numbers=await _meant(call, asked.number),
         q=asked.q,
         reads_numbers=viewer.reads_numbers,
         queues=viewer.queues,
@@ -29,9 +30,14 @@ async def list_interactions(call: Call) -> answers.Page[answers.Interaction]:
     return answers.Page(items, page.next_cursor)
 
 
-def _plus(number: str | None) -> str | None:
-    """In a query a plus that was not escaped arrives as a space."""
-    return f"+{number[1:]}" if number and number.startswith(" ") else number
+async def _meant(call: Call, number: str | None) -> tuple[str, ...] | None:
+    """Every number somebody can look for who writes this, in any queue's region. In a query a plus that was not
+    escaped arrives as a space."""
+    if number is None:
+        return None
+    number = f"+{number[1:]}" if number.startswith(" ") else number
+    regions = await queues.regions(call.pool)
+    return tuple({number, *(each for region in regions for each in readings(number, region))})
 
 
 async def get_interaction(call: Call) -> answers.Interaction:

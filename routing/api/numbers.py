@@ -4,7 +4,7 @@ from routing.api import answers, bodies
 from routing.api.route import STAFF, SUPERVISORS, Call, Route
 from routing.engine.listed import call_no_more
 from routing.errors import Forbidden, Invalid, InvalidNumber, NotFound
-from routing.numbers import E164, facts, to_e164
+from routing.numbers import E164, facts, listed
 from routing.store import trust
 
 
@@ -60,7 +60,7 @@ def _number(call: Call) -> str:
     raw = call.path("number")
     if not E164.fullmatch(raw):
         raise InvalidNumber("Write it as E.164 with a plus, such as +4915112345678.")
-    return to_e164(raw, "DE") or raw  # with a plus the region says nothing
+    return listed(raw)
 
 
 def _shown(entry: trust.Entry) -> answers.DoNotCall:

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from routing.agents import check_id
 from routing.api import bodies
 from routing.errors import Invalid, RingbackError
+from routing.numbers import listed
 from routing.queues import Queue
 
 _SECRETS = ("password", "sip_password")
@@ -32,7 +33,7 @@ class WrongFile(RingbackError):
 class NumberNotToCall(bodies.Sent):
     """One line of the do-not-call list."""
 
-    number: Annotated[str, Field(pattern=r"^\+[1-9][0-9]{6,14}$")]
+    number: Annotated[str, Field(pattern=r"^\+[1-9][0-9]{6,14}$"), AfterValidator(listed)]
     reason: Annotated[str, Field(max_length=200)] | None = None
 
 

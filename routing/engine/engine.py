@@ -389,6 +389,8 @@ class Engine:
         """A life that begins without a call."""
         stored = await queues.get(self.pool, event.queue)
         now = self.clock.now()
+        if event.at is not None:
+            await self.trust.check_time(event.number, event.queue, max(event.at, now))
         decision = self._by_our_clock(request(box.id, stored.queue, stored.version, event, now))
         letter.decided = self.clock.monotonic()
 

@@ -11,13 +11,13 @@ from datetime import datetime
 from routing import metrics
 from routing.engine.clock import Clock
 from routing.engine.queues import Queues
-from routing.errors import Conflict, InvalidNumber, NumberBlocked
+from routing.errors import Conflict, Invalid, InvalidNumber, NumberBlocked
 from routing.interaction import Interaction, Role
 from routing.lifecycle import Decision
 from routing.numbers import RULES, Rule, callable_from, facts, refusal
-from routing.numbers.moments import Moment, moment
+from routing.numbers.moments import Moment, moment, time_agreed
 from routing.numbers.rules import UNREADABLE, explanation, read
-from routing.numbers.windows import zones
+from routing.numbers.windows import why_not_at, zones
 from routing.queues import Queue
 from routing.store import queues as stored
 from routing.store import trust
@@ -93,14 +93,25 @@ class Trust:
         asker: str | None = None,
     ) -> int:
         """`store` a change, with the question that goes along; `asker` is the agent or token that asks for it over
-        the API. Raises NumberBlocked, RateLimited, and what `store` raises."""
-        when = moment(before, decision.interaction, decision.effects)
+        the API. Raises NumberBlocked, RateLimited, Invalid for a time outside the calling window, and what `store`
+        raises."""
+        after = decision.interaction
+        if before and (at := time_agreed(before, after)):
+            pointer = "/at" if before.number == after.number else "/number"
+            await self.check_time(after.number or "", after.queue, at, pointer)
+        when = moment(before, after, decision.effects)
         if when is None:
             return await store(None)
         if asker is None or when is not Moment.PROMISE:
-            return await self._stored(when, decision.interaction, store)
+            return await self._stored(when, after, store)
         async with self._turns[asker]:  # else what one asks for at once would hold the calls' connections
-            return await self._stored(when, decision.interaction, store, asker, anew=before is None)
+            return await self._stored(when, after, store, asker, anew=before is None)
+
+    async def check_time(self, number: str, queue_name: str, at: datetime, pointer: str = "/at") -> None:
+        """Raises Invalid when the number may not be called then, by the queue's settings as they stand now."""
+        queue, _ = await stored.current(self._pool, queue_name)
+        if refused := why_not_at(number, queue, at):
+            raise Invalid(refused, pointer)
 
     async def _stored(
         self,

@@ -5,7 +5,7 @@ what time of day; `ours` which of a queue's own is shown. What has to be counted
 `routing.store.trust`.
 """
 
-from routing.numbers.forms import E164, readings, to_e164, typed
+from routing.numbers.forms import E164, listed, readings, to_e164, typed
 from routing.numbers.ours import called, first_number, shown_to_customers
 from routing.numbers.reading import Facts, facts, masked
 from routing.numbers.rules import PERMANENT, RULES, Rule, refusal
@@ -21,6 +21,7 @@ __all__ = [
     "called",
     "facts",
     "first_number",
+    "listed",
     "masked",
     "readings",
     "refusal",

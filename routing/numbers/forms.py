@@ -15,6 +15,8 @@ from routing.events import NumberFormat
 
 E164 = re.compile(r"^\+[1-9][0-9]{6,14}$")
 _RAW = re.compile(r"\+?[0-9 ()./-]{3,30}")  # ASCII digits only: what is dialled must be what was read
+NOWHERE = "001"
+"""The region of numbers that belong to no country: satellites, international services."""
 _LONGEST_PREFIX = 8  # Australia's 1411 0011
 
 
@@ -22,6 +24,11 @@ def to_e164(raw: str | None, region: str, written: NumberFormat = NumberFormat.A
     """The one number `raw` means, with `+`; None when it means none (short codes, names, withheld), or may mean more
     than one."""
     return _only(readings(raw, region, written))
+
+
+def listed(number: str) -> str:
+    """An E.164 number as it is compared: `+49030…` is `+4930…`. One that nobody can have stays as it is."""
+    return to_e164(number, NOWHERE) or number
 
 
 @lru_cache(maxsize=10_000)

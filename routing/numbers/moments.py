@@ -1,10 +1,11 @@
 """When a number has to be judged: as a call back to it is promised, and on the way to dialling it. Pure."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from enum import StrEnum
 
 from routing.effects import DialCustomer, Effect
-from routing.interaction import Interaction, Stage, Status, Subtype
+from routing.interaction import Deadline, Interaction, Stage, Status, Subtype
 
 
 class Moment(StrEnum):
@@ -20,6 +21,15 @@ def moment(before: Interaction | None, after: Interaction, effects: Iterable[Eff
     if before and after.subtype is Subtype.CALLBACK and (_goes_on_to_dial(before, after) or _again(effects)):
         return Moment.DIAL
     return None
+
+
+def time_agreed(before: Interaction, after: Interaction) -> datetime | None:
+    """The time somebody agreed on with the customer, where this change brings another one, or another number to be
+    called then. The time of a next try is nobody's promise."""
+    at = after.deadlines.get(Deadline.DUE)
+    if after.status is not Status.SCHEDULED or at != after.promised_at:
+        return None
+    return at if (before.deadlines.get(Deadline.DUE), before.number) != (at, after.number) else None
 
 
 def _again(effects: Iterable[Effect]) -> bool:

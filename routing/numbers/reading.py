@@ -8,8 +8,7 @@ from functools import lru_cache
 import phonenumbers
 from phonenumbers import shortnumberinfo
 
-NOWHERE = "001"
-"""The region of numbers that belong to no country: satellites, international services."""
+from routing.numbers.forms import NOWHERE
 
 _KINDS = {
     code: name.lower()

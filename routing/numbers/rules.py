@@ -6,8 +6,8 @@ premium, satellite and Caribbean numbers that look like anybody's (security rule
 
 from enum import StrEnum
 
-from routing.numbers.forms import readings, to_e164
-from routing.numbers.reading import NOWHERE, Facts, facts, is_emergency, is_short
+from routing.numbers.forms import NOWHERE, readings, to_e164
+from routing.numbers.reading import Facts, facts, is_emergency, is_short
 from routing.queues import Queue
 
 

@@ -4,7 +4,7 @@ A number whose zone is not certain is called only when the window is open everyw
 unknown zone, intersection of the country's zones).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -30,6 +30,21 @@ def callable_from(e164: str, queue: Queue, now: datetime) -> datetime | None:
     if queue.dial.window == _WHOLE_DAY:
         return now
     return opening(queue.dial.window, zones(e164, queue.time_zone), now)
+
+
+def why_not_at(e164: str, queue: Queue, at: datetime) -> str | None:
+    """The window that forbids to call it then, and the next time when it may be called; None when it may."""
+    opens = callable_from(e164, queue, at)
+    if opens == at:
+        return None
+    first, last = queue.dial.window
+    then = f"the next possible time is {opens:%Y-%m-%dT%H:%M:%SZ}" if opens else "which is at no time"
+    return f"This number is called from {first} to {last} ({_told(zones(e164, queue.time_zone))}): {then}."
+
+
+def _told(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
 
 
 @lru_cache(maxsize=10_000)

@@ -27,15 +27,15 @@ class Filter:
     """None: any. Without `status` everything that is not closed.
 
     `queues` and `agent` bound what the viewer may see: interactions of these queues, and the agent's own.
-    `q` is looked for in notes, instructions, disposition, outcome and number. `number` and `q` find by the number
-    only what the viewer sees it of: with `reads_numbers` everything, else the agent's own.
+    `q` is looked for in notes, instructions, disposition, outcome and number. `numbers`, any of them, and `q` find by
+    the number only what the viewer sees it of: with `reads_numbers` everything, else the agent's own.
     """
 
     status: tuple[Status, ...] = ()
     subtype: Subtype | None = None
     queue: str | None = None
     assigned_to: str | None = None
-    number: str | None = None
+    numbers: tuple[str, ...] | None = None
     q: str | None = None
     reads_numbers: bool = False
     queues: frozenset[str] | None = None
@@ -53,7 +53,7 @@ _WHERE = """
    AND ($2::text IS NULL OR i.subtype = $2)
    AND ($3::text IS NULL OR i.queue = $3)
    AND ($4::text IS NULL OR i.assigned_to = $4)
-   AND ($5::text IS NULL OR (i.number = $5 AND ($7 OR i.assigned_to = $9)))
+   AND ($5::text[] IS NULL OR (i.number = ANY($5) AND ($7 OR i.assigned_to = $9)))
    AND ($6::text IS NULL OR concat_ws(' ', i.note, i.instructions, i.disposition, i.outcome) ILIKE $6
         OR (i.number LIKE $6 AND ($7 OR i.assigned_to = $9)))
    AND ($8::text[] IS NULL OR i.queue = ANY($8) OR i.assigned_to = $9)
@@ -96,7 +96,7 @@ def _values(wanted: Filter) -> tuple[Any, ...]:
         wanted.subtype,
         wanted.queue,
         wanted.assigned_to,
-        wanted.number,
+        wanted.numbers,
         _pattern(wanted.q) if wanted.q else None,
         wanted.reads_numbers,
         None if wanted.queues is None else sorted(wanted.queues),

@@ -89,6 +89,16 @@ async def by_number(pool: Pool, dialled: str, written: NumberFormat = NumberForm
     return (from_config(row["config"]), row["version"]) if row else None
 
 
+async def regions(pool: Pool) -> list[str]:
+    """Those that the queues are in."""
+    async with connection(pool) as c:
+        rows = await c.fetch(
+            "SELECT DISTINCT v.config ->> 'region' AS region FROM queues q"
+            " JOIN queue_versions v ON (v.name, v.version) = (q.name, q.version) WHERE q.deleted_at IS NULL"
+        )
+    return [row["region"] for row in rows]
+
+
 async def version(pool: Pool, name: str, version: int) -> Queue:
     """One version, current or not. Raises NotFound."""
     async with connection(pool) as c:

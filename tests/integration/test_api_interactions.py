@@ -104,6 +104,9 @@ async def test_the_home_list_is_filtered_and_tells_places_in_line(service: Servi
     assert await listed("queue=support&order=line") == [(str(first), 1), (str(second), 2)]
     assert await listed("number=%2B4915112345602") == [(str(second), 2)]
     assert await listed("number=+4915112345602") == [(str(second), 2)]
+    for form in ("015112345602", "4915112345602", "0049151-12345602", "+49 (151) 12345602"):
+        assert await listed(f"number={form.replace('+', '%2B')}") == [(str(second), 2)], form
+    assert await listed("number=15112345609") == await listed("number=six") == []
     assert await listed("q=345603") == [(str(other), 1)]
     assert await listed("q=%25") == []
     assert await listed("status=scheduled&status=closed") == []

@@ -17,7 +17,7 @@ from routing.errors import Unavailable
 from routing.interaction import Status
 from routing.passwords import Passwords
 from routing.queues import Queue
-from routing.store import agents, applied, queues
+from routing.store import agents, applied, queues, trust
 from routing.store.database import Pool, connection, transaction
 
 SITE = """
@@ -75,6 +75,20 @@ async def test_everything_in_a_folder_is_created_and_the_second_time_nothing_cha
     again = [line.replace("created", "unchanged") for line in first]
     assert await told(dsn, site) == [*again, "do_not_call: 0 created, 1 unchanged"]
     assert (await queues.get(pool, "support")).version == 1
+
+
+async def test_a_number_is_listed_as_it_is_compared_and_a_queue_s_number_refused_in_another_form(
+    site: Path, dsn: str, pool: Pool
+) -> None:
+    file = site / "site.toml"
+    file.write_text(SITE.replace("+4930123456", "+49030123456"))
+    await told(dsn, site)
+    assert [each.number for each in await trust.list_do_not_call(pool, limit=9)] == ["+4930123456"]
+    numbers = SITE.replace('"601"', '"+4930555100"').replace('"602"', '"004930555100"')
+    file.write_text(numbers)
+    with pytest.raises(WrongFile, match=r"queues\[1\]\.numbers: 004930555100 can be \+4930555100, .* support"):
+        await told(dsn, site)
+    assert (await queues.get(pool, "support")).queue.numbers == ("600", "601"), "nothing was changed"
 
 
 async def test_a_change_is_shown_key_by_key_and_a_secret_never(site: Path, dsn: str) -> None:

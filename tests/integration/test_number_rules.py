@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -24,6 +24,7 @@ from routing.events import (
     OfferAccepted,
     Redialled,
     SayFinished,
+    WorkDone,
 )
 from routing.interaction import Interaction, Outcome, Role, Stage, Status, Subtype
 from routing.queues import Queue
@@ -420,6 +421,100 @@ async def test_a_window_that_closed_during_the_offer_gives_it_back_to_the_line(s
     held = await service.stored(it.id)
     assert (held.status, held.assigned_to, held.legs) == (Status.OPEN, None, ())
     assert held.not_before and held.not_before > service.engine.clock.now() and held.queued_at == it.queued_at
+
+
+def tomorrow(wall: str, zone: str) -> datetime:
+    """Tomorrow at that time there."""
+    clock = ZoneInfo(zone)
+    day = (datetime.now(clock) + timedelta(days=1)).date()
+    return datetime.fromisoformat(f"{day}T{wall}").replace(tzinfo=clock)
+
+
+async def said_of_time(service: Service, path: str, **sent: Any) -> tuple[int, str, str]:
+    """Status, and where and why it is refused."""
+    answer = await service.ask("PATCH" if "number" in sent and "at" not in sent else "POST", path, json=sent)
+    (error,) = answer.body.get("errors") or [{"pointer": "", "detail": ""}]
+    return answer.status, error["pointer"], error["detail"]
+
+
+def utc(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+BERLIN = "Europe/Berlin"
+DAY = {"window": ["08:00", "21:00"]}
+
+
+@pytest.mark.parametrize(("wall", "next_day"), [("03:00", 0), ("07:59:59", 0), ("21:00", 1), ("23:30", 1)])
+async def test_no_time_is_promised_at_which_the_customer_would_not_be_called(
+    service: Service, wall: str, next_day: int
+) -> None:
+    await settings(service, dial=DAY)
+    at = tomorrow(wall, BERLIN)
+    opens = (at + timedelta(days=next_day)).replace(hour=8, minute=0, second=0)
+    sent = {"queue": "support", "number": CUSTOMER, "at": at.isoformat()}
+    status, pointer, why = await said_of_time(service, "callbacks", **sent)
+    assert (status, pointer) == (422, "/at")
+    assert "08:00" in why and "21:00" in why and BERLIN in why and utc(opens) in why
+    assert (await service.ask("GET", "interactions")).body["items"] == [], "nothing was promised"
+    sent["at"] = utc(opens)
+    made = await service.ask("POST", "callbacks", json=sent)
+    assert (made.status, made.body["due_at"]) == (201, utc(opens))
+
+
+async def test_a_callback_is_put_off_to_a_time_at_which_the_customer_may_be_called(service: Service) -> None:
+    await settings(service, dial=DAY)
+    good, night = tomorrow("20:59", BERLIN), tomorrow("03:00", BERLIN)
+    made = await service.ask("POST", "callbacks", json={"queue": "support", "number": CUSTOMER, "at": utc(good)})
+    path = f"interactions/{made.body['id']}/reschedule"
+    status, pointer, why = await said_of_time(service, path, at=utc(night))
+    assert (status, pointer) == (422, "/at") and utc(tomorrow("08:00", BERLIN)) in why
+    sent = {"action": "reschedule", "ids": [made.body["id"]], "at": utc(night)}
+    (result,) = (await service.ask("POST", "interactions/bulk", json=sent)).body["results"]
+    assert (result["status"], result["problem"]["errors"][0]["pointer"]) == (422, "/at")
+    assert (await service.stored_by(made.body["id"])).promised_at == good, "it stands as it was"
+    assert (await service.ask("POST", path, json={"at": utc(tomorrow("08:00", BERLIN))})).status == 200
+
+
+async def test_where_the_zone_is_not_known_the_window_is_open_on_all_clocks_of_the_country(service: Service) -> None:
+    await settings(service, dial=DAY, numbers_allowed=["+1"], region="US")
+    toll_free, hawaii = "+18005551234", tomorrow("08:00", "Pacific/Honolulu")
+    sent = {"queue": "support", "number": toll_free, "at": utc(tomorrow("12:00", "America/New_York"))}
+    status, _, why = await said_of_time(service, "callbacks", **sent)
+    assert status == 422 and utc(hawaii) in why and "more" in why
+    assert (await service.ask("POST", "callbacks", json={**sent, "at": utc(hawaii)})).status == 201
+    of_new_york = {**sent, "number": "+12125550123"}
+    made = await service.ask("POST", "callbacks", json=of_new_york)
+    assert made.status == 201
+    path, californian = f"interactions/{made.body['id']}", "+14155550132"
+    assert (
+        await service.ask("POST", f"{path}/reschedule", json={"at": utc(tomorrow("09:00", "America/New_York"))})
+    ).status == 200
+    status, pointer, why = await said_of_time(service, path, number=californian)
+    assert (status, pointer) == (422, "/number") and "America/Los_Angeles" in why
+    assert (await service.stored_by(made.body["id"])).number == "+12125550123"
+
+
+async def test_the_window_of_now_counts_not_the_one_the_callback_came_in_under(service: Service) -> None:
+    await settings(service, dial={"window": ["00:00", "24:00"]})
+    sent = {"queue": "support", "number": CUSTOMER, "at": utc(tomorrow("12:00", BERLIN))}
+    made = await service.ask("POST", "callbacks", json=sent)
+    await settings(service, dial=DAY)
+    path = f"interactions/{made.body['id']}/reschedule"
+    assert (await said_of_time(service, path, at=utc(tomorrow("03:00", BERLIN))))[0] == 422
+
+
+async def test_a_next_try_outside_the_window_is_no_promise_and_waits_for_it(service: Service) -> None:
+    await settings(service, dial={"retry": {"busy": [3, 3600]}})
+    it = await offered(service, dial={"retry": {"busy": [3, 3600]}})
+    it = await service.engine.ask(it.id, OfferAccepted("1001"))
+    await settings(service, dial={"window": closed_now(), "retry": {"busy": [3, 3600]}})
+    customer, changed = it.leg(Role.CUSTOMER), service.changes()
+    assert customer
+    service.engine.hear(customer.id, LegGone(customer.id, 486))
+    it = await changed.until(lambda now: now.stage is Stage.READY_TO_CALL)
+    await service.engine.ask(it.id, WorkDone("1001", None, None))
+    assert (await service.stored(it.id)).status is Status.SCHEDULED
 
 
 # The switches

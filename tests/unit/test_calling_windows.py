@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from routing.numbers import callable_from
-from routing.numbers.windows import opening, zones
+from routing.numbers.windows import opening, why_not_at, zones
 from routing.queues import Queue
 
 BERLIN, NEW_YORK = "Europe/Berlin", "America/New_York"
@@ -64,6 +64,18 @@ def test_a_number_that_may_be_anywhere_in_its_country_is_called_when_it_is_day_e
     assert {NEW_YORK, "Pacific/Honolulu"} <= set(where) and "America/Toronto" not in where
     at = callable_from("+18005551234", QUEUE, utc("2026-11-20 12:00"))
     assert local(at, "Pacific/Honolulu") == "20 08:00" and local(at, NEW_YORK) == "20 13:00"
+
+
+def test_a_time_outside_the_window_is_answered_with_the_window_and_the_next_time() -> None:
+    at = utc("2026-11-20 02:00")
+    said = why_not_at("+4915112345678", QUEUE, at)
+    assert said and said.startswith("This number is called from 08:00 to 21:00 (Europe/Berlin): ")
+    assert said.endswith(": the next possible time is 2026-11-20T07:00:00Z.")
+    assert why_not_at("+4915112345678", QUEUE, utc("2026-11-20 07:00")) is None
+    anywhere = why_not_at("+18005551234", QUEUE, utc("2026-11-20 12:00"))
+    assert anywhere and "more)" in anywhere and "2026-11-20T18:00:00Z" in anywhere
+    never = Queue.model_validate({**QUEUE.model_dump(), "dial": {"window": ("08:00", "08:30")}})
+    assert "at no time" in (why_not_at("+18005551234", never, at) or "")
 
 
 def test_a_window_that_is_never_open_everywhere_at_once_never_opens() -> None:
