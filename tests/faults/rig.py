@@ -30,7 +30,27 @@ from routing.local.options import Options, service_environment
 from routing.local.ports import Ports, reserved
 from routing.local.postgres import Postgres
 from routing.local.processes import Process, spawn
+from tests.faketime import WallClock
 from tests.faults.proxy import Proxy
+
+
+@dataclass(frozen=True)
+class Clocks:
+    """Wall clocks that can be set while the rig runs."""
+
+    postgres: WallClock
+    service: WallClock
+
+
+@dataclass(frozen=True)
+class ClockedPostgres(Postgres):
+    """A Postgres that goes by another wall clock than the machine's."""
+
+    clock: WallClock
+
+    def _command(self) -> list[str | Path]:
+        settings = [f"{name}={value}" for name, value in self.clock.environment().items()]
+        return ["/usr/bin/env", *settings, *super()._command()]
 
 
 @dataclass
@@ -169,10 +189,10 @@ class Rig(Stage):
 
 
 @contextlib.asynccontextmanager
-async def open_rig(data_dir: Path, sounds: Path) -> AsyncIterator[Rig]:
-    """Start everything on free ports; stop all of it at the end."""
+async def open_rig(data_dir: Path, sounds: Path, clocks: Clocks | None = None) -> AsyncIterator[Rig]:
+    """Start everything on free ports; stop all of it at the end. Postgres and the service go by `clocks`."""
     with reserved() as ports:
-        parts = await _prepare(data_dir, sounds, ports)
+        parts = await _prepare(data_dir, sounds, ports, clocks)
         socket = parts.postgres.socket_dir / ".s.PGSQL.5432"
         async with (
             Proxy(socket) as pg,
@@ -191,13 +211,16 @@ async def open_rig(data_dir: Path, sounds: Path) -> AsyncIterator[Rig]:
                 await _stop(parts)
 
 
-async def _prepare(data_dir: Path, sounds: Path, ports: Ports) -> Parts:
+async def _prepare(data_dir: Path, sounds: Path, ports: Ports, clocks: Clocks | None) -> Parts:
     """Postgres and Asterisk, running; the service's settings."""
     options = Options(data_dir, ports, sounds=sounds, demo_seed=False)
     home = Home(data_dir)
     home.prepare()
     credentials = load_or_create(home.credentials)
-    postgres = Postgres(home.postgres, postgres_binaries.find_or_install(print))
+    bin_dir = postgres_binaries.find_or_install(print)
+    postgres = (
+        ClockedPostgres(home.postgres, bin_dir, clocks.postgres) if clocks else Postgres(home.postgres, bin_dir)
+    )
     asterisk = AsteriskInstance(
         home=home.asterisk,
         binary=asterisk_package.find_or_install(print),
@@ -208,6 +231,7 @@ async def _prepare(data_dir: Path, sounds: Path, ports: Ports) -> Parts:
         carrier=options.carrier_uri,
     )
     environment = dict(service_environment(options, credentials, postgres.dsn))
+    environment |= clocks.service.environment() if clocks else {}
     parts = Parts(options, credentials, postgres, asterisk, environment)
     try:
         postgres.prepare()
