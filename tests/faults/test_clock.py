@@ -225,7 +225,7 @@ async def test_clocks_that_differ_by_five_seconds_dial_nobody_twice(
     figures.note("F42", "INVITEs per accept", [len(phone.invites) for phone in called], limit=1)
     taken = await rig.sql.fetchval("SELECT epoch FROM shards") - epoch
     figures.note("F42", "shard taken from a living owner", taken, limit=0)
-    figures.note("F42", "skew told", abs(abs((await _clock(rig))["ahead"]) - 10), unit="s", limit=0.5)
+    figures.note("F42", "skew told, off by", abs(abs((await _clock(rig))["ahead"]) - 10), unit="s", limit=0.5)
 
 
 async def _talks(line: AuditedLine, agent: Any) -> Phone:
