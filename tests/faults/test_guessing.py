@@ -89,13 +89,13 @@ def test_a_stranger_with_every_trick_gets_nothing_and_harms_nobody(
     note("things got", len(came_of_it), limit=0)
     note("calls dialled", seen["stranger_invites"] + seen["attempts"], limit=0)
     note("interactions of strangers", seen["strange_interactions"], limit=0)
-    note("silence in a talk", seen["stranger_silence"], unit="s", limit=0.5)
-    note("the office registers in (p99)", p99(seen["stranger_registered"]), unit="s", limit=0.2)
-    note("calls answered in (p99)", p99(seen["stranger_answered"]), unit="s", limit=1)
     note("CPU of all parts, cores", seen["cores"], limit=1)
     note("logs", seen["log_bytes"] / MEGABYTE, unit="MB", limit=1 + 3 * minutes)
     note("disk", seen["disk_bytes"] / MEGABYTE, unit="MB", limit=40 + 3 * minutes)
     note("memory of the service", seen["service_mib"], unit="MiB", limit=40)
+    note("silence in a talk", seen["stranger_silence"], unit="s", limit=0.5)
+    note("the office registers in (p99)", p99(seen["stranger_registered"]), unit="s", limit=0.2)
+    note("calls answered in (p99)", p99(seen["stranger_answered"]), unit="s", limit=1)
 
 
 def p99(values: list[float]) -> float:
