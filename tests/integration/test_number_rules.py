@@ -478,8 +478,9 @@ async def test_a_callback_is_put_off_to_a_time_at_which_the_customer_may_be_call
 
 async def test_where_the_zone_is_not_known_the_window_is_open_on_all_clocks_of_the_country(service: Service) -> None:
     await settings(service, dial=DAY, numbers_allowed=["+1"], region="US")
-    toll_free, hawaii = "+18005551234", tomorrow("08:00", "Pacific/Honolulu")
-    sent = {"queue": "support", "number": toll_free, "at": utc(tomorrow("12:00", "America/New_York"))}
+    noon = tomorrow("12:00", "America/New_York")
+    hawaii = noon.replace(hour=8, tzinfo=ZoneInfo("Pacific/Honolulu"))  # on that day: an hour later, or two
+    sent = {"queue": "support", "number": "+18005551234", "at": utc(noon)}
     status, _, why = await said_of_time(service, "callbacks", **sent)
     assert status == 422 and utc(hawaii) in why and "more" in why
     assert (await service.ask("POST", "callbacks", json={**sent, "at": utc(hawaii)})).status == 201
