@@ -223,6 +223,22 @@ class NoteAdded:
 
 
 @dataclass(frozen=True, slots=True)
+class CallStopped:
+    """A supervisor ended the call, whoever has it."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentReleased:
+    """A supervisor freed the agent of what they were at."""
+
+    by: str
+    agent: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class DuplicateFound:
     """The request could not be stored: this number already has a callback pending in this queue."""
 
@@ -247,7 +263,10 @@ class TimeReached:
 
 @dataclass(frozen=True, slots=True)
 class ServiceRestarted:
-    """Contact with Asterisk was regained; what was missed has been told before this."""
+    """Contact with Asterisk was regained; what was missed has been told before this. `bridged`: the bridge in which
+    its parties meet is there."""
+
+    bridged: bool = False
 
 
 NetworkEvent = (
@@ -261,8 +280,18 @@ NetworkEvent = (
     | TimeReached
     | ServiceRestarted
 )
+Force = CallStopped | AgentReleased
 Operation = Cancelled | Requeued | Reassigned | Rescheduled | Settled | Edited | NoteAdded
 PersonEvent = (
-    Offered | OfferAccepted | OfferRejected | OfferWithdrawn | PickedUp | CallEnded | Redialled | WorkDone | Operation
+    Offered
+    | OfferAccepted
+    | OfferRejected
+    | OfferWithdrawn
+    | PickedUp
+    | CallEnded
+    | Redialled
+    | WorkDone
+    | Operation
+    | Force
 )
 Event = NetworkEvent | PersonEvent | DuplicateFound | NumberRefused

@@ -4,6 +4,7 @@ import secrets
 
 from routing.agents import Availability, check_change, check_id, ha1
 from routing.api import answers, bodies, views
+from routing.api.permissions import HOLDERS, Permission
 from routing.api.route import ADMINS, ANYBODY, STAFF, Call, Route
 from routing.errors import AgentBusy, Forbidden, Invalid
 from routing.store import agents
@@ -110,6 +111,17 @@ async def put_state(call: Call) -> answers.Agent:
     return _view(call, await agents.get(call.pool, agent_id))
 
 
+async def release(call: Call) -> answers.Agent:
+    """Takes from an agent what they are at (`agent:release`): an offer goes back to the line, of a call the other
+    side goes to somebody else, after-call work is closed with the disposition `none`. Whether they are ready stays
+    their choice."""
+    agent_id = call.path("id")
+    if agent_id == call.identity.agent:
+        raise Forbidden("Somebody else has to free you.")
+    await call.engine.desks.release(agent_id, call.actor, call.body(bodies.Release).reason)
+    return _view(call, await agents.get(call.pool, agent_id))
+
+
 def _view(call: Call, stored: agents.Agent) -> answers.Agent:
     return views.agent(stored, call.engine.desks.phone(stored.id))
 
@@ -135,5 +147,14 @@ ROUTES = (
         answers.Agent,
         bodies.AgentState,
         codes=("not_found", "phone_unreachable"),
+    ),
+    Route(
+        "POST",
+        "/agents/{id}/release",
+        release,
+        HOLDERS[Permission.AGENT_RELEASE],
+        answers.Agent,
+        bodies.Release,
+        codes=("not_found", "unavailable"),
     ),
 )

@@ -62,6 +62,12 @@ class AgentState(Sent):
     reason: Word | None = None
 
 
+class Release(Sent):
+    """Why the agent is freed; it is in the feed."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=200, pattern=_NO_NUL)]
+
+
 class Done(Sent):
     """How the work ended."""
 

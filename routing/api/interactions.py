@@ -1,9 +1,10 @@
 """Interactions: the Home List, one of them with its story, and what agents do with them."""
 
 from routing.api import answers, bodies, views
-from routing.api.route import AGENTS, ANYBODY, Call, Route
+from routing.api.permissions import HOLDERS, Permission
+from routing.api.route import AGENTS, ANYBODY, STAFF, Call, Route
 from routing.errors import Forbidden, Invalid, RingbackError
-from routing.events import CallEnded, OfferAccepted, OfferRejected, PersonEvent, Redialled, WorkDone
+from routing.events import CallEnded, CallStopped, OfferAccepted, OfferRejected, PersonEvent, Redialled, WorkDone
 from routing.interaction import Interaction
 from routing.numbers import readings
 from routing.store import feed, home_list, interactions, line, queues
@@ -89,7 +90,10 @@ async def pick_up(call: Call) -> answers.Interaction:
 
 
 async def end_call(call: Call) -> answers.Interaction:
-    """The agent ends the call, or the dialling of it."""
+    """The agent ends the call, or the dialling of it. Supervisors end any call at any stage (`agent:release`): who
+    waits is hung up, an offer is withdrawn, a promise to call back stays; without a call nothing changes."""
+    if call.identity.role in HOLDERS[Permission.AGENT_RELEASE]:
+        return await ask(call, CallStopped(call.actor))
     return await ask(call, CallEnded(call.agent))
 
 
@@ -151,9 +155,7 @@ ROUTES = (
         _ANSWER,
         codes=("not_found", "not_open", "agent_busy", "phone_unreachable", "number_blocked", "unavailable"),
     ),
-    Route(
-        "POST", f"{_ITSELF}/end-call", end_call, AGENTS, _ANSWER, codes=("not_found", "wrong_stage", "unavailable")
-    ),
+    Route("POST", f"{_ITSELF}/end-call", end_call, STAFF, _ANSWER, codes=("not_found", "wrong_stage", "unavailable")),
     Route(
         "POST",
         f"{_ITSELF}/redial",

@@ -8,7 +8,7 @@ from uuid import UUID
 from routing.agents import Availability, PhoneState
 from routing.engine.phones import Phones
 from routing.errors import AgentBusy, Invalid, NotFound, PhoneUnreachable, Unavailable
-from routing.events import OfferWithdrawn, PersonEvent, PickedUp, Reassigned
+from routing.events import AgentReleased, OfferWithdrawn, PersonEvent, PickedUp, Reassigned
 from routing.interaction import Interaction, Status
 from routing.store import agents, interactions
 from routing.store.database import Pool
@@ -65,6 +65,11 @@ class Desks:
         if not self.reachable(agent_id):
             raise PhoneUnreachable
         return await self._ask(interaction_id, Reassigned(by, agent_id, desk))
+
+    async def release(self, agent_id: str, by: str, reason: str) -> None:
+        """Take from the agent what they are at, whatever that is; who is at nothing is free. Raises NotFound."""
+        if work := (await agents.get(self._pool, agent_id)).interaction:
+            await self._ask(work, AgentReleased(by, agent_id, reason))
 
     async def set_availability(self, agent_id: str, availability: Availability, reason: str | None) -> None:
         """Store it; an offer that stands goes back to the line unless the agent is ready."""

@@ -55,7 +55,7 @@ def missed(it: Interaction, alive: Alive, *, anew: bool = False) -> list[Network
         if leg.id not in alive.channels and (anew or not _asked_again(leg))
     ]
     news = [each for leg in it.legs if (each := _progress(leg, alive.channels.get(leg.id)))]
-    return [*gone, *news, ServiceRestarted()]
+    return [*gone, *news, ServiceRestarted(it.bridge in alive.bridges)]
 
 
 def _asked_again(leg: Leg) -> bool:

@@ -2,16 +2,19 @@
 
 Every rule about status is in this package, one file for each part of a life, in the order it is lived:
 `waiting` (open, bot) → `offered` → `connected` → `ending` (wrap-up, scheduled, closed); `restart` is what
-happens when contact with the telephones was lost and regained, `operated` what supervisors and owners do besides;
-`requested` is the other beginning of a life, without a call. docs/lifecycle.md is drawn from it.
+happens when contact with the telephones was lost and regained, `operated` what supervisors and owners do besides,
+`forced` what supervisors do to any call and any agent; `requested` is the other beginning of a life, without a call.
+docs/lifecycle.md is drawn from it.
 """
 
 from datetime import datetime
 
 from routing.effects import HangUp
 from routing.events import (
+    AgentReleased,
     CallEnded,
     CallerReturned,
+    CallStopped,
     Event,
     LegGone,
     LineDied,
@@ -26,7 +29,7 @@ from routing.events import (
     WorkDone,
 )
 from routing.interaction import Deadline, Interaction, LegState, Role, Stage, Status
-from routing.lifecycle import connected, ending, offered, operated, refused, restart, waiting
+from routing.lifecycle import connected, ending, forced, offered, operated, refused, restart, waiting
 from routing.lifecycle.change import Change, Decision, FeedLine, NotReady
 from routing.lifecycle.requested import request
 from routing.lifecycle.waiting import arrive
@@ -70,7 +73,9 @@ def decide(it: Interaction, queue: Queue, event: Event, now: datetime) -> Decisi
         case LineDied(leg):
             _line_died(change, leg)
         case ServiceRestarted() | CallerReturned():
-            restart.restarted(change)
+            restart.restarted(change, bridged=isinstance(event, ServiceRestarted) and event.bridged)
+        case CallStopped() | AgentReleased():
+            forced.forced(change, event)
         case _ if isinstance(event, Operation):
             operated.operated(change, event)
         case _:
@@ -113,6 +118,8 @@ def _actor(event: Event) -> str:
     match event:
         case OfferAccepted() | OfferRejected() | PickedUp() | CallEnded() | Redialled() | WorkDone() as by_person:
             return f"agent:{by_person.agent}"
+        case CallStopped(by) | AgentReleased(by):
+            return by
         case _ if isinstance(event, Operation):
             return event.by
         case _:

@@ -154,7 +154,7 @@ def when_connected(c: Change, event: Event) -> None:
                 raise NotOffered
             c.ignore()
         case CallEnded(agent) if agent == c.it.assigned_to and c.it.stage is not Stage.READY_TO_CALL:
-            _end_call(c)
+            end_call(c, by="agent")
         case Redialled(agent) if agent == c.it.assigned_to and c.it.stage is Stage.READY_TO_CALL:
             _redial(c, agent)
         case WorkDone(agent, disposition, note) if agent == c.it.assigned_to:
@@ -250,8 +250,8 @@ def _leg_lost(c: Change, leg: Leg) -> None:
 
 def _talk_over(c: Change, ended_by: str) -> None:
     """Either side ended it: a callback can be dialled again (T20), an inbound call goes to wrap-up (T21)."""
-    actor = f"agent:{c.it.assigned_to}" if ended_by == "agent" else ended_by
-    c.tell("call_ended", actor, by=ended_by)
+    actors = {"agent": f"agent:{c.it.assigned_to}", "operator": c.actor}
+    c.tell("call_ended", actors.get(ended_by, ended_by), by=ended_by)
     c.end_attempt(Outcome.ANSWERED)
     for role in Role:
         c.drop(role)
@@ -293,7 +293,7 @@ def _agent_lost(c: Change, leg: Leg, cause: int | None, *, refused: bool) -> Non
     c.tell("agent_lost", f"agent:{leg.party}", agent=leg.party, sip_cause=cause)
     if leg.state is not LegState.UP and outcomes.unreachable(cause, refused=refused):
         c.make_not_ready(leg.party, "phone_unreachable")
-    _without_agent(c)
+    without_agent(c)
 
 
 def agent_died(c: Change, leg: Leg) -> None:
@@ -303,7 +303,7 @@ def agent_died(c: Change, leg: Leg) -> None:
     c.do(Part(c.it.bridge))
     if caller := c.leg(Role.CALLER):
         c.music(caller)
-    _without_agent(c)
+    without_agent(c)
 
 
 def no_answer_from_agent(c: Change) -> None:
@@ -313,10 +313,10 @@ def no_answer_from_agent(c: Change) -> None:
     if c.queue.offer.rona_not_ready:
         c.make_not_ready(agent, "rona")
     c.drop(Role.AGENT)
-    _without_agent(c)
+    without_agent(c)
 
 
-def _without_agent(c: Change) -> None:
+def without_agent(c: Change) -> None:
     """It goes to somebody else."""
     offered.exclude(c)
     c.end_attempt(Outcome.AGENT_LOST)
@@ -340,16 +340,16 @@ def _apologise(c: Change, customer: Leg) -> None:
     c.say(customer, "apology")
 
 
-def _end_call(c: Change) -> None:
-    """The agent's End Call button, at any stage before ready to call."""
+def end_call(c: Change, by: str) -> None:
+    """The End Call button, at any stage before ready to call, of the agent or of an operator."""
     if c.it.stage is Stage.TALKING:
-        _talk_over(c, ended_by="agent")
+        _talk_over(c, ended_by=by)
         return
     if c.it.subtype is Subtype.INBOUND:
         c.drop(Role.AGENT)
-        _without_agent(c)
+        without_agent(c)
         return
-    c.tell("call_ended", by="agent")
+    c.tell("call_ended", by=by)
     c.end_attempt(Outcome.AGENT_LOST)
     c.drop(Role.CUSTOMER)
     c.drop(Role.AGENT)

@@ -11,8 +11,10 @@ from uuid import UUID
 
 from routing.errors import RingbackError
 from routing.events import (
+    AgentReleased,
     CallEnded,
     CallerArrived,
+    CallStopped,
     Cancelled,
     DigitPressed,
     DuplicateFound,
@@ -125,6 +127,8 @@ def _possible(it: Interaction, now: datetime) -> Iterator[tuple[Event, datetime]
         yield Edited(by, number=OTHER_NUMBER, case_data={"plan": "gold"}), soon
     yield NoteAdded("agent:1002", "a note"), soon
     yield Cancelled("operator:admin"), soon
+    yield CallStopped("operator:admin"), soon
+    yield AgentReleased("operator:admin", AGENT, "gone home"), soon
     yield Requeued("operator:admin", priority=5), soon
     for to in (None, AGENT, "1002"):
         yield Reassigned("operator:admin", to), soon
@@ -135,6 +139,7 @@ def _possible(it: Interaction, now: datetime) -> Iterator[tuple[Event, datetime]
     for rule in (Rule.DO_NOT_CALL, Rule.REGISTER, Rule.WINDOW):
         yield NumberRefused(rule, soon + timedelta(hours=1)), soon
     yield ServiceRestarted(), soon
+    yield ServiceRestarted(bridged=True), soon
     yield TimeReached(), soon
     if it.wake_at:
         yield TimeReached(), max(it.wake_at, now)

@@ -62,7 +62,7 @@ def when_offered(c: Change, event: Event) -> None:
             _reject(c)
         case OfferWithdrawn(agent, reason) if agent == c.it.assigned_to:
             c.tell("offer_withdrawn", "system", agent=agent, reason=reason)
-            _take_back(c)
+            take_back(c)
         case LegRinging() if leg and leg.role is Role.AGENT and leg.state is LegState.ASKED:
             c.mark(leg, LegState.RINGING)
             c.tell("agent_ringing", "system", agent=leg.party)
@@ -93,7 +93,7 @@ def _reject(c: Change) -> None:
     if not c.queue.offer.reject_allowed:
         raise Forbidden("This queue does not let agents reject an offer.")
     c.tell("rejected", agent=c.it.assigned_to)
-    _take_back(c)
+    take_back(c)
 
 
 def offer_over(c: Change) -> None:
@@ -105,7 +105,7 @@ def offer_over(c: Change) -> None:
     c.tell("rona", "system", agent=agent)
     if c.queue.offer.rona_not_ready:
         c.make_not_ready(agent, "rona")
-    _take_back(c)
+    take_back(c)
 
 
 def _phone_gone(c: Change, cause: int | None, *, refused: bool, lost: bool) -> None:
@@ -121,10 +121,10 @@ def _phone_gone(c: Change, cause: int | None, *, refused: bool, lost: bool) -> N
         c.tell("agent_leg_gone", "system", agent=agent, sip_cause=cause, refused=refused)
     if outcomes.unreachable(cause, refused=refused):
         c.make_not_ready(agent, "phone_unreachable")
-    _take_back(c)
+    take_back(c)
 
 
-def _take_back(c: Change) -> None:
+def take_back(c: Change) -> None:
     """To its place in line; this agent is passed over for a while."""
     exclude(c)
     c.drop(Role.AGENT)

@@ -1,13 +1,16 @@
 """Contact with the telephones was lost and is back. What was missed has been told already, leg by leg; this puts
 what people hear right again and asks once more for what may never have left (every effect may be asked twice)."""
 
-from routing.effects import Answer, Join, RingTone
+from routing.effects import Answer, Join, Part, RingTone
 from routing.interaction import Deadline, Leg, LegState, Role, Stage, Status, Subtype
 from routing.lifecycle import connected, offered, waiting
 from routing.lifecycle.change import Change
 
 
-def restarted(c: Change) -> None:
+def restarted(c: Change, *, bridged: bool) -> None:
+    """`bridged`: its bridge is there. A talk that was over as contact was lost leaves nobody in it."""
+    if bridged and c.it.stage is not Stage.TALKING:
+        c.do(Part(c.it.bridge))
     if c.it.subtype is Subtype.INBOUND and waiting.caller_lost(c):
         return
     was_told = c.it.waiting.playing is not None

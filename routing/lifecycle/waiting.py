@@ -435,7 +435,7 @@ def caller_gone(c: Change, *, lost: bool) -> None:
     if c.it.outcome:
         ending.close(c, c.it.outcome)
     elif c.it.requested_at and (lost or not _hang_up_withdraws(c)):
-        _convert(c)
+        convert(c)
     elif lost:
         caller_lost(c)
     else:
@@ -467,7 +467,7 @@ def abandon(c: Change) -> None:
     ending.close(c, "short_abandon" if waited < c.queue.abandon.short else "abandoned")
 
 
-def _convert(c: Change) -> None:
+def convert(c: Change) -> None:
     """Inbound becomes callback: same interaction, same place unless the queue says otherwise (T4, I5, I6)."""
     from_then = c.now + timedelta(seconds=c.queue.callback.initial_delay)
     opens = callable_from(c.it.number or "", c.queue, from_then) or from_then

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from routing.effects import DialCustomer, HangUp, RingAgent
-from routing.events import Cancelled, LegGone, LineDied, NumberRefused, Operation, Rescheduled, Settled
+from routing.events import CallStopped, Cancelled, LegGone, LineDied, NumberRefused, Operation, Rescheduled, Settled
 from routing.interaction import Deadline, Interaction, LegState, Outcome, Role, Status, Subtype
 from routing.lifecycle.explore import Move, moves
 
@@ -64,7 +64,7 @@ def test_inbound_becomes_callback_only_by_request_and_never_goes_back(made: list
         if before.subtype is not after.subtype:
             assert before.subtype is Subtype.INBOUND and after.requested_at
             by_hand = before.status is Status.WRAP_UP and isinstance(move.event, Rescheduled | Settled)
-            assert by_hand or (before.requested_at and isinstance(move.event, LegGone | LineDied))
+            assert by_hand or (before.requested_at and isinstance(move.event, CallStopped | LegGone | LineDied))
 
 
 def test_the_place_in_line_is_kept(made: list[Move]) -> None:
