@@ -5,7 +5,7 @@ from typing import Any, Self
 
 import aiohttp
 
-TOO_MANY = 429
+TOO_MANY, SOON = 429, "1"
 
 
 class Refused(AssertionError):
@@ -53,12 +53,13 @@ class Api:
         return self._session.ws_connect("stream", max_msg_size=0)
 
     async def _send(self, method: str, path: str, **options: Any) -> Any:
-        """Dozens watch through one token here: who is told that this was one request too many asks again."""
+        """Dozens watch through one token here: who made one request too many in a second asks again."""
         while True:
             async with self._session.request(method, path, **options) as response:
                 answer = await response.json(content_type=None) if response.content_length != 0 else None
                 if response.status < 400:
                     return answer
-                if response.status != TOO_MANY or path == "login":
-                    raise Refused(method, path, response.status, answer, response.headers.get("Retry-After"))
+                later = response.headers.get("Retry-After")
+                if response.status != TOO_MANY or later != SOON or path == "login":
+                    raise Refused(method, path, response.status, answer, later)
             await asyncio.sleep(0.05)
