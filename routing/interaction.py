@@ -234,6 +234,12 @@ class Interaction:
         return any(each.outcome is Outcome.ANSWERED for each in self.tries)
 
     @property
+    def appointment(self) -> datetime | None:
+        """The time for which a call was promised, which is its place in line; None for as soon as possible."""
+        at = self.promised_at
+        return at if at and at == self.queued_at and at != self.requested_at else None
+
+    @property
     def wake_at(self) -> datetime | None:
         """When time alone has something to tell. What has to wait for the status to change is left out."""
         due = (at for kind, at in self.deadlines.items() if not self.holds(kind))

@@ -39,7 +39,7 @@ class Attempt:
 @dataclass(frozen=True, slots=True)
 class Interaction:
     """`position` is the place in line while it waits, 1 is next; before `not_before` it is not offered. `number` is
-    masked for who may not see it."""
+    masked for who may not see it. `promised_at`: the time that was agreed on, null for as soon as possible."""
 
     id: UUID
     status: Status
@@ -49,7 +49,6 @@ class Interaction:
     kind: Kind | None
     queue: str
     number: str | None
-    contact_id: None
     dialled_number: str
     assigned_to: str | None
     priority: int
@@ -108,11 +107,6 @@ class Offer:
     countdown: float | None
     reject_allowed: bool
     waited: int
-    contact: None
-    case: list[Any]
-    callback_info: list[Any]
-    in_progress: Mapping[str, int]
-    recent: int
 
 
 @dataclass(frozen=True, slots=True)

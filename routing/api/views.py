@@ -55,14 +55,13 @@ def interaction(it: Interaction, place: int | None, *, full: bool) -> answers.In
         kind=it.kind,
         queue=it.queue,
         number=it.number if full else masked(it.number),
-        contact_id=None,
         dialled_number=it.dialled_number,
         assigned_to=it.assigned_to,
         priority=it.priority,
         entered_at=it.entered_at,
         queued_at=it.queued_at,
         due_at=it.deadlines.get(Deadline.DUE),
-        promised_at=it.promised_at,
+        promised_at=it.appointment,
         expires_at=it.deadlines.get(Deadline.EXPIRES),
         attempts=[_attempt(it, each) for each in it.attempts],
         outcome=it.outcome,
@@ -109,22 +108,12 @@ def offer(it: Interaction, place: int | None, queue: Queue, now: datetime) -> an
         accept_mode="auto" if auto else "manual",
         countdown=queue.offer.countdown if auto else None,
         reject_allowed=queue.offer.reject_allowed,
-        waited=max(0, int((now - _waits_since(it)).total_seconds())),
-        contact=None,
-        case=[],
-        callback_info=[],
-        in_progress={"voice": 1},
-        recent=0,
+        waited=max(0, int((now - (it.appointment or it.entered_at)).total_seconds())),
     )
 
 
 def queue(stored: Stored) -> answers.ShownQueue:
     return answers.ShownQueue.model_construct(**dict(stored.queue), switches=stored.switches)
-
-
-def _waits_since(it: Interaction) -> datetime:
-    """Who has an appointment has waited since its time, everybody else since they came."""
-    return it.queued_at if it.promised_at == it.queued_at else it.entered_at
 
 
 def feed_line(line: Line, *, full: bool) -> answers.FeedLine:

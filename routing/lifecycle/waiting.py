@@ -479,7 +479,7 @@ def convert(c: Change) -> None:
         subtype=Subtype.CALLBACK,
         kind=Kind.QUEUED,
         not_before=opens,
-        promised_at=c.it.promised_at or max(c.now, c.it.requested_at or c.now),
+        promised_at=c.it.promised_at or c.it.requested_at,
         queued_at=c.now if place == "end" else c.it.queued_at,
         priority=c.it.priority + (place if isinstance(place, int) else 0),
         waiting=replace(c.it.waiting, playing=None, digits="", tries=0),

@@ -40,6 +40,11 @@ def moments(feed: list[dict[str, Any]], event: str) -> list[float]:
     return [moment(each) for each in feed if each["event"] == event]
 
 
+async def is_promised(line: Line, interaction_id: str) -> bool:
+    """Whether Postgres has it that we call back."""
+    return bool(await line.stage.sql.fetchval("SELECT promised_at FROM interactions WHERE id = $1", interaction_id))
+
+
 async def only(line: Line) -> dict[str, Any]:
     """The one interaction of the queue that is not closed: callers without a number have no other name."""
     (it,) = (await line.stage.api.get("interactions", queue=line.queue))["items"]

@@ -5,6 +5,7 @@ import pytest
 from demo.sip import policy
 from routing.local.prompts import TONES
 from tests.acceptance.conftest import Line
+from tests.acceptance.story import is_promised
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -21,7 +22,9 @@ async def test_a_caller_becomes_a_callback_and_talks_with_the_agent_who_answers(
     await call.ended(within=5)
 
     waiting = await line.stage.when(customer.number, status="open", subtype="callback")
-    assert waiting["position"] == 1 and waiting["promised_at"] and waiting["dialled_number"] == line.dnis
+    assert (
+        waiting["position"] == 1 and await is_promised(line, waiting["id"]) and waiting["dialled_number"] == line.dnis
+    )
 
     await agent.ready()
     offer = await agent.phone.incoming()

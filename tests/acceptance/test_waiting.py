@@ -7,7 +7,7 @@ from demo.sip.errors import SipTimeout
 from demo.stage import Worker
 from routing.local.prompts import TONES
 from tests.acceptance.conftest import Line
-from tests.acceptance.story import is_told, menu, moment, moments, statuses, steps, told
+from tests.acceptance.story import is_promised, is_told, menu, moment, moments, statuses, steps, told
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -21,7 +21,8 @@ async def test_a_caller_is_in_the_line_within_a_second_and_hears_music_before_an
     call = await caller.call(line.dnis)
     it = await line.stage.when(caller.number, within=1.0, status="open", subtype="inbound", stage=None)
     assert (it["queue"], it["dialled_number"], it["position"]) == (line.queue, line.dnis, 1)
-    assert it["queued_at"] == it["entered_at"] and not it["promised_at"] and not it["attempts"]
+    assert it["queued_at"] == it["entered_at"] and not it["attempts"]
+    assert not await is_promised(line, it["id"])
     await call.answered()
     assert (await call.hear_any({MUSIC, MENU}, 2)).frequency == MUSIC
     assert call.answered_at is not None and call.answered_at - call.invited_at < 1.0

@@ -8,6 +8,7 @@ import pytest
 
 from demo.stage import Worker
 from routing.local.prompts import TONES
+from tests.acceptance.story import is_promised
 from tests.faults.conftest import AuditedLine
 from tests.faults.figures import Figures
 from tests.faults.rig import Rig
@@ -75,7 +76,7 @@ async def _callers_are_accounted_for(line: AuditedLine, scene: Scene) -> None:
         await when(lost.number, status="closed", outcome="error")
         assert "caller_lost" in await events_of(line, lost.number)
     kept = await when(scene.confirming.number, status="open", subtype="callback")
-    assert kept["promised_at"]
+    assert await is_promised(line, kept["id"])
     talked = await when(scene.talking.customer.number, status="connected", stage="ready_to_call")
     assert [each["outcome"] for each in talked["attempts"]] == ["answered"]
     await when(scene.inbound[1].number, status="closed", outcome="handled")

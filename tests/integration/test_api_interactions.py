@@ -20,7 +20,6 @@ KEYS = [
     "kind",
     "queue",
     "number",
-    "contact_id",
     "dialled_number",
     "assigned_to",
     "priority",
@@ -78,14 +77,13 @@ async def test_a_callback_looks_as_the_contract_says(service: Service) -> None:
         "kind": "queued",
         "queue": "support",
         "number": CUSTOMER,
-        "contact_id": None,
         "dialled_number": "600",
         "assigned_to": None,
         "attempts": [],
         "position": 1,
     }
     assert expected.items() <= shown.items()
-    for name in ("entered_at", "queued_at", "promised_at", "expires_at"):
+    for name in ("entered_at", "queued_at", "expires_at"):
         assert shown[name].endswith("Z")
 
 

@@ -1,12 +1,13 @@
 """Who sees what of an interaction."""
 
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Literal, get_args, get_origin
 from uuid import UUID
 
 import pytest
 
-from routing.api import messages, views
+from routing.api import answers, messages, views
 from routing.api.views import Viewer
 from routing.interaction import (
     Attempt,
@@ -28,6 +29,7 @@ from routing.store.tokens import Identity
 from routing.store.tokens import Role as Access
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
 NUMBER = "+4915112345678"
 IT = Interaction(UUID(int=1), "support", 1, NOW, NOW, number=NUMBER, dialled_number="600")
 
@@ -104,6 +106,36 @@ def test_who_has_an_appointment_has_waited_since_its_time() -> None:
     it = replace(OFFERED, kind=Kind.SCHEDULED, queued_at=due, promised_at=due)
 
     assert views.offer(it, 1, Queue(name="support"), due + timedelta(seconds=9)).waited == 9
+
+
+@pytest.mark.parametrize(
+    ("times", "told"),
+    [
+        ({"promised_at": NOW, "requested_at": NOW, "queued_at": NOW}, None),
+        ({"promised_at": NOW + SECOND, "requested_at": NOW, "queued_at": NOW - SECOND}, None),
+        ({"promised_at": NOW, "requested_at": NOW, "queued_at": NOW + SECOND}, None),
+        ({"promised_at": NOW + SECOND, "requested_at": NOW, "queued_at": NOW + SECOND}, NOW + SECOND),
+    ],
+    ids=["asked over the API", "keeps the place", "goes to the end", "for a time"],
+)
+def test_a_time_is_told_as_promised_only_when_somebody_was_promised_it(
+    times: dict[str, datetime], told: datetime | None
+) -> None:
+    assert views.interaction(replace(IT, **times), None, full=True).promised_at == told
+
+
+CONSTANT_AND_TRUE = {("Interaction", "communication_type"), ("Alive", "status")}
+
+
+def test_no_answer_has_a_field_that_can_only_ever_say_one_thing() -> None:
+    shapes = [each for each in vars(answers).values() if is_dataclass(each) and each.__module__ == answers.__name__]
+    told = {(shape.__name__, each.name): each.type for shape in shapes for each in fields(shape)}
+    constant = {
+        name
+        for name, kind in told.items()
+        if kind is None or (len(get_args(kind)) == 1 and get_origin(kind) is Literal)
+    }
+    assert len(told) > 80 and constant == CONSTANT_AND_TRUE
 
 
 def test_the_feed_of_an_edited_number_is_masked_for_those_who_may_not_see_it() -> None:
