@@ -22,9 +22,8 @@ async def test_a_caller_becomes_a_callback_and_talks_with_the_agent_who_answers(
     await call.ended(within=5)
 
     waiting = await line.stage.when(customer.number, status="open", subtype="callback")
-    assert (
-        waiting["position"] == 1 and await is_promised(line, waiting["id"]) and waiting["dialled_number"] == line.dnis
-    )
+    assert (waiting["position"], waiting["dialled_number"]) == (1, line.dnis)
+    assert await is_promised(line, waiting["id"])
 
     await agent.ready()
     offer = await agent.phone.incoming()
