@@ -10,23 +10,25 @@ from routing.store.database import Pool, connection
 
 RULE = "requests_per_agent"
 
-# On conflict the row is locked and read anew, so that requests at the same moment are counted one after another.
-_COUNTED = """
-    INSERT INTO requests_made AS r (who, at) SELECT {c} ->> 'asker', ARRAY[{now}]
-     WHERE {c} ->> 'asker' IS NOT NULL {unless}
-    ON CONFLICT (who) DO UPDATE
-       SET at = ARRAY(SELECT t FROM unnest(r.at) t WHERE t > {now} - interval '1 hour') || {now}
-     WHERE (SELECT count(*) FROM unnest(r.at) t WHERE t > {now} - interval '1 hour')
-           < ({c} ->> 'requests_per_agent')::int
-    RETURNING who
-"""
+# What lies in the future was written before the clock was set back.
+_LATELY = """(SELECT t FROM unnest(r.at) t
+               WHERE t > {now} - interval '1 hour' AND t < {now} + interval '1 minute')"""
 
-_TOO_MANY = """
-    SELECT 1 AS n, 'requests_per_agent' AS rule, {now} + interval '1 hour' - coalesce(
-               (SELECT max({now} - t) FROM requests_made r, unnest(r.at) t
-                 WHERE r.who = {c} ->> 'asker' AND t > {now} - interval '1 hour'), '0') AS until
-     WHERE {c} ->> 'asker' IS NOT NULL AND NOT EXISTS (SELECT FROM asked)
-"""
+# On conflict the row is locked and read anew, so that requests at the same moment are counted one after another.
+_COUNTED = f"""
+    INSERT INTO requests_made AS r (who, at) SELECT {{c}} ->> 'asker', ARRAY[{{now}}]
+     WHERE {{c}} ->> 'asker' IS NOT NULL {{unless}}
+    ON CONFLICT (who) DO UPDATE SET at = ARRAY{_LATELY} || {{now}}
+     WHERE (SELECT count(*) FROM {_LATELY} lately) < ({{c}} ->> 'requests_per_agent')::int
+    RETURNING who
+"""  # noqa: S608  # of the constant above
+
+_TOO_MANY = f"""
+    SELECT 1 AS n, 'requests_per_agent' AS rule, {{now}} + interval '1 hour' - coalesce(
+               (SELECT max({{now}} - t) FROM requests_made r, LATERAL {_LATELY} lately
+                 WHERE r.who = {{c}} ->> 'asker'), '0') AS until
+     WHERE {{c}} ->> 'asker' IS NOT NULL AND NOT EXISTS (SELECT FROM asked)
+"""  # noqa: S608
 
 
 def limited(question: str, c: str, now: str) -> str:
