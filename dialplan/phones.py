@@ -158,7 +158,11 @@ class AsteriskPhones:
         await self._call_out(ring.leg, create, ring.timeout, to_agent=True)
 
     def reserve(self, call: DialCustomer) -> None:
-        """Begin to create the customer's channel: no INVITE leaves before `perform` dials it."""
+        """Begin to create the customer's channel: no INVITE leaves before `perform` dials it. A decision that is
+        tried again finds what it began."""
+        before = self._reserved.get(call.leg)
+        if before and not (before.done() and (before.cancelled() or before.exception())):
+            return
         self._reserved[call.leg] = asyncio.create_task(self._create_customer(call), name="reserve")
 
     async def _dial_customer(self, call: DialCustomer) -> None:

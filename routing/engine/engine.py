@@ -301,8 +301,8 @@ class Engine:
         if stored.refusal:
             letter.refuse(stored.refusal)
         if stored.cursor is None:
-            if isinstance(event, TimeReached):  # a timer can fire a moment too early
-                self._timers.set(box.id, stored.before.wake_at)
+            # A timer can fire a moment too early, or have been set for a row that had changed when it was adopted.
+            self._timers.set(box.id, stored.before.wake_at)
             metrics.EVENTS_IGNORED.labels(event=type(event).__name__).inc()
             letter.reply(stored.decision.interaction)
             return

@@ -35,7 +35,7 @@ class Witness(Protocol):
     def invited(self, channel: "Channel") -> None: ...
     def played(self, channel: "Channel", said: tuple[str, ...]) -> None: ...
     def bridged(self, channels: list["Channel"]) -> None: ...
-    def told(self, channel: "Channel", what: str) -> None: ...
+    def sent_back(self) -> None: ...
 
 
 @dataclass(eq=False)
@@ -173,7 +173,7 @@ class Asterisk:
             case ["POST", "channels", channel, "dial"]:
                 return self._dial(ari, sent_at, self._find(channel, request), fields, request)
             case ["DELETE", "channels", channel]:
-                return self._hang_up(ari, sent_at, self._find(channel, request))
+                return self._hang_up(ari, sent_at, self._find(channel, request), refused="reason_code" in fields)
             case ["POST", "channels", channel, "play", name]:
                 return self._play(self._inside(channel, request), name, fields, request)
             case [_, "channels", channel, *what]:
@@ -263,8 +263,8 @@ class Asterisk:
         if channel.alive and channel.state != "Up":
             self._end(channel, None)
 
-    def _hang_up(self, ari: SimulatedAri, sent_at: float, channel: Channel) -> None:
-        self.witness.commanded(ari, sent_at, "hang up", channel)
+    def _hang_up(self, ari: SimulatedAri, sent_at: float, channel: Channel, *, refused: bool) -> None:
+        self.witness.commanded(ari, sent_at, "refuse" if refused else "hang up", channel)
         self._end(channel, 487 if channel.dialled and channel.state != "Up" else None)
 
     def _play(self, channel: Channel, name: str, fields: Mapping[str, Any], request: str) -> models.Playback:
@@ -329,6 +329,7 @@ class Asterisk:
 
     def _send_back(self, channel: Channel) -> None:
         channel.inside, channel.music, channel.playing = False, False, []
+        self.witness.sent_back()
         self.world.log(f"{_short(channel)} is back in the dialplan")
         self.tell(channel, models.StasisEnd(channel=channel.model(), application=words.APP, timestamp=TIME))
         channel.state = "Up"
@@ -464,7 +465,10 @@ class Asterisk:
         self.people.ended(channel)
 
     def _sound(self, channel: Channel) -> None:
-        """Notes since when a channel that is up hears nothing."""
+        """Notes since when a channel that is up hears nothing. Who hears something is not left alone any more: a
+        caller whose agent was lost waits in line again."""
+        if channel.hears_something:
+            channel.alone_since = None
         if channel.hears_something or channel.state != "Up":
             channel.silent_since = None
         elif channel.silent_since is None:

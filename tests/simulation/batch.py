@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 
+from tests.simulation import floors
 from tests.simulation.story import Report, run
 
 WORKERS = 2
@@ -17,21 +18,24 @@ MOST_REPORTS = 3
 
 @dataclass
 class Batch:
-    """What all the runs came to together. `failed` are the first few that broke an invariant."""
+    """What all the runs came to together. `failed` are the first few that broke an invariant, `known` counts those
+    that ended by a race that is known and open."""
 
     seeds: int = 0
     steps: int = 0
     seconds: float = 1.0
     failed: list[Report] = field(default_factory=list)
     figures: Counter[str] = field(default_factory=Counter)
+    known: Counter[str] = field(default_factory=Counter)
 
     def __str__(self) -> str:
-        each = self.figures
-        return (
+        open_races = "; ".join(f"{name}: {n}" for name, n in sorted(self.known.items())) or "none"
+        return "\n".join([
             f"simulation: {self.seeds} seeds, {self.steps} steps, {self.seeds / self.seconds:.0f} seeds/s;"
-            f" {each['commits']} commits, {each['commands']} commands to Asterisk,"
-            f" {each['customers invited']} customers dialled, {each['promises']} promises, {each['faults']} faults"
-        )
+            " reached (and the floor):",
+            *floors.told(self.figures, self.seeds),
+            f"  ended by a known race: {open_races}",
+        ])  # fmt: skip
 
 
 def workers() -> ProcessPoolExecutor:
@@ -74,6 +78,7 @@ def _add(batch: Batch, report: Report) -> None:
     batch.seeds += 1
     batch.steps += report.steps
     batch.figures += report.figures
+    batch.known.update([report.known] if report.known else [])
     if report.violation and len(batch.failed) < MOST_REPORTS:
         batch.failed.append(report)
 
@@ -82,7 +87,7 @@ def first_catch(mutant: str, most: int) -> Report | None:
     """The first run that notices this planted bug; None when all of them pass."""
     from tests.simulation.mutants import MUTANTS
 
-    with MUTANTS[mutant]():
+    with MUTANTS[mutant].plant():
         for seed in range(1, most + 1):
             if (report := run(seed)).violation:
                 report.trace = []

@@ -1,5 +1,6 @@
 """What goes wrong in a run: which faults, when, for how long. All of it is over before liveness is asked for."""
 
+from collections import Counter
 from collections.abc import Callable
 
 from tests.simulation.asterisk import Asterisk
@@ -9,6 +10,9 @@ from tests.simulation.world import World
 
 KINDS = ("kill", "pause", "postgres stopped", "postgres frozen", "postgres cut", "asterisk crash", "asterisk cut",
          "websocket cut", "websocket half open", "rival", "stop", "phone lost")  # fmt: skip
+
+LONGEST = 8.0
+"""Seconds."""
 
 OWNERS = ("kill", "pause", "pause", "rival", "stop", "postgres cut", "websocket cut")
 
@@ -30,7 +34,7 @@ class Faults:
         self._services = services
         self._start = start
         self.planned = False
-        self.struck = 0
+        self.struck: Counter[str] = Counter()
 
     def plan(self, until: float) -> None:
         """Draw the faults of this run: none in some, and in others many of one kind."""
@@ -59,6 +63,15 @@ class Faults:
             asterisk.odd, asterisk.never_ends = 0.2, 0.05
         if world.chance(0.3):
             self._postgres.slow = world.between(0.01, 0.5)
+        lasting = {
+            "commits unconfirmed": self._postgres.unconfirmed,
+            "events in disorder": asterisk.disorder,
+            "asterisk slow": asterisk.slow,
+            "requests lost": asterisk.losing,
+            "prompts odd": asterisk.odd,
+            "postgres slow": self._postgres.slow,
+        }
+        self.struck.update(kind for kind, much in lasting.items() if much)
 
     def over(self) -> None:
         """Everything works again."""
@@ -77,8 +90,7 @@ class Faults:
         return sorted(self._postgres.memory.agents)
 
     def _strike(self, kind: str) -> None:
-        self.struck += 1
-        lasts = self._world.between(0.1, 8.0)
+        lasts = self._world.between(0.1, LONGEST)
         process = self._world.rng.choice(self._services() or [None])  # type: ignore[list-item]
         match kind:
             case "postgres stopped":
@@ -103,12 +115,13 @@ class Faults:
             case _ if process:
                 self._strike_process(kind, process, lasts)
             case _:
-                pass
+                return
+        self.struck[kind] += 1
 
     def kill_all(self) -> None:
         """Not in a run without faults."""
         for process in self._services() if self.planned else []:
-            self.struck += 1
+            self.struck["kill"] += 1
             self._world.log(f"{process.name} is killed")
             process.kill_now(expire=True)
 

@@ -6,7 +6,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 from unittest.mock import patch
 
 from dialplan import listen, phones
@@ -24,6 +24,7 @@ from routing.interaction import Attempt, Deadline, Desk, Interaction, Leg, Role,
 from routing.lifecycle import _AT, _WHEN, Change, connected, offered, waiting
 from routing.numbers import moments
 from tests.model.memory import Memory
+from tests.simulation import faults
 
 Mutant = Callable[[], AbstractContextManager[Any]]
 
@@ -52,11 +53,11 @@ def _act_before_commit(kind: type) -> Mutant:
     def mutated() -> Iterator[None]:
         real = Decider._save
 
-        async def save(self: Decider, box: Any, before: Interaction, decision: Any) -> int:
+        async def save(self: Decider, box: Any, before: Interaction, decision: Any, *more: Any) -> int:
             for effect in decision.effects:
                 if isinstance(effect, kind):
                     await self._phones.perform(effect)
-            return await real(self, box, before, decision)
+            return await real(self, box, before, decision, *more)
 
         with patch.object(Decider, "_save", save):
             yield
@@ -123,7 +124,7 @@ def _adopt_without_timers(self: Engine, it: Interaction) -> None:
     box = self._box(it.id)
     if box.idle:
         box.interaction = it
-    self._legs.update({leg.id: it.id for leg in it.legs})
+    self._legs.follow(None, it)
 
 
 @contextmanager
@@ -139,10 +140,19 @@ def _timers_never_again() -> Iterator[None]:
 
 @contextmanager
 def _lease_does_not_matter() -> Iterator[None]:
+    """It shows when a process was away for a while; so all faults are of that kind."""
+
     async def yes(self: Lease) -> bool:
         return True
 
-    with patch.object(Lease, "valid", property(lambda self: True)), patch.object(Lease, "may_act", yes):
+    away = ("pause", "postgres cut")
+    with (
+        patch.object(faults, "OWNERS", away),
+        patch.object(faults, "KINDS", away),
+        patch.object(faults, "LONGEST", 25.0),
+        patch.object(Lease, "valid", property(lambda self: True)),
+        patch.object(Lease, "may_act", yes),
+    ):
         yield
 
 
@@ -196,27 +206,44 @@ async def _dial_at_once(self: phones.AsteriskPhones, leg: str, endpoint: str, va
     return 0.0, 0.0
 
 
-MUTANTS: dict[str, Mutant] = {
-    "the save ignores version and status": _without_check("cas"),
-    "the save ignores the epoch": _without_check("epoch"),
-    "two callbacks may wait for one number": _without_check("one_pending_callback"),
-    "an agent may have two interactions": _without_check("one_interaction_per_agent"),
-    "the promise is spoken before it is stored": _act_before_commit(Say),
-    "the customer is dialled before it is stored": _act_before_commit(DialCustomer),
-    "the other party is not hung up": _instead(Change, "drop", _drop_without_hanging_up),
-    "a redial takes up the old attempt": _same_attempt_again,
-    "a retry dials without an attempt": _instead(connected, "_dial", _dial_without_attempt),
-    "accepting does not ask to whom it is offered": _instead(offered, "_check", lambda c, agent: None),
-    "what is not offered can be accepted": lambda: patch.dict(_WHEN, {Status.OPEN: _open_accepts_anyone}),
-    "a hang-up after the key abandons": _instead(waiting, "_convert", waiting.abandon),
-    "nothing is woken after a recovery": _timers_never_again,
-    "no timer is ever set": _instead(Timers, "set", _timer_forgets),
-    "calls are started without a lease": _lease_does_not_matter,
-    "ends of channels are not heard": _instead(listen, "event", _deaf_to_ends),
-    "what ended unseen is never noticed": _unseen_ends_unnoticed,
-    "an unconfirmed commit counts as failed": _instead(Decider, "_settled", _never_settled),
-    "a dial after a restart asks no rule": _instead(trust, "moment", _not_asked_again),
-    "music never comes": _instead(Actor, "_perform", _no_music),
-    "after-call work never ends": lambda: patch.dict(_AT, {Deadline.WRAP_UP: lambda c: None}),
-    "a channel is dialled before it has started": _instead(phones.AsteriskPhones, "_create", _dial_at_once),
+class Planted(NamedTuple):
+    """`names`: the invariants this bug breaks, one of which has to be noticed first."""
+
+    names: str
+    plant: Mutant
+
+    @property
+    def breaks(self) -> frozenset[str]:
+        return frozenset(self.names.split())
+
+
+MUTANTS: dict[str, Planted] = {
+    "the save ignores version and status": Planted("A4 I9", _without_check("cas")),
+    "the save ignores the epoch": Planted("A9", _without_check("epoch")),
+    "two callbacks may wait for one number": Planted("A7", _without_check("one_pending_callback")),
+    "an agent may have two interactions": Planted("A2", _without_check("one_interaction_per_agent")),
+    "the promise is spoken before it is stored": Planted("A5", _act_before_commit(Say)),
+    "the customer is dialled before it is stored": Planted("A1", _act_before_commit(DialCustomer)),
+    "the other party is not hung up": Planted("F6 L3 L4", _instead(Change, "drop", _drop_without_hanging_up)),
+    "a redial takes up the old attempt": Planted("A1", _same_attempt_again),
+    "a retry dials without an attempt": Planted("A1", _instead(connected, "_dial", _dial_without_attempt)),
+    "accepting does not ask to whom it is offered": Planted(
+        "A10", _instead(offered, "_check", lambda c, agent: None)
+    ),
+    "what is not offered can be accepted": Planted(
+        "A10", lambda: patch.dict(_WHEN, {Status.OPEN: _open_accepts_anyone})
+    ),
+    "a hang-up after the key abandons": Planted("A6", _instead(waiting, "_convert", waiting.abandon)),
+    "nothing is woken after a recovery": Planted("L2", _timers_never_again),
+    "no timer is ever set": Planted("L2", _instead(Timers, "set", _timer_forgets)),
+    "calls are started without a lease": Planted("A9", _lease_does_not_matter),
+    "ends of channels are not heard": Planted("F6 L4", _instead(listen, "event", _deaf_to_ends)),
+    "what ended unseen is never noticed": Planted("L2 L3", _unseen_ends_unnoticed),
+    "an unconfirmed commit counts as failed": Planted("L3", _instead(Decider, "_settled", _never_settled)),
+    "a dial after a restart asks no rule": Planted("A8", _instead(trust, "moment", _not_asked_again)),
+    "music never comes": Planted("L4", _instead(Actor, "_perform", _no_music)),
+    "after-call work never ends": Planted("L2", lambda: patch.dict(_AT, {Deadline.WRAP_UP: lambda c: None})),
+    "a channel is dialled before it has started": Planted(
+        "A1", _instead(phones.AsteriskPhones, "_create", _dial_at_once)
+    ),
 }

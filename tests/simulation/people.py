@@ -137,7 +137,7 @@ class People:
 
     def _falls_silent(self, channel: Channel) -> None:
         if channel.alive:
-            self._request(0.0, channel.party, partial(_dies, channel.id))
+            self.request(0.0, channel.party, partial(_dies, channel.id))
             self._world.after(5.0, self._falls_silent, channel)
 
     def ended(self, channel: Channel) -> None:
@@ -202,15 +202,15 @@ class People:
             return
         after = self._world.between(0.0, 5.0)
         for agent in self._world.rng.sample(sorted(self._memory.agents), min(2, len(self._memory.agents))):
-            self._request(after + self._world.between(0.0, 0.02), agent, partial(_pick_up, agent, it.id))
+            self.request(after + self._world.between(0.0, 0.02), agent, partial(_pick_up, agent, it.id))
 
     def set_availability(self, agent: str, availability: Availability) -> None:
-        self._request(0.0, agent, partial(_set, agent, availability))
+        self.request(0.0, agent, partial(_set, agent, availability))
 
     def _ask(self, after: float, it: Interaction, event: PersonEvent) -> None:
-        self._request(after, it.assigned_to or "", partial(_put, it.id, event))
+        self.request(after, it.assigned_to or "", partial(_put, it.id, event))
 
-    def _request(self, after: float, who: str, what: Callable[[Engine], object]) -> None:
+    def request(self, after: float, who: str, what: Callable[[Engine], object]) -> None:
         self._world.after(after, self._send, who, what)
 
     def _send(self, who: str, what: Callable[[Engine], object]) -> None:
@@ -221,7 +221,7 @@ class People:
 async def _put(interaction_id: UUID, event: PersonEvent, engine: Engine) -> None:
     it = await engine.ask(interaction_id, event)
     if isinstance(event, OfferAccepted) and it.assigned_to != event.agent:
-        raise Violation(f"A10: agent {event.agent} was told to have accepted what {it.assigned_to} has")
+        raise Violation("A10", f"agent {event.agent} was told to have accepted what {it.assigned_to} has")
 
 
 async def _pick_up(agent: str, interaction_id: UUID, engine: Engine) -> None:

@@ -10,10 +10,10 @@ from enum import Enum
 from typing import Any
 from unittest.mock import patch
 
-from routing.errors import Unavailable
+from routing.errors import Conflict, RingbackError, Unavailable
 from routing.store import agents, clock, interactions, line, queues, shards, trust
 from routing.store.database import ACQUIRE_TIMEOUT, STATEMENT_TIMEOUT
-from tests.model.memory import Memory
+from tests.model.memory import Impossible, Memory
 from tests.simulation.world import Runner, World
 
 STORE = {
@@ -46,13 +46,15 @@ class Mood(Enum):
 
 
 class Postgres:
-    """The server. `unconfirmed` is how often an answer is lost after the statement was done, or before."""
+    """The server. `unconfirmed` is how often an answer is lost after the statement was done, or before; `made_late`
+    are the interactions whose row came to be after its process had been told that Postgres does not answer."""
 
     def __init__(self, world: World) -> None:
         self.memory = Memory(lambda: world.wall)
         self.mood = Mood.WELL
         self.unconfirmed = 0.0
         self.slow = 0.0
+        self.made_late: set[str] = set()
         self._world = world
         self._frozen: list[Callable[[], None]] = []
 
@@ -116,9 +118,9 @@ class Pool:
         def do() -> None:
             try:
                 result, error = getattr(server.memory, name)(*arguments), None
-            except AssertionError:
-                raise
-            except Exception as refused:
+                if name == "create" and fate == "late":
+                    server.made_late.add(arguments[1].interaction.id.hex)
+            except (RingbackError, Conflict, trust.Stale, Impossible) as refused:
                 result, error = None, refused
             if lost:
                 world.log(f"{self.runner.name}: {name} is done, its answer lost")

@@ -62,15 +62,23 @@ class Process(Runner):
         self._asterisk.forsake(self)
         self.world.after(0, self._over, self)
 
+    def bury(self) -> None:
+        """So that nothing of it is ever run again, not even by the garbage collector."""
+        self.kill()
+        for task in asyncio.all_tasks(self.loop):
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
+            with suppress(Exception):
+                task.get_coro().close()
+        self.loop.close()
+
     def stop(self) -> None:
         """SIGTERM."""
         self._main.cancel()
 
     def _ended(self) -> None:
         if self._main.done() and not self._main.cancelled() and (error := self._main.exception()):
-            raise Violation(
-                f"F40: {self.name} ends by a fault of its own\n{''.join(traceback.format_exception(error))}"
-            )
+            told = "".join(traceback.format_exception(error))
+            raise Violation("F40", f"{self.name} ends by a fault of its own\n{told}")
         if self.alive:
             self.kill()
             self._asterisk.forsake(self)
@@ -127,9 +135,9 @@ class Process(Runner):
         except RingbackError as error:
             self.world.log(f"{who} is refused: {error.code}")
         except Violation as violation:
-            self.world.at(self.world.now, _fail, str(violation))
+            self.world.at(self.world.now, _fail, violation)
 
 
-def _fail(violation: str) -> None:
+def _fail(violation: Violation) -> None:
     """Out of the process, into the world."""
-    raise Violation(violation)
+    raise violation

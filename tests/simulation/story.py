@@ -1,13 +1,12 @@
 """One run: a centre with its queue, its agents and callers, faults for a while, then peace until all is done."""
 
-import asyncio
 import gc
 import random
 import sys
 import traceback
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,12 +19,14 @@ from tests.model.memory import Agent, Commit
 from tests.simulation.asterisk import Asterisk
 from tests.simulation.auditor import Auditor
 from tests.simulation.faults import Faults
+from tests.simulation.known import known
+from tests.simulation.operations import Operations
 from tests.simulation.operators import Operators
 from tests.simulation.people import People
 from tests.simulation.postgres import Postgres, installed
 from tests.simulation.process import Process
 from tests.simulation.reality import noticed
-from tests.simulation.world import START, Violation, World
+from tests.simulation.world import HARNESS, START, Violation, World
 
 TROUBLE = 45.0
 """Seconds of load, with faults."""
@@ -42,14 +43,20 @@ TAIL = 60
 
 @dataclass
 class Report:
-    """What a run came to. `violation` is None when all was well."""
+    """What a run came to. `violation` is None when all was well; `invariant` is the one that was broken, HARNESS when
+    the run could not be lived through. `known` names the open race it ended by instead."""
 
     seed: int
     steps: int = 0
     seconds: float = 0.0
     violation: str | None = None
+    invariant: str | None = None
+    known: str | None = None
     trace: list[str] = field(default_factory=list)
     figures: Counter[str] = field(default_factory=Counter)
+
+    def break_off(self, invariant: str, violation: str) -> None:
+        self.invariant, self.violation = invariant, violation
 
     def __str__(self) -> str:
         if self.violation is None:
@@ -65,21 +72,23 @@ class Report:
 def run(seed: int, *, verbose: bool = False) -> Report:
     """Live through one seed. Deterministic: the same seed gives the same trace."""
     report = Report(seed)
-    with _quiet_ends(), installed(), noticed() as read:
+    with quiet_ends(), installed(), noticed() as read:
         world = World(seed, verbose=verbose)
         story = Story(world)
-        with _errors_heard(world, story):
+        with _log_heard(world, story):
             try:
                 story.live()
             except Violation as violation:
-                report.violation = str(violation)
+                report.known = known(violation, story.auditor, story.postgres)
+                if report.known is None:
+                    report.break_off(violation.invariant, str(violation))
             except Exception as error:  # a fault of the harness, or of the service outside of a task
-                report.violation = f"{error!r}\n{traceback.format_exc(limit=-6)}"
+                report.break_off(HARNESS, f"{error!r}\n{traceback.format_exc(limit=-6)}")
             story.bury()
         report.steps, report.seconds = world.steps, world.now - START
         report.trace, report.figures = world.trace, story.auditor.figures
     if read:
-        report.violation = f"C1: the real world is asked: {read[0]}"
+        report.break_off("C1", f"C1: the real world is asked: {read[0]}")
     return report
 
 
@@ -93,6 +102,7 @@ class Story:
         self.people = People(world, self.asterisk, self.memory, self._serving)
         self.faults = Faults(world, self.asterisk, self.postgres, self._living, self._start)
         self.operators = Operators(world, self.memory, self.faults.kill_all)
+        self.operations = Operations(world, self.memory, NUMBERS, self.people.request)
         self.processes: list[Process] = []
         self.memory.on_commit = self._committed
         self._peace = False
@@ -102,6 +112,7 @@ class Story:
         self.auditor.committed(commit)
         self.people.committed(commit)
         self.operators.committed(commit)
+        self.operations.committed(commit)
 
     # The processes
 
@@ -141,7 +152,8 @@ class Story:
         self._run_to_quiet()
         self.auditor.at_the_end(calm=self._calm)
         self._nothing_left_in_memory()
-        self.auditor.figures["faults"] += self.faults.struck
+        self.auditor.figures["faults"] += self.faults.struck.total()
+        self.auditor.figures += Counter({f"fault {kind}": n for kind, n in self.faults.struck.items()})
 
     def _open_the_centre(self) -> None:
         rng = self.world.rng
@@ -186,7 +198,7 @@ class Story:
 
     def _make_peace(self) -> None:
         self.world.log("peace")
-        self._peace = self.people.friendly = self.operators.friendly = True
+        self._peace = self.people.friendly = self.operators.friendly = self.operations.friendly = True
         self.faults.over()
         self._start_if_none()
         for agent in sorted(self.memory.agents):
@@ -211,24 +223,28 @@ class Story:
         self.auditor.figures["seconds to quiet"] += int(quiet_since - peace)
 
     def _nothing_left_in_memory(self) -> None:
-        for process in self._living():
-            if (engine := process.engine) and (engine.legs() or engine._boxes):
-                self.auditor.fail(
-                    "L2", f"{process.name} remembers interactions {[*engine._boxes]}, legs {engine.legs()}"
-                )
+        """But for what somebody is asking just now, which is refused."""
+        for _ in range(5):
+            if not (left := self._left_in_memory()):
+                break
+            self._run_watching(self.world.now + 1.0)
+        else:
+            self.auditor.fail("L2", "; ".join(left))
         troubles = [each for process in self.processes for each in process.troubles]
         if troubles:
             self.auditor.fail("F40", f"unhandled: {troubles[0]}")
 
+    def _left_in_memory(self) -> list[str]:
+        return [
+            f"{process.name} remembers interactions {[*engine._boxes]}, legs {engine.legs()}"
+            for process in self._living()
+            if (engine := process.engine) and (engine.legs() or engine._boxes)
+        ]
+
     def bury(self) -> None:
         """So that nothing of this run is ever run again."""
         for process in self.processes:
-            process.kill()
-            for task in asyncio.all_tasks(process.loop):
-                task._log_destroy_pending = False  # type: ignore[attr-defined]
-                with suppress(Exception):
-                    task.get_coro().close()
-            process.loop.close()
+            process.bury()
 
 
 def _settings(rng: random.Random) -> dict[str, Any]:
@@ -279,18 +295,23 @@ def _settings(rng: random.Random) -> dict[str, Any]:
 
 
 @contextmanager
-def _errors_heard(world: World, story: Story) -> Iterator[None]:
-    """Whatever the service logs as an error is a violation; the rest of its log is not looked at."""
+def _log_heard(world: World, story: Story) -> Iterator[None]:
+    """Whatever the service logs as an error is a violation. Of the rest of its log the decisions are counted, by what
+    caused them and what they had done."""
 
     def hear(_logger: object, method: str, event: dict[str, Any]) -> dict[str, Any]:
+        if method == "info" and event["event"] == "decision":
+            story.auditor.decided(event["cause"], event["effects"])
+        if method not in _ERRORS:
+            raise structlog.DropEvent
         detail = "".join(traceback.format_exception(*sys.exc_info(), limit=-4)) if event.get("exc_info") else ""
-        world.at(world.now, _raise, f"F40: the service logs {method}: {event}\n{detail}")
+        world.at(world.now, _raise, f"the service logs {method}: {event}\n{detail}")
         raise structlog.DropEvent
 
     before = structlog.get_config()
     structlog.configure(
         processors=[hear],
-        wrapper_class=structlog.make_filtering_bound_logger("error"),
+        wrapper_class=structlog.make_filtering_bound_logger("info"),
         logger_factory=structlog.ReturnLoggerFactory(),
         cache_logger_on_first_use=False,
     )
@@ -300,12 +321,15 @@ def _errors_heard(world: World, story: Story) -> Iterator[None]:
         structlog.configure(**before)
 
 
+_ERRORS = frozenset({"error", "exception", "critical"})
+
+
 def _raise(what: str) -> None:
-    raise Violation(what)
+    raise Violation("F40", what)
 
 
 @contextmanager
-def _quiet_ends() -> Iterator[None]:
+def quiet_ends() -> Iterator[None]:
     """What a killed process leaves behind ends without a word, and not while another run is measured."""
     hook = sys.unraisablehook
     sys.unraisablehook = lambda unraisable: None

@@ -1,20 +1,25 @@
 """What the simulation found, each as a small story of its own."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 from dialplan.phones import AsteriskPhones
 from routing.effects import DialCustomer, Join
+from routing.engine.engine import Engine
 from routing.events import LegGone, NetworkEvent, ServiceRestarted
-from routing.interaction import Role, Stage
+from routing.interaction import Interaction, Role, Stage
 from routing.lifecycle import decide
 from routing.lifecycle.explore import QUEUE, moves
 from tests.simulation.ari import SimulatedAri
 from tests.simulation.asterisk import Asterisk, Channel
 from tests.simulation.auditor import Auditor
 from tests.simulation.people import People
-from tests.simulation.postgres import Postgres
+from tests.simulation.postgres import Postgres, installed
+from tests.simulation.process import Process
+from tests.simulation.story import quiet_ends
 from tests.simulation.world import START, Runner, World
 
 LEG = "0" * 31 + "1"
@@ -30,14 +35,16 @@ class Line:
     invited: list[Channel]
     heard: list[NetworkEvent]
     may_call: bool = True
+    troubles: list[str] = field(default_factory=list)
 
-    def perform(self, effect: DialCustomer | Join) -> None:
+    def perform(self, effect: DialCustomer | Join, *reserved: DialCustomer) -> None:
         runner = Runner(self.world, "process")
+        runner.loop.set_exception_handler(lambda _, context: self.troubles.append(str(context)))
         phones = AsteriskPhones(
             SimulatedAri(runner, self.asterisk, None), lambda _, event: self.heard.append(event),
             may_call=lambda: self.may_call, monotonic=self.world.monotonic,
         )  # fmt: skip
-        runner.loop.create_task(phones.perform(effect))
+        runner.loop.create_task(_reserve_and_perform(phones, reserved, effect))
         self.world.run(self.world.now + 5)
         runner.loop.close()
 
@@ -54,6 +61,28 @@ def line() -> Iterator[Line]:
     asterisk.witness.bridged = lambda *_: None  # type: ignore[method-assign]
     world.run(START + 1)
     yield made
+
+
+async def _reserve_and_perform(
+    phones: AsteriskPhones, reserved: tuple[DialCustomer, ...], effect: DialCustomer | Join
+) -> None:
+    for call in reserved:
+        phones.reserve(call)
+    await phones.perform(effect)
+
+
+def test_a_customers_leg_that_is_set_up_a_second_time_is_asked_for_once() -> None:
+    with line() as it:
+        asked: list[str] = []
+        real = it.asterisk.obey
+
+        def obey(ari: SimulatedAri, at: float, method: str, path: str, fields: Mapping[str, Any]) -> Any:
+            asked.append(path)
+            return real(ari, at, method, path, fields)
+
+        it.asterisk.obey = obey  # type: ignore[method-assign]
+        it.perform(CALL, CALL, CALL)
+        assert asked.count("/channels/create") == 1 and it.troubles == []
 
 
 def test_a_call_that_was_seen_and_is_over_is_not_made_again() -> None:
@@ -87,3 +116,32 @@ def test_a_caller_whose_answer_got_lost_is_answered_when_an_agent_comes() -> Non
         it.asterisk.channels = {each.id: each for each in (caller, agent)}
         it.perform(Join("bridge-1", ("caller", LEG)))
         assert caller.state == "Up" and caller.bridge == agent.bridge == "bridge-1"
+
+
+def test_a_call_that_ended_while_its_row_was_adopted_is_forgotten_at_once() -> None:
+    world = World(1)
+    asterisk, postgres = Asterisk(world), Postgres(world)
+    Auditor(world, postgres.memory, asterisk)
+    people = People(world, asterisk, postgres.memory, lambda: None)
+    postgres.memory.queues["support"] = [QUEUE]
+    with quiet_ends(), installed():
+        process = Process(world, "process", asterisk, postgres, lambda _: None)
+        world.run(START + 1)
+        people.call_in("+4915112345678", "600")
+        world.run(START + 5)
+        (read,) = postgres.memory.rows.values()
+        (caller,) = asterisk.channels.values()
+        assert process.engine and read.wake_at
+        asterisk.ends(caller)
+        world.run(START + 10)
+        assert process.engine.legs() == ()
+        process.request("recovery", partial(_adopt, read))
+        world.run(START + 11)
+        process.bury()
+        assert process.engine.legs() == () and not process.engine.holds(read.id)
+
+
+async def _adopt(read: Interaction, engine: Engine) -> None:
+    """What recovery does with each row it has read."""
+    engine.adopt(read)
+    engine.tell(read.id, ServiceRestarted())

@@ -2,11 +2,18 @@
 
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from routing.effects import Effect
+from routing.events import CallbackRequested, CallerArrived, Event
+from tests.simulation import floors
 from tests.simulation.batch import live_through
+from tests.simulation.faults import KINDS
+from tests.simulation.known import MOST
 from tests.simulation.story import run
 
 ROOT = Path(__file__).parents[2]
@@ -24,6 +31,24 @@ def test_no_seed_breaks_an_invariant(
     batch = live_through(1, pytestconfig.getoption("seeds", 1000))
     told.append(str(batch))
     assert not batch.failed, "\n\n".join(map(str, batch.failed))
+    assert not (short := floors.short(batch.figures, batch.seeds)), "\n".join(["too little happens:", *short])
+    assert batch.known.total() <= max(1, MOST * batch.seeds), f"known races, too often: {batch.known}"
+
+
+def test_a_batch_in_which_nothing_happens_is_short_of_every_floor() -> None:
+    assert len(floors.short(Counter(), 1000)) == len(floors.FLOOR) and 0 not in floors.FLOOR.values()
+
+
+def test_every_event_every_effect_and_every_fault_has_its_floor() -> None:
+    events = {each.__name__ for each in (*get_args(Event), CallerArrived, CallbackRequested)}
+    effects = {each.__name__ for each in get_args(Effect)}
+    assert events - _named("event") == {"DuplicateFound", "NumberRefused"}  # counted as lines of the feed
+    assert effects - _named("effect") == {"Refuse", "SendBack"}  # counted at Asterisk
+    assert set(KINDS) <= _named("fault")
+
+
+def _named(kind: str) -> set[str]:
+    return {figure.removeprefix(f"{kind} ") for figure in floors.FLOOR if figure.startswith(f"{kind} ")}
 
 
 @pytest.mark.parametrize("seed", [11, 12, 13])
@@ -43,5 +68,5 @@ def test_a_run_that_fails_tells_how_to_see_it_again() -> None:
     from tests.simulation.batch import first_catch
 
     caught = first_catch("the promise is spoken before it is stored", 50)
-    assert caught and caught.violation and caught.violation.startswith("A5")
+    assert caught and caught.invariant == "A5"
     assert f"--seed {caught.seed}" in str(caught) and f"step {caught.steps}" in str(caught)

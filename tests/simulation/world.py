@@ -5,13 +5,14 @@ Nothing here sleeps: the clock jumps to whatever is next, a happening of the wor
 
 import asyncio
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from random import Random
 from typing import Any
 from uuid import UUID
 
+from dialplan.ari.errors import AriError
 from routing.engine.clock import Machine
 
 START = 10_000.0
@@ -21,8 +22,18 @@ WALL = datetime(2026, 3, 4, 9, tzinfo=UTC)
 MOST_STEPS = 400_000
 
 
+HARNESS = "harness"
+"""In the place of an invariant: it is the run itself that failed."""
+
+
 class Violation(AssertionError):
-    """Something that must never be was seen."""
+    """Something that must never be was seen. `invariant` is one of docs/reliability.md; `about` are the ids of the
+    channels and interactions concerned, where that helps."""
+
+    def __init__(self, invariant: str, what: str, about: Iterable[str] = ()) -> None:
+        super().__init__(f"{invariant}: {what}")
+        self.invariant = invariant
+        self.about = frozenset(about)
 
 
 class _NothingToRead:
@@ -116,7 +127,7 @@ class World:
         """The next thing that happens, whoever does it."""
         self.steps += 1
         if self.steps > MOST_STEPS:
-            raise Violation("L2: it never comes to rest (more steps than any story needs)")
+            raise Violation("L2", "it never comes to rest (more steps than any story needs)")
         first = self._heap[0][0] if self._heap else float("inf")
         runner = min((each for each in self.runners if each.runs), key=lambda each: each.loop.due(), default=None)
         if runner is not None and (due := runner.loop.due()) < first:
@@ -124,7 +135,7 @@ class World:
             runner.loop.turn()
             return
         if not self._heap:
-            raise Violation("L2: nothing will ever happen again")
+            raise Violation("L2", "nothing will ever happen again")
         when, _, act, arguments = heapq.heappop(self._heap)
         self.now = max(self.now, when)
         act(*arguments)
@@ -182,9 +193,7 @@ class Runner:
     def _act(self, act: Callable[[], Any], down: float, answer: "asyncio.Future[Any]") -> None:
         try:
             result, error = act(), None
-        except Violation:
-            raise
-        except Exception as refused:
+        except AriError as refused:
             result, error = None, refused
         self.world.after(down, self._answer, answer, result, error)
 
