@@ -12,13 +12,14 @@ FLOORS = {
         "promises": 130, "agents invited": 2600, "customers invited": 590, "talks": 970,
     },
     "caused by": {
-        "event CallEnded": 100, "event CallbackRequested": 110, "event CallerArrived": 1600,
+        "event AgentReleased": 50, "event CallEnded": 85, "event CallStopped": 100,
+        "event CallbackRequested": 110, "event CallerArrived": 1600,
         "event CallerReturned": 40, "event Cancelled": 35, "event DigitPressed": 1300, "event Edited": 34,
         "event LegAnswered": 1400, "event LineDied": 150,
         "event LegGone": 2400, "event LegRinging": 2800, "event NoteAdded": 120, "event OfferAccepted": 440,
         "event OfferRejected": 230, "event OfferWithdrawn": 50, "event Offered": 2300, "event PickedUp": 260,
         "event Reassigned": 40, "event Redialled": 15, "event Requeued": 60, "event Rescheduled": 25,
-        "event SayFinished": 2900, "event ServiceRestarted": 560, "event Settled": 10, "event TimeReached": 5000,
+        "event SayFinished": 2900, "event ServiceRestarted": 560, "event Settled": 6, "event TimeReached": 5000,
         "event WorkDone": 800,
         "line callback_duplicate": 110, "line number_refused": 20,  # DuplicateFound and NumberRefused
     },
@@ -36,7 +37,8 @@ FLOORS = {
         "fault stop": 150, "fault websocket cut": 170, "fault websocket half open": 40,
     },
     "ended as": {
-        "closed abandoned": 380, "closed blocked": 11, "closed cancelled_by_operator": 35, "closed error": 35,
+        "closed abandoned": 380, "closed blocked": 8, "closed ended_by_operator": 75,
+        "closed cancelled_by_operator": 35, "closed error": 35,
         "closed expired": 90, "closed failed_max_attempts": 130, "closed handled": 900, "closed overflow:hangup": 60,
         "closed short_abandon": 190,
     },

@@ -233,7 +233,7 @@ MUTANTS: dict[str, Planted] = {
     "what is not offered can be accepted": Planted(
         "A10", lambda: patch.dict(_WHEN, {Status.OPEN: _open_accepts_anyone})
     ),
-    "a hang-up after the key abandons": Planted("A6", _instead(waiting, "_convert", waiting.abandon)),
+    "a hang-up after the key abandons": Planted("A6", _instead(waiting, "convert", waiting.abandon)),
     "nothing is woken after a recovery": Planted("L2", _timers_never_again),
     "no timer is ever set": Planted("L2", _instead(Timers, "set", _timer_forgets)),
     "calls are started without a lease": Planted("A9", _lease_does_not_matter),

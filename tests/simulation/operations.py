@@ -1,5 +1,5 @@
 """What is asked for over the API besides a call: cancelled, requeued, reassigned, rescheduled, settled, edited,
-annotated, requested. At any moment, sensible or not; what is refused is refused.
+annotated, requested, stopped, agents freed. At any moment, sensible or not; what is refused is refused.
 
 Their chance is their own.
 """
@@ -13,7 +13,9 @@ from uuid import UUID
 
 from routing.engine.engine import Engine
 from routing.events import (
+    AgentReleased,
     CallbackRequested,
+    CallStopped,
     Cancelled,
     Edited,
     NoteAdded,
@@ -26,7 +28,7 @@ from routing.interaction import Interaction, Stage, Status, Subtype
 from tests.model.memory import Commit, Memory
 from tests.simulation.world import World
 
-KINDS = ("cancel", "requeue", "reassign", "reschedule", "settle", "edit", "note", "request")
+KINDS = ("cancel", "requeue", "reassign", "reschedule", "settle", "edit", "note", "request", "stop", "release")
 OFTEN = 0.08
 """How often a change of an interaction leads somebody to do something to it."""
 
@@ -76,6 +78,11 @@ class Operations:
             case "edit":
                 number = rng.choice([None, *self._numbers])
                 return partial(_put, it.id, Edited(by, number=number, priority=rng.choice([None, 2, 3])))
+            case "stop":
+                return partial(_put, it.id, CallStopped("operator:admin"))
+            case "release":
+                agent = it.assigned_to or agents[0]
+                return partial(_put, it.id, AgentReleased("operator:admin", agent, "gone home"))
             case "note":
                 return partial(_put, it.id, NoteAdded(by, "a note"))
             case _:
@@ -89,6 +96,8 @@ def _sensible(it: Interaction) -> tuple[str, ...]:
         return ("settle", "settle", "reschedule", "edit")
     if it.subtype is Subtype.CALLBACK and it.status in (Status.OPEN, Status.OFFERED, Status.SCHEDULED):
         return ("cancel", "requeue", "reassign", "reschedule", "edit")
+    if it.status is Status.CONNECTED:
+        return ("stop", "release", "note", "request")
     return KINDS
 
 
