@@ -40,10 +40,11 @@ class Lines(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Heard:
-    """Until when a leg was heard, on the loop's clock, and how many packets had come by then."""
+    """Until when a leg was heard, on the loop's clock, and how many packets had come by then; None: by its RTCP, so
+    nobody counted."""
 
     at: float
-    packets: int
+    packets: int | None
 
 
 class Silence:
@@ -92,11 +93,14 @@ class Silence:
                 self._heard.pop(leg, None)
 
     async def _listen(self, leg: str, *, reported: bool) -> None:
-        packets = (await self._ari.channels.rtpstatistics(leg)).rxcount
-        before = self._heard.get(leg)
-        silent = before is not None and before.packets == packets and not reported
-        if not silent or await self._may_be_silent(leg):
-            self._heard[leg] = _Heard(asyncio.get_running_loop().time(), packets)
+        """Most phones send RTCP, and Asterisk is not asked about them. Of who stopped, packets are counted first, and
+        then compared."""
+        before, now = self._heard.get(leg), asyncio.get_running_loop().time()
+        packets = None if reported else (await self._ari.channels.rtpstatistics(leg)).rxcount
+        if before and before.packets is None and not reported:
+            self._heard[leg] = _Heard(before.at, packets)
+        elif before is None or reported or before.packets != packets or await self._may_be_silent(leg):
+            self._heard[leg] = _Heard(now, packets)
 
     async def _may_be_silent(self, leg: str) -> bool:
         """Asked of the few that say nothing."""

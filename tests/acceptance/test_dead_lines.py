@@ -77,6 +77,10 @@ async def test_whoever_sends_anything_at_all_or_is_on_hold_or_is_not_up_yet_live
     assert [each.end for each in (first, second, third, fourth)] == [None] * 4
     assert (await line.stage.interaction(ringing.number))["status"] == "offered"
 
+    for call in (first, second):
+        call.fall_silent()  # not even that any more
+    await asyncio.gather(*(call.ended(LIMIT + 5) for call in (first, second)))
+
 
 async def test_a_customer_who_is_heard_before_answering_is_rung_on(line: Line) -> None:
     """Early media one way: nothing is expected of a phone that was not lifted."""
