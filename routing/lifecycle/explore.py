@@ -81,7 +81,7 @@ def moves(queue: Queue = QUEUE, number: str = "+4915112345678") -> Iterator[Move
     seen, todo = {_likeness(first)}, [(first, START)]
     while todo:
         it, now = todo.pop()
-        for event, at in _possible(it, now):
+        for event, at in possible(it, now):
             move = _move(it, queue, event, at)
             yield move
             if move.decision and (likeness := _likeness(move.decision.interaction)) not in seen:
@@ -96,7 +96,7 @@ def _move(it: Interaction, queue: Queue, event: Event, at: datetime) -> Move:
         return Move(it, event, None, refusal)
 
 
-def _possible(it: Interaction, now: datetime) -> Iterator[tuple[Event, datetime]]:
+def possible(it: Interaction, now: datetime) -> Iterator[tuple[Event, datetime]]:
     """What may happen next, sensible or not, and when."""
     soon = now + timedelta(milliseconds=50)
     for leg in it.legs:

@@ -1,5 +1,6 @@
 """The same requests to the real SQL and to the model; after each of them both have to say and hold the same."""
 
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
@@ -14,7 +15,7 @@ from routing.errors import Conflict, RingbackError
 from routing.events import CallerArrived, DigitPressed, Event, LegGone, Offered, TimeReached
 from routing.interaction import Desk, Interaction
 from routing.lifecycle import Decision, arrive, decide
-from routing.lifecycle.explore import QUEUE, _possible
+from routing.lifecycle.explore import QUEUE, possible
 from routing.numbers.moments import moment
 from routing.store import agents, interactions, line, queues, shards, trust
 from routing.store.agents import Membership, Settings
@@ -50,10 +51,27 @@ MOSTLY = st.sampled_from((True, True, True, True, False))
 SETTINGS = (*Availability, "switch", "list", "version")
 
 
+class Differs(AssertionError):
+    """Postgres and the model do not agree; `on` says on what."""
+
+    def __init__(self, on: str, real: object, model: object) -> None:
+        super().__init__(f"{on}: Postgres: {real}, the model: {model}")
+        self.on = on
+
+
+def same(on: str, real: object, model: object) -> None:
+    if real != model:
+        raise Differs(on, real, model)
+
+
 class StoreMachine(RuleBasedStateMachine):
-    """`database` is set by whoever runs it. Each hand keeps the rows as it last saw them, and acts on that."""
+    """`database` is set by whoever runs it. Each hand keeps the rows as it last saw them, and acts on that.
+
+    `reached` counts the rules that were followed and how the statements ended.
+    """
 
     database: ClassVar[Database]
+    reached: ClassVar[Counter[str]]
 
     @initialize()
     def begin(self) -> None:
@@ -77,7 +95,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.db(queues.put(self.pool, queue))
         self.model.queues.setdefault(QUEUE.name, []).append(queue)
 
-    def both(self, real: Coroutine[Any, Any, Any], model: Callable[[], Any]) -> Any:
+    def both(self, statement: str, real: Coroutine[Any, Any, Any], model: Callable[[], Any]) -> Any:
         """What both answer, or None when both refuse alike."""
         try:
             answer, refusal = self.db(real), None
@@ -88,26 +106,30 @@ class StoreMachine(RuleBasedStateMachine):
             expected_refusal = None
         except (RingbackError, Conflict, trust.Stale) as error:
             expected_refusal = (type(error), getattr(error, "rule", None))
-        assert refusal == expected_refusal, f"Postgres: {refusal}, the model: {expected_refusal}"
+        same("answers", refusal, expected_refusal)
+        self.reached[f"{statement}: {_outcome(refusal)}"] += 1
         return answer
 
     # Owners
 
     @rule(owner=owners, what=st.sampled_from(("take", "take", "renew", "release", "expire")))
     def own(self, owner: str, what: str) -> None:
+        self.reached[f"own: {what}"] += 1
         getattr(self, what)(owner)
 
     def take(self, owner: str) -> None:
         with patch.object(shards, "LEASE", DAY):
-            epoch = self.both(shards.take(self.pool, SHARD, owner), lambda: self.model.take(SHARD, owner))
-        assert epoch == (self.model.shards[SHARD].epoch if epoch else None)
+            epoch = self.both("take", shards.take(self.pool, SHARD, owner), lambda: self.model.take(SHARD, owner))
+        same("epochs", epoch, self.model.shards[SHARD].epoch if epoch else None)
+        self.reached["taken" if epoch else "not taken"] += 1
         self.epochs[owner] = epoch or self.epochs[owner]
 
     def renew(self, owner: str) -> None:
         epoch = self.epochs[owner]
         with patch.object(shards, "LEASE", DAY):
             still = self.db(shards.renew(self.pool, SHARD, owner, epoch))
-        assert still == self.model.renew(SHARD, owner, epoch)
+        same("renewals", still, self.model.renew(SHARD, owner, epoch))
+        self.reached["renewed" if still else "not renewed"] += 1
 
     def release(self, owner: str) -> None:
         self.db(shards.release(self.pool, SHARD, owner, self.epochs[owner]))
@@ -122,6 +144,7 @@ class StoreMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.calls < MOST_CALLS)
     @rule(hand=hands, number=st.sampled_from((*NUMBERS, None)))
     def call(self, hand: str, number: str | None) -> None:
+        self.reached["rule: call"] += 1
         self._later(1)
         self.calls += 1
         event = CallerArrived(f"1700000000.{self.calls}", "600", number)
@@ -134,6 +157,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(hand=hands, number=st.sampled_from(NUMBERS), offered_to=st.sampled_from((*AGENTS, None)))
     def ask_for_callback(self, hand: str, number: str, offered_to: str | None) -> None:
         """The usual way of an interaction, which chance alone seldom finds."""
+        self.reached["rule: ask for callback"] += 1
         self.call(hand, number)
         interaction_id, leg = UUID(int=self.calls), f"1700000000.{self.calls}"
         usual: list[Event] = [TimeReached(), TimeReached(), TimeReached(), DigitPressed(leg, "2"), LegGone(leg)]
@@ -142,12 +166,32 @@ class StoreMachine(RuleBasedStateMachine):
             if interaction_id in self.seen[hand]:
                 self._event(hand, self.seen[hand][interaction_id], event)
 
+    @precondition(lambda self: self.calls < MOST_CALLS - 1)
+    @rule(hand=hands, number=st.sampled_from(NUMBERS), other=st.sampled_from(NUMBERS), agent=names)
+    def ask_twice(self, hand: str, number: str, other: str, agent: str) -> None:
+        """One number may wait once, and one agent may have one."""
+        self.reached["rule: ask twice"] += 1
+        self.ask_for_callback(hand, number, agent)
+        self.ask_for_callback(hand, other, agent)
+
+    @precondition(lambda self: self.calls < MOST_CALLS)
+    @rule(hand=hands, number=st.sampled_from(NUMBERS), against=st.sampled_from(("switch", "list")))
+    def ask_against_a_rule(self, hand: str, number: str, against: str) -> None:
+        """The number rules speak against it when it is to be promised."""
+        self.reached["rule: ask against a rule"] += 1
+        self.switch(register=against != "switch", process=True)
+        self.list_number(number, off_the_list=against != "list")
+        self.ask_for_callback(hand, number, None)
+        self.switch(register=True, process=True)
+        self.list_number(number, off_the_list=True)
+
     @precondition(lambda self: any(self.seen.values()))
     @rule(
         hand=hands, which=some, story=st.lists(st.tuples(some, seconds), min_size=1, max_size=4), again=st.booleans()
     )
     def happen(self, hand: str, which: int, story: list[tuple[int, float]], again: bool) -> None:
         """Something happens to an interaction, as one of them sees it, who may be behind."""
+        self.reached["rule: happen"] += 1
         ids = sorted({each for seen in self.seen.values() for each in seen}, key=str)
         interaction_id = ids[which % len(ids)]
         if again or interaction_id not in self.seen[hand]:
@@ -155,8 +199,8 @@ class StoreMachine(RuleBasedStateMachine):
         for what, after in story:
             before = self.seen[hand][interaction_id]
             self._later(after)
-            possible: list[tuple[Event, datetime]] = list(_possible(before, self.now))
-            event, at = possible[what % len(possible)]
+            choices: list[tuple[Event, datetime]] = list(possible(before, self.now))
+            event, at = choices[what % len(choices)]
             self.now = max(self.now, at)
             self._event(hand, before, event)
 
@@ -164,11 +208,12 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(which=some, first=some, second=some)
     def race(self, which: int, first: int, second: int) -> None:
         """Two writers of one owner, who have read the same."""
+        self.reached["rule: race"] += 1
         ids = sorted({each for seen in self.seen.values() for each in seen}, key=str)
         it = self.db(interactions.load(self.pool, ids[which % len(ids)]))
-        possible: list[tuple[Event, datetime]] = list(_possible(it, self.now))
+        choices: list[tuple[Event, datetime]] = list(possible(it, self.now))
         for hand, what in (("one", first), ("one's other hand", second)):
-            event, at = possible[what % len(possible)]
+            event, at = choices[what % len(choices)]
             self.now = max(self.now, at)
             self._event(hand, it, event)
 
@@ -186,10 +231,10 @@ class StoreMachine(RuleBasedStateMachine):
         ownership, now, pool, model = Ownership(SHARD, self.epochs[HANDS[hand]]), self.now, self.pool, self.model
         if before is None:
             real = interactions.create(pool, ownership, decision, now, check)
-            cursor = self.both(real, lambda: model.create(ownership, decision, now, check))
+            cursor = self.both("create", real, lambda: model.create(ownership, decision, now, check))
         else:
             real = interactions.save(pool, ownership, before, decision, now, check)
-            cursor = self.both(real, lambda: model.save(ownership, before, decision, now, check))
+            cursor = self.both("save", real, lambda: model.save(ownership, before, decision, now, check))
         return cursor is not None
 
     def _check(self, before: Interaction, decision: Decision) -> Check | None:
@@ -211,6 +256,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(what=st.sampled_from(SETTINGS), name=names, number=st.sampled_from(NUMBERS), one=MOSTLY, other=MOSTLY)
     def set(self, what: object, name: str, number: str, one: bool, other: bool) -> None:
         """Chance makes fewer of these: an example is to get somewhere."""
+        self.reached[f"set: {what}"] += 1
         match what:
             case Availability():
                 self.choose(name, what)
@@ -247,38 +293,45 @@ class StoreMachine(RuleBasedStateMachine):
         if not hasattr(self, "model"):
             return
         for interaction_id, expected in self.model.rows.items():
-            assert self.db(interactions.load(self.pool, interaction_id)) == expected
+            same("rows", self.db(interactions.load(self.pool, interaction_id)), expected)
         living = self.db(interactions.load_living(self.pool, SHARD))
-        assert {it.id for it in living} == {it.id for it in self.model.load_living(SHARD)}
+        same("living", {it.id for it in living}, {it.id for it in self.model.load_living(SHARD)})
 
     @invariant()
     def same_line(self) -> None:
         if not hasattr(self, "model"):
             return
         later = self.now + timedelta(seconds=60)
-        assert self.db(line.in_line(self.pool, [QUEUE.name], later, 50)) == self.model.in_line(
-            [QUEUE.name], later, 50
-        )
+        real = self.db(line.in_line(self.pool, [QUEUE.name], later, 50))
+        same("the line", real, self.model.in_line([QUEUE.name], later, 50))
         rows = list(self.model.rows.values())
-        assert self.db(line.places(self.pool, rows)) == self.model.places(rows)
+        same("places", self.db(line.places(self.pool, rows)), self.model.places(rows))
         due = self.db(interactions.due_until(self.pool, SHARD, later))
-        assert sorted(due) == sorted(self.model.due_until(SHARD, later))
+        same("what is due", sorted(due), sorted(self.model.due_until(SHARD, later)))
 
     @invariant()
     def same_agents(self) -> None:
         if not hasattr(self, "model"):
             return
         free = {(each.agent, each.desk) for each in self.db(line.free_agents(self.pool))}
-        assert free == {(each.agent, each.desk) for each in self.model.free_agents()}
+        same("free agents", free, {(each.agent, each.desk) for each in self.model.free_agents()})
         for name in AGENTS:
-            assert self.db(agents.desk(self.pool, name)) == self.model.desk(name)
-            assert self.db(agents.offered_interaction(self.pool, name)) == self.model.offered_interaction(name)
+            same("desks", self.db(agents.desk(self.pool, name)), self.model.desk(name))
+            offered = self.db(agents.offered_interaction(self.pool, name))
+            same("offers", offered, self.model.offered_interaction(name))
             stored, expected = self.db(agents.get(self.pool, name)), self.model.agents[name]
-            assert (stored.availability, stored.reason) == (expected.availability, expected.reason)
+            same("availability", (stored.availability, stored.reason), (expected.availability, expected.reason))
 
     @invariant()
     def same_legs(self) -> None:
         if not hasattr(self, "model"):
             return
         asked = [*self.model.legs, "unheard-of"]
-        assert self.db(interactions.known_legs(self.pool, asked)) == self.model.known_legs(asked)
+        same("legs", self.db(interactions.known_legs(self.pool, asked)), self.model.known_legs(asked))
+
+
+def _outcome(refusal: tuple[type, str | None] | None) -> str:
+    if refusal is None:
+        return "done"
+    kind, rule = refusal
+    return f"{kind.__name__} {rule}" if rule else kind.__name__

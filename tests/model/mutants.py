@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 from unittest.mock import patch
 
 from routing.store import interactions, line, shards
@@ -48,30 +48,49 @@ def _without_index(name: str, definition: str) -> Mutant:
     return mutated
 
 
-MUTANTS: dict[str, Mutant] = {
-    "the save ignores the version": _in_saves(f"version = ${8 + _N} - 1", "version >= 0"),
-    "the save ignores version and status": _in_saves(
-        f"version = ${8 + _N} - 1 AND status = ${9 + _N}", f"version >= 0 AND ${9 + _N}::text IS NOT NULL"
+class Planted(NamedTuple):
+    """`breaks`: on what Postgres and the model differ then, as `machine.same` calls it."""
+
+    breaks: str
+    plant: Mutant
+
+
+MUTANTS: dict[str, Planted] = {
+    "the save ignores the version": Planted("answers", _in_saves(f"version = ${8 + _N} - 1", "version >= 0")),
+    "the save ignores version and status": Planted(
+        "answers",
+        _in_saves(f"version = ${8 + _N} - 1 AND status = ${9 + _N}", f"version >= 0 AND ${9 + _N}::text IS NOT NULL"),
     ),
-    "the save ignores the epoch": _in_saves("epoch = $3", "$3::bigint IS NOT NULL"),
-    "the save ignores the number rules": _in_saves("AND NOT EXISTS (SELECT FROM refused)", ""),
-    "the agent is not freed": _in_saves("'freed' IS NOT NULL RETURNING", "'freed' = 'never' RETURNING"),
-    "a leg never ends": _in_saves("ended_at = excluded.ended_at", "ended_at = NULL"),
-    "two callbacks may wait for one number": _without_index(
-        "one_pending_callback",
-        "(queue, number) WHERE requested_at IS NOT NULL AND status NOT IN ('wrap_up', 'closed')",
+    "the save ignores the epoch": Planted("answers", _in_saves("epoch = $3", "$3::bigint IS NOT NULL")),
+    "the save ignores the number rules": Planted("answers", _in_saves("AND NOT EXISTS (SELECT FROM refused)", "")),
+    "the agent is not freed": Planted(
+        "desks", _in_saves("'freed' IS NOT NULL RETURNING", "'freed' = 'never' RETURNING")
     ),
-    "an agent may have two interactions": _without_index(
-        "one_interaction_per_agent", "(assigned_to) WHERE status IN ('offered', 'connected', 'wrap_up')"
+    "a leg never ends": Planted("rows", _in_saves("ended_at = excluded.ended_at", "ended_at = NULL")),
+    "two callbacks may wait for one number": Planted(
+        "answers",
+        _without_index(
+            "one_pending_callback",
+            "(queue, number) WHERE requested_at IS NOT NULL AND status NOT IN ('wrap_up', 'closed')",
+        ),
     ),
-    "a running lease can be taken": _in(
-        shards, "_TAKE", "WHERE s.until = '-infinity' OR s.until = $4", "WHERE true OR s.until = $4"
+    "an agent may have two interactions": Planted(
+        "answers",
+        _without_index(
+            "one_interaction_per_agent", "(assigned_to) WHERE status IN ('offered', 'connected', 'wrap_up')"
+        ),
     ),
-    "a stale owner renews": _in(
-        shards, "_RENEW", "AND owner = $2 AND epoch = $3", "AND $2::text IS NOT NULL AND $3::bigint IS NOT NULL"
+    "a running lease can be taken": Planted(
+        "epochs", _in(shards, "_TAKE", "WHERE s.until = '-infinity' OR s.until = $4", "WHERE true OR s.until = $4")
     ),
-    "the line is served from the wrong end": _in(
-        line, "_LINE", "ORDER BY front DESC", "ORDER BY queued_at DESC, front DESC"
+    "a stale owner renews": Planted(
+        "renewals",
+        _in(shards, "_RENEW", "AND owner = $2 AND epoch = $3", "AND $2::text IS NOT NULL AND $3::bigint IS NOT NULL"),
     ),
-    "agents at work count as free": _in(line, "_FREE", "w.agent = a.id", "w.agent = a.id AND false"),
+    "the line is served from the wrong end": Planted(
+        "the line", _in(line, "_LINE", "ORDER BY front DESC", "ORDER BY queued_at DESC, front DESC")
+    ),
+    "agents at work count as free": Planted(
+        "free agents", _in(line, "_FREE", "w.agent = a.id", "w.agent = a.id AND false")
+    ),
 }
