@@ -16,6 +16,7 @@ help:
 	@echo "make faults  every part fails in every way, measured (under 30 minutes)"
 	@echo "make stranger  ten minutes of attacks from another network"
 	@echo "make soak    an hour of mixed load: what grows, hangs or is left over (MINUTES=60)"
+	@echo "make odd-times  the tests on a young and an old machine, at night, while clocks change, as nobody"
 	@echo "make bench   measured against the raw floor"
 	@echo "make setup   prepare everything, start nothing"
 
@@ -33,6 +34,9 @@ test: setup tools
 
 faults: setup tools
 	@$(BIN)/pytest tests/faults --faults=full -q
+
+odd-times: setup tools
+	@$(BIN)/python -m tests.odd_times
 
 MINUTES ?= 60
 soak: setup

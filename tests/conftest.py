@@ -1,5 +1,7 @@
 """Options of the test run that belong to one folder; pytest wants them known before it looks there."""
 
+import json
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -20,6 +22,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     simulation = parser.getgroup("simulation")
     simulation.addoption("--seeds", type=int, default=1000, help="how many seeds the simulation lives through")
     simulation.addoption("--seed", type=int, help="live through this one seed only, and print its trace")
+    odd = parser.getgroup("odd times")
+    odd.addoption("--share", action="append", default=[], metavar="FOLDER=I/N", help="of it only this share")
 
 
 TOLD = pytest.StashKey[list[str]]()
@@ -35,6 +39,21 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _name(item: pytest.Item) -> str:
     return f"{item.path.relative_to(TESTS)}::{item.name}"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Every N-th test of a folder, so that a share has some of each file."""
+    for given in config.getoption("share"):
+        folder, _, share = given.partition("=")
+        which, of = map(int, share.split("/"))
+        there = [item for item in items if _folder(item) == folder]
+        others = set(there) - set(there[which - 1 :: of])
+        config.hook.pytest_deselected(items=list(others))
+        items[:] = [item for item in items if item not in others]
+
+
+def _folder(item: pytest.Item) -> str:
+    return item.path.relative_to(TESTS).parts[0]
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:
@@ -65,6 +84,9 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     for line in config.stash[TOLD]:
         terminalreporter.write_line(line)
+    if config.getoption("share"):
+        passed = Counter(name.partition("/")[0] for name in config.stash[PASSED])
+        terminalreporter.write_line(f"passed by folder: {json.dumps(passed)}")
 
 
 @pytest.fixture(scope="session")

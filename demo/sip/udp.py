@@ -16,6 +16,7 @@ SO_TIMESTAMPNS = 35
 _TIMESPEC = struct.Struct("@ll")
 _ANCILLARY = socket.CMSG_SPACE(_TIMESPEC.size)
 _MAX_DATAGRAM = 65535
+_OLDEST = 60.0
 
 
 class UdpSocket:
@@ -73,11 +74,12 @@ def _bound(host: str, port: int, buffer: int) -> socket.socket:
 
 
 def _arrival(ancillary: list[tuple[int, int, bytes]]) -> float:
-    """The kernel stamps wall-clock time; as an age it carries over to the monotonic clock."""
+    """The kernel stamps wall-clock time; as an age it carries over to the monotonic clock. An age that cannot be
+    shows that our wall clock is not the kernel's (it was set, or tests show us another): then now has to do."""
     now = time.monotonic()
     for level, kind, data in ancillary:
         if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPNS:
             seconds, nanoseconds = _TIMESPEC.unpack(data[: _TIMESPEC.size])
             age: float = time.time_ns() / 1e9 - (seconds + nanoseconds / 1e9)
-            return now - max(0.0, age)
+            return now - age if 0 <= age < _OLDEST else now
     return now
