@@ -59,8 +59,8 @@ format: .venv/.synced
 bench: setup
 	@$(BIN)/python -m bench
 
-# What only tests need of the system: a wire between two machines, and a clock that shows another time.
-TOOLS := ip:iproute2 faketime:faketime unshare:util-linux
+# What only tests need of the system: a wire between two machines.
+TOOLS := ip:iproute2 unshare:util-linux
 .PHONY: tools
 tools:
 	@lacking=; for each in $(TOOLS); do command -v $${each%:*} >/dev/null || lacking="$$lacking $${each#*:}"; done; \

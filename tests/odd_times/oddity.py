@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from tests.faketime import library
+
 ROOT = Path(__file__).parents[2]
 _SITE = Path(__file__).with_name("site")
 
@@ -38,19 +40,13 @@ class Oddity:
             return kept | told
         ahead = round((self.wall - datetime.now(UTC)).total_seconds())
         faked = {
-            "LD_PRELOAD": str(_library()),
+            "LD_PRELOAD": str(library()),
             "FAKETIME": f"{ahead:+d}",
             "DONT_FAKE_MONOTONIC": "1",
             "NO_FAKE_STAT": "1",
             "PYTHONPATH": f"{_SITE}:{ROOT}",
         }
         return kept | told | faked
-
-
-def _library() -> Path:
-    """Debian's libfaketime, of package `faketime`."""
-    (found,) = Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")
-    return found
 
 
 def three_in_the_morning(zone: str) -> datetime:

@@ -15,4 +15,4 @@ def test_unit_tests_and_ten_stories_on_a_young_machine_while_the_clocks_change()
     oddity = Oddity(zone, JUST_STARTED, changes(zone)[0] - timedelta(seconds=30))
     shares, least = {"unit": "1/1", "acceptance": "1/14"}, {"unit": 700, "acceptance": 9}
     result = run(Part("at once", oddity, shares, least))
-    assert result.faults == []
+    assert not result.faults, "\n".join(result.faults)
