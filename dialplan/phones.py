@@ -13,7 +13,7 @@ import structlog
 
 from dialplan import words
 from dialplan.accounts import account_objects
-from dialplan.ari.client import AriClient
+from dialplan.ari.client import AriClient, Made
 from dialplan.ari.errors import AriConflict, AriError, AriNotFound, AriUnavailable
 from dialplan.ari.models import ConfigTuple
 from ivr import prompts
@@ -40,6 +40,11 @@ log = structlog.get_logger()
 
 STARTED_WITHIN = 2.0
 """Seconds a channel we made has to enter our application; before that it is not dialled (trap 4, `dialplan.ari`)."""
+
+IN_APPLICATION = "Stasis"
+"""What Asterisk says a channel is at; of one that was just created it says nothing (measured)."""
+JUST_ENTERED = 0.05
+"""Seconds within which the event comes, if it still comes, of a channel that is at it already."""
 
 _CAUSES = {Refusal.UNKNOWN_NUMBER: words.UNKNOWN_NUMBER, Refusal.BUSY: words.BUSY}
 
@@ -198,9 +203,7 @@ class AsteriskPhones:
             )
             made = await self._ari.create_or_adopt(leg, request)
             created = self._monotonic()
-            if made.created:
-                async with asyncio.timeout(STARTED_WITHIN):
-                    await waiter
+            await _entered(made, waiter)
             return created - asked, self._monotonic() - created
         finally:
             self._starting.pop(leg, None)
@@ -259,6 +262,18 @@ class AsteriskPhones:
 
 def _tuples(fields: dict[str, str]) -> list[ConfigTuple]:
     return [ConfigTuple(attribute=name, value=value) for name, value in fields.items()]
+
+
+async def _entered(made: Made, waiter: "asyncio.Future[None]") -> None:
+    """Until the channel is in our application, where it may be dialled. One that was there before us, or whose making
+    was obeyed and not answered, may be in there already; of such a one no event may come any more."""
+    inside = made.channel.dialplan.app_name == IN_APPLICATION
+    try:
+        async with asyncio.timeout(JUST_ENTERED if inside else STARTED_WITHIN):
+            await waiter
+    except TimeoutError:
+        if made.created:
+            raise
 
 
 async def _anyway(request: Awaitable[object]) -> None:

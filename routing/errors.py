@@ -125,6 +125,10 @@ class Unavailable(RingbackError):
     code = "unavailable"
 
 
+class Uncertain(Unavailable):
+    """Timed out; it may have been done. Look before you repeat it."""
+
+
 class Conflict(Exception):
     """The row changed underneath: another writer was first. Not for people; the engine reads again."""
 

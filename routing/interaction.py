@@ -4,6 +4,7 @@ A frozen picture of one row of `interactions` with its live legs and its attempt
 becomes of it, `routing.store` keeps it. Times are aware datetimes (UTC), durations seconds.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,7 +13,14 @@ from typing import Any, Self
 from uuid import UUID, uuid5
 
 BRIDGE = "bridge-"
-"""How the ids of our bridges begin."""
+"""How the ids of our bridges begin; what follows is the interaction's id."""
+_BRIDGE = re.compile(rf"{BRIDGE}([0-9a-f]{{32}})")
+
+
+def bridge_owner(bridge: str) -> UUID | None:
+    """Whose bridge it is; None for one that is not ours: others may have bridges in the same Asterisk."""
+    found = _BRIDGE.fullmatch(bridge)
+    return UUID(found[1]) if found else None
 
 
 class Status(StrEnum):

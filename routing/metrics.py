@@ -36,6 +36,9 @@ EVENTS_IGNORED = Counter(
     "ringback_events_ignored", "Late news from the network, passed over on purpose", ["event"], registry=REGISTRY
 )
 PROMPTS_FAILED = Counter("ringback_prompts_failed", "Prompts that could not be played", registry=REGISTRY)
+UNREADABLE = Counter(
+    "ringback_unreadable_rows", "Rows that were passed over as this version cannot read them", registry=REGISTRY
+)
 PUT_RIGHT = Counter(
     "ringback_put_right",
     "What Asterisk and the rows disagreed on for more than a moment",

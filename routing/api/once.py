@@ -13,7 +13,7 @@ from datetime import datetime
 import structlog
 from aiohttp import web
 
-from routing.errors import IdempotencyConflict, Invalid, RingbackError, Unavailable
+from routing.errors import IdempotencyConflict, Invalid, RingbackError, Unavailable, Uncertain
 from routing.store import idempotency
 from routing.store.database import Pool
 from routing.store.idempotency import Answered
@@ -60,7 +60,8 @@ class Once:
 
     async def answer(self, who: str, key: str, request: bytes, do: Handler) -> web.StreamResponse:
         """What `do` answers now, or answered before. Raises IdempotencyConflict, Unavailable."""
-        if before := await self._begin(who, key, request):
+        epoch = self._epoch()
+        if before := await self._begin(who, key, request, epoch):
             return web.Response(
                 body=before.body,
                 status=before.status or 200,
@@ -69,18 +70,20 @@ class Once:
             )
         try:
             response = await do()
-        except BaseException:
-            await self._forget(who, key)
+        except Uncertain:  # whoever asks again must not have it done twice: the key stays taken for a while
             raise
-        await self._remember(who, key, response)
+        except BaseException:
+            await self._forget(who, key, epoch)
+            raise
+        await self._remember(who, key, epoch, response)
         return response
 
-    async def _begin(self, who: str, key: str, request: bytes) -> Answered | None:
+    async def _begin(self, who: str, key: str, request: bytes, epoch: int) -> Answered | None:
         pause = _FIRST_LOOK
         try:
             async with asyncio.timeout(PATIENCE):
                 while True:
-                    found = await idempotency.begin(self._pool, who, key, request, self._epoch(), self._now())
+                    found = await idempotency.begin(self._pool, who, key, request, epoch, self._now())
                     if found and found.request != request:
                         raise IdempotencyConflict
                     if found is None or found.status is not None:
@@ -90,20 +93,20 @@ class Once:
         except TimeoutError:
             raise Unavailable("The same request is still being done.") from None
 
-    async def _remember(self, who: str, key: str, response: web.StreamResponse) -> None:
+    async def _remember(self, who: str, key: str, epoch: int, response: web.StreamResponse) -> None:
         if response.status >= 500 or response.status == 429:
-            await self._forget(who, key)
+            await self._forget(who, key, epoch)
             return
         body = getattr(response, "body", None) or b""
         content_type = response.content_type if body else ""
         try:
-            await idempotency.keep(self._pool, who, key, response.status, content_type, body)
+            await idempotency.keep(self._pool, who, key, epoch, response.status, content_type, body)
         except RingbackError as error:  # it is done all the same, and the client shall know
             log.warning("answer not remembered", error=str(error))
 
-    async def _forget(self, who: str, key: str) -> None:
+    async def _forget(self, who: str, key: str, epoch: int) -> None:
         try:
-            await idempotency.forget(self._pool, who, key)
+            await idempotency.forget(self._pool, who, key, epoch)
         except RingbackError as error:
             log.warning("key not freed", error=str(error))
 

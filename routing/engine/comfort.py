@@ -14,7 +14,7 @@ from routing.engine.clock import Clock
 from routing.engine.mailbox import Held, Letter, Mailbox
 from routing.errors import RingbackError
 from routing.events import CallbackRequested, CallerArrived, DigitPressed, Event, LegAnswered, LegGone, SayFinished
-from routing.interaction import IN_LINE, Interaction, Role, Status
+from routing.interaction import IN_LINE, Interaction, Role, Stage, Status
 from routing.lifecycle import Decision, decide
 from routing.lifecycle.jumped import rebased
 from routing.queues import Queue
@@ -84,8 +84,9 @@ class Comfort:
 
     def _hold_up(self, box: Mailbox, letter: Letter, event: Event, wanted: Wanted) -> None:
         queue, before, decision = wanted
-        box.held = Held(decision.interaction, queue)
-        self._see_to(letter, event, before, decision)
+        met = before.stage is Stage.TALKING
+        self._see_to(letter, event, before, decision, met=met)
+        box.held = Held(decision.interaction, queue, met or letter.joined)
         box.stall()
         for each in box.waiting:
             self.behind(box, each)
@@ -100,14 +101,15 @@ class Comfort:
             wanted = decide(ahead, box.held.queue, letter.event, now)
         except RingbackError:
             return
-        box.held = replace(box.held, interaction=wanted.interaction)
-        self._see_to(letter, letter.event, ahead, wanted)
+        self._see_to(letter, letter.event, ahead, wanted, met=box.held.met)
+        box.held = replace(box.held, interaction=wanted.interaction, met=box.held.met or letter.joined)
 
-    def _see_to(self, letter: Letter, event: Event, before: Interaction, wanted: Decision) -> None:
+    def _see_to(self, letter: Letter, event: Event, before: Interaction, wanted: Decision, *, met: bool) -> None:
         if letter.comforted:
             return
         letter.comforted = True
-        if effects := harmless(before, wanted, event, self._new_id):
+        if effects := harmless(before, wanted, event, self._new_id, met=met):
+            letter.joined = any(isinstance(each, Join) for each in effects)
             self._spawn(self._perform(effects))
 
     async def _perform(self, effects: tuple[Effect, ...]) -> None:
@@ -115,8 +117,11 @@ class Comfort:
             await self._act(effect)
 
 
-def harmless(before: Interaction, wanted: Decision, event: Event, new_id: Callable[[], UUID]) -> tuple[Effect, ...]:
-    """What of a decision may be done before it is stored, or in its place. Nobody is called, nothing is promised."""
+def harmless(
+    before: Interaction, wanted: Decision, event: Event, new_id: Callable[[], UUID], *, met: bool = True
+) -> tuple[Effect, ...]:
+    """What of a decision may be done before it is stored, or in its place. Nobody is called, nothing is promised. A
+    caller whom nobody was joined with (not `met`) is not let go for the end of an agent's phone."""
     say = next((each for each in wanted.effects if isinstance(each, Say)), None)
     match event:
         case DigitPressed(leg) if say:
@@ -127,6 +132,8 @@ def harmless(before: Interaction, wanted: Decision, event: Event, new_id: Callab
             return (HoldMusic(leg),)
         case LegAnswered() if before.status is Status.CONNECTED:  # the attempt is stored; each is there already
             return tuple(each for each in wanted.effects if isinstance(each, Join | HoldMusic))
+        case LegGone() if before.stage is Stage.TALKING and not met:
+            return ()
         case DigitPressed() | SayFinished() | LegGone(certain=True):
             return tuple(each for each in wanted.effects if isinstance(each, _GOES_ON))
         case _:

@@ -25,12 +25,15 @@ from routing.events import (
     DuplicateFound,
     Edited,
     Event,
+    LegAnswered,
+    LegRinging,
     NumberRefused,
     Requeued,
     Rescheduled,
     Settled,
+    TimeReached,
 )
-from routing.interaction import Interaction
+from routing.interaction import Interaction, Role
 from routing.lifecycle import Decision, decide
 from routing.lifecycle.jumped import rebased
 from routing.lifecycle.late import begun_late
@@ -54,16 +57,18 @@ KEY_WITHIN = 10.0
 @dataclass(frozen=True, slots=True)
 class Stored:
     """A decision that is durable. `cursor` is its place in the feed, None when there was nothing to store. `refusal`:
-    what the person who asked is told, as the number rules led to another decision than was asked for."""
+    what the person who asked is told, as the number rules led to another decision than was asked for. `unsure`: it is
+    one whose commit had not been confirmed."""
 
     before: Interaction
     decision: Decision
     cursor: int | None
     refusal: RingbackError | None = None
+    unsure: Unsure | None = None
 
 
 class Decider:
-    """`act` carries out an effect no decision stands behind."""
+    """`act` carries out an effect no decision stands behind; `in_contact` tells whether Asterisk is heard."""
 
     def __init__(
         self,
@@ -75,6 +80,7 @@ class Decider:
         act: Callable[[Effect], Awaitable[None]],
         comfort: Comfort,
         trust: Trust,
+        in_contact: Callable[[], bool],
     ) -> None:
         self._pool = pool
         self._clock = clock
@@ -84,6 +90,7 @@ class Decider:
         self._act = act
         self._comfort = comfort
         self._trust = trust
+        self._in_contact = in_contact
         self._pacer = Pacer()
 
     async def decide(self, box: Mailbox, letter: Letter, event: Event) -> Stored:
@@ -141,7 +148,7 @@ class Decider:
         """
         if (unsure := box.unsure) is None:
             return None
-        before, decision, _ = unsure
+        before, decision, _, letter = unsure
         it = await interactions.load(self._pool, box.id)
         if it.version == before.version:
             it = await self._overtaken(it)
@@ -149,10 +156,11 @@ class Decider:
         # What changes nothing cannot be told from having been overtaken: its effects may be asked for twice.
         if decision.interaction == before or it != replace(decision.interaction, version=before.version + 1):
             if unsure is given_up:
+                letter.refuse(Unavailable("Postgres does not answer."))
                 await self._clear_away(before, decision)
             return None
         box.interaction = it = await self._begin_now(unsure, it)
-        return Stored(before, replace(decision, interaction=it), 0)
+        return Stored(before, replace(decision, interaction=it), 0, unsure=unsure)
 
     async def _begin_now(self, unsure: Unsure, it: Interaction) -> Interaction:
         """The caller has as long for a key as ever, the customer for answering: what is acted upon late begins now.
@@ -181,6 +189,8 @@ class Decider:
 
     async def _once(self, box: Mailbox, letter: Letter, event: Event, watch: Watch) -> Stored:
         box.interaction = row = box.interaction or await interactions.load(self._pool, box.id)
+        if self._is_void(box, letter, row, event):
+            return Stored(row, Decision(row, ignored=True), None)
         queue = await self._queues.version(row.queue, row.queue_version)
         now = self._clock.now()
         before = rebased(row, queue, self._clock.shift, now)
@@ -190,12 +200,27 @@ class Decider:
         letter.decided = self._clock.monotonic()
         await self._await_turn(letter, before, decision.interaction, watch)
         watch.wants(queue, before, decision)
-        cursor = await self._save(box, before, decision, event.asker if isinstance(event, Edited) else None)
+        asker = event.asker if isinstance(event, Edited) else None
+        cursor = await self._save(box, before, decision, letter, asker)
         letter.saved = self._clock.monotonic()
         box.interaction = replace(decision.interaction, version=before.version + 1)
         return Stored(before, replace(decision, interaction=box.interaction), cursor)
 
-    async def _save(self, box: Mailbox, before: Interaction, decision: Decision, asker: str | None) -> int:
+    def _is_void(self, box: Mailbox, letter: Letter, row: Interaction, event: Event) -> bool:
+        """Without contact time tells nothing of those on the line: what they did in time is not known yet. And of an
+        agent's phone that has gone since, nobody is called or joined for its sake any more."""
+        match event:
+            case TimeReached():
+                return bool(row.legs) and not self._in_contact()
+            case LegRinging(leg) | LegAnswered(leg):
+                found = row.leg_with(leg)
+                return bool(found and found.role is Role.AGENT and box.tells_end_of(leg) and not letter.joined)
+            case _:
+                return False
+
+    async def _save(
+        self, box: Mailbox, before: Interaction, decision: Decision, letter: Letter, asker: str | None
+    ) -> int:
         """Meanwhile the customer's leg is set up, though not dialled."""
         began = self._clock.monotonic()
         for call in _new_calls(before, decision):
@@ -205,7 +230,7 @@ class Decider:
             return await self._trust.guarded(before, decision, partial(self._store, before, decision), asker)
         except BaseException as error:
             if isinstance(error, Unavailable):
-                box.unsure = Unsure(before, decision, began)
+                box.unsure = Unsure(before, decision, began, letter)
             else:
                 await self._clear_away(before, decision)
             raise

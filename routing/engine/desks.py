@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from uuid import UUID
 
 from routing.agents import Availability, PhoneState
@@ -10,8 +11,11 @@ from routing.engine.phones import Phones
 from routing.errors import AgentBusy, Invalid, NotFound, PhoneUnreachable, Unavailable
 from routing.events import AgentReleased, OfferWithdrawn, PersonEvent, PickedUp, Reassigned
 from routing.interaction import Interaction, Status
-from routing.store import agents, interactions
+from routing.store import agents, interactions, line
 from routing.store.database import Pool
+
+AGAIN = 0.2
+"""Seconds until Postgres is asked again for what has to be done in the end."""
 
 AT_ONCE = 8
 """So many accounts are settled side by side after Asterisk started."""
@@ -19,7 +23,7 @@ AT_ONCE = 8
 
 class Desks:
     """`ask` and `tell` put events to interactions, `changed` says that an agent is not as before, `in_contact` tells
-    whether the telephones can be asked for anything."""
+    whether the telephones can be asked for anything, `spawn` runs what nobody waits for."""
 
     def __init__(
         self,
@@ -29,6 +33,7 @@ class Desks:
         tell: Callable[[UUID, OfferWithdrawn], None],
         changed: Callable[[str], None],
         in_contact: Callable[[], bool],
+        spawn: Callable[[Awaitable[None]], object],
     ) -> None:
         self._pool = pool
         self._phones = phones
@@ -36,6 +41,7 @@ class Desks:
         self._tell = tell
         self._changed = changed
         self._in_contact = in_contact
+        self._spawn = spawn
         self._states: dict[str, PhoneState] = {}
         self._settling: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -73,9 +79,13 @@ class Desks:
 
     async def set_availability(self, agent_id: str, availability: Availability, reason: str | None) -> None:
         """Store it; an offer that stands goes back to the line unless the agent is ready."""
-        await agents.set_availability(self._pool, agent_id, availability, reason)
-        if availability is not Availability.READY:
-            await self._withdraw_offer(agent_id, reason or availability)
+        try:
+            await agents.set_availability(self._pool, agent_id, availability, reason)
+            if availability is not Availability.READY:
+                await self._withdraw_offer(agent_id, reason or availability)
+        except Unavailable:  # it may be stored all the same
+            self._spawn(self._withdraw_if_gone(agent_id, reason or availability))
+            raise
         self._changed(agent_id)
 
     def phone(self, agent_id: str) -> PhoneState:
@@ -91,11 +101,25 @@ class Desks:
         self._states[agent_id] = state
         self._changed(agent_id)
         if state is PhoneState.UNREACHABLE and self._in_contact():  # an Asterisk that starts knows no phone yet
-            await self._withdraw_offer(agent_id, "phone_unreachable")
+            try:
+                await self._withdraw_offer(agent_id, "phone_unreachable")
+            except Unavailable:
+                self._spawn(self._withdraw_if_gone(agent_id, "phone_unreachable"))
+                raise
 
     async def _withdraw_offer(self, agent_id: str, reason: str) -> None:
         if offered := await agents.offered_interaction(self._pool, agent_id):
             self._tell(offered, OfferWithdrawn(agent_id, reason))
+
+    async def _withdraw_if_gone(self, agent_id: str, reason: str) -> None:
+        """Once Postgres answers, and unless the agent is back by then."""
+        while True:
+            await asyncio.sleep(AGAIN)
+            with suppress(Unavailable):
+                if not (self.reachable(agent_id) and await line.is_ready(self._pool, agent_id)):
+                    await self._withdraw_offer(agent_id, reason)
+                    self._changed(agent_id)
+                return
 
     async def accounts(self) -> tuple[list[str], list[str]]:
         """Whose SIP accounts Asterisk lacks, which keeps them in memory only; and whose it has as they were when last

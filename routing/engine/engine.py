@@ -10,16 +10,17 @@ from uuid import UUID, uuid4
 import structlog
 
 from routing import metrics
-from routing.effects import Effect, HangUp, Refusal, Refuse, SendBack
-from routing.engine import recovery
+from routing.effects import DialCustomer, Effect, HangUp, RingAgent
+from routing.engine import comfort, recovery
 from routing.engine.acting import Actor
+from routing.engine.arrivals import Arrivals
 from routing.engine.clock import Clock
 from routing.engine.comfort import Comfort
 from routing.engine.deciding import Decider
 from routing.engine.desks import Desks
 from routing.engine.lease import Lease
 from routing.engine.legs import Legs
-from routing.engine.mailbox import Letter, Mailbox
+from routing.engine.mailbox import Letter, Mailbox, Unsure
 from routing.engine.notices import AgentChanged, InteractionChanged, Notice, QueueChanged
 from routing.engine.phones import Alive, Phones
 from routing.engine.queues import Queues
@@ -27,13 +28,21 @@ from routing.engine.router import Router
 from routing.engine.timekeeping import Timekeeper
 from routing.engine.timers import HORIZON, Timers
 from routing.engine.trust import Trust
-from routing.errors import Conflict, RingbackError, Unavailable
-from routing.events import CallbackRequested, CallerArrived, Event, LegGone, NetworkEvent, PersonEvent, TimeReached
+from routing.errors import Conflict, RingbackError, Unavailable, Uncertain
+from routing.events import (
+    CallbackRequested,
+    CallerArrived,
+    Event,
+    NetworkEvent,
+    PersonEvent,
+    ServiceRestarted,
+    TimeReached,
+)
 from routing.interaction import Interaction, LegState, Role, Status
-from routing.lifecycle import Decision, arrive, request
-from routing.store import interactions, queues
+from routing.lifecycle import Decision
+from routing.store import interactions
 from routing.store.database import Pool
-from routing.store.trust import Check
+from routing.store.interactions import Unread
 
 log = structlog.get_logger()
 
@@ -48,6 +57,11 @@ LOOK_EVERY = HORIZON / 6
 
 AT_A_TIME, PUT_RIGHT_EVERY = 500, 0.2
 """So many rows are put right together after the clock jumped, and the seconds until the next: calls go first."""
+
+WITHOUT_CONTACT = timedelta(seconds=0.2)
+"""How long until it is looked again whether Asterisk is heard, for those whom time would have something to tell."""
+
+CALLS = (RingAgent, DialCustomer)
 
 ANSWER_WITHIN = 2.0
 """Seconds a person waits for what becomes of a request. What has not begun by then is not done any more."""
@@ -72,6 +86,7 @@ class Engine:
         self._some_before_jump = True
         self._boxes: dict[UUID, Mailbox] = {}
         self._legs = Legs()
+        self._unread = Unread()
         self._listeners: list[Callable[[Notice], None]] = []
         self._tasks: set[asyncio.Future[None]] = set()
         self._parts: dict[str, Callable[[], bool]] = {
@@ -82,12 +97,32 @@ class Engine:
     def use(self, phones: Phones) -> None:
         """The telephones, which need the engine's ear before it can have them."""
         self._phones = phones
-        self.desks = Desks(self.pool, phones, self.ask, self.tell, self.agents_changed, self._in_contact)
+        self.desks = Desks(self.pool, phones, self.ask, self.tell, self.agents_changed, self._in_contact, self._spawn)
         self.router = Router(self.pool, self.clock, self.ask, self.tell, self._can_ring)
         self._actor = Actor(self.pool, self.clock, self.lease, phones, self.hear)
         self._comfort = Comfort(self.clock, self._actor.perform, self._spawn, self._new_id)
         self._decider = Decider(
-            self.pool, self.clock, self.lease, self.queues, phones, self._actor.perform, self._comfort, self.trust
+            self.pool,
+            self.clock,
+            self.lease,
+            self.queues,
+            phones,
+            self._actor.perform,
+            self._comfort,
+            self.trust,
+            self._in_contact,
+        )
+        self._arrivals = Arrivals(
+            self.pool,
+            self.clock,
+            self.lease,
+            self.queues,
+            self.trust,
+            self._legs,
+            self._actor.perform,
+            self.tell,
+            self._spawn,
+            self._begun,
         )
 
     # Life
@@ -138,12 +173,13 @@ class Engine:
         if box.stalled:
             raise Unavailable("Postgres does not answer.")
         answer: asyncio.Future[Interaction] = asyncio.get_running_loop().create_future()
-        box.post(self._letter(event, answer), self._spawn)
+        letter = self._letter(event, answer)
+        box.post(letter, self._spawn)
         try:
             async with asyncio.timeout(ANSWER_WITHIN):
                 return await answer
         except TimeoutError:
-            raise Unavailable("This could not be done in time; look again before you repeat it.") from None
+            raise Uncertain() if letter.decided else Unavailable("Postgres does not answer.") from None
 
     def hear(self, leg: str, event: NetworkEvent) -> None:
         """News from the telephones about a leg. Of legs we no longer have it is late, and counted."""
@@ -168,8 +204,8 @@ class Engine:
         self._box(interaction_id).post(self._letter(event), self._spawn)
 
     def knows(self, leg: str) -> bool:
-        """Whether the leg belongs to a living interaction."""
-        return leg in self._legs
+        """Whether the leg belongs to a living interaction, be it one that cannot be read."""
+        return leg in self._legs or leg in self._unread.legs
 
     def legs(self) -> tuple[str, ...]:
         """Those of all living interactions."""
@@ -185,8 +221,12 @@ class Engine:
         return self._phones.expects(leg)
 
     def holds(self, interaction_id: UUID) -> bool:
-        """Whether the interaction is in memory, as all with legs are."""
-        return interaction_id in self._boxes
+        """Whether the interaction is in memory, as all with legs are, or cannot be read."""
+        return interaction_id in self._boxes or interaction_id in self._unread.interactions
+
+    def leave_alone(self, unread: Unread) -> None:
+        """Rows that this version cannot read: their calls and bridges are nobody's to clear away."""
+        self._unread = unread
 
     async def reconcile(self, alive: Alive) -> None:
         """Contact with the telephones is (again) there: compare, and replay what was missed."""
@@ -273,9 +313,9 @@ class Engine:
             try:
                 match letter.event:
                     case CallerArrived() as arrived:
-                        await self._let_in(box, letter, arrived)
+                        await self._arrivals.let_in(box, letter, arrived)
                     case CallbackRequested() as requested:
-                        await self._take_down(box, letter, requested)
+                        await self._arrivals.take_down(box, letter, requested)
                     case event:
                         await self._happen(box, letter, event)
             except (RingbackError, Conflict) as error:
@@ -288,31 +328,51 @@ class Engine:
             error = Unavailable("Somebody else is changing this interaction.")
         if box.unsure:
             self.tell(box.id, TimeReached())  # finds out whether it was stored, and then acts upon it
-        letter.refuse(error)
+        if box.unsure is None or box.unsure.letter is not letter:
+            letter.refuse(error)
         log.info("refused", cause=type(letter.event).__name__, error=str(error))
 
     async def _happen(self, box: Mailbox, letter: Letter, event: Event) -> None:
-        left_over = box.unsure
+        left_over, had = box.unsure, box.interaction
         stored = await self._decider.decide(box, letter, event)
-        if left_over and stored.before is left_over.before:
-            await self._follow(stored.before, stored.decision, stored.cursor or 0, self._letter(event))
-            await self._happen(box, letter, event)
+        if stored.unsure:
+            await self._follow_late(box, stored.unsure, stored.decision, stored.cursor or 0)
+            if stored.unsure is left_over:
+                await self._happen(box, letter, event)
             return
+        if had and had.version < stored.before.version:  # it was read, and changed, before we had it
+            self._keep_track(had, stored.before)
         if stored.refusal:
             letter.refuse(stored.refusal)
         if stored.cursor is None:
             # A timer can fire a moment too early, or have been set for a row that had changed when it was adopted.
-            self._timers.set(box.id, stored.before.wake_at)
+            self._wake_again(stored.before)
             metrics.EVENTS_IGNORED.labels(event=type(event).__name__).inc()
             letter.reply(stored.decision.interaction)
             return
         await self._follow(stored.before, stored.decision, stored.cursor, letter)
 
+    def _wake_again(self, it: Interaction) -> None:
+        """Without contact those on the line are not woken before it is there again, which tells what they did."""
+        now = self.clock.now()
+        waits = it.legs and it.wake_at and it.wake_at <= now and not self._in_contact()
+        self._timers.set(it.id, now + WITHOUT_CONTACT if waits else it.wake_at)
+
+    async def _follow_late(self, box: Mailbox, unsure: Unsure, decision: Decision, cursor: int) -> None:
+        """Calls that would begin late are asked about again, like after a restart: the agent may be gone by now, or
+        the window closed."""
+        late = self.clock.monotonic() - unsure.at > comfort.SOON
+        held_back = tuple(each for each in decision.effects if not (late and isinstance(each, CALLS)))
+        await self._follow(unsure.before, replace(decision, effects=held_back), cursor, unsure.letter)
+        if held_back != decision.effects:
+            self.tell(box.id, ServiceRestarted())
+
     async def _follow(self, before: Interaction | None, decision: Decision, cursor: int, letter: Letter) -> None:
         """Act upon what was stored, then tell of it: the customer's INVITE does not wait for anybody's news."""
         it = decision.interaction
         self._keep_track(before, it)
-        acting = asyncio.ensure_future(self._actor.perform_all(it, decision.effects, letter.posted))
+        effects = tuple(each for each in decision.effects if not self._is_pointless(it, each))
+        acting = asyncio.ensure_future(self._actor.perform_all(it, effects, letter.posted))
         await asyncio.wait([acting], timeout=NEWS_WITHIN)
         letter.reply(it)
         self._log(before, decision, letter)
@@ -320,6 +380,11 @@ class Engine:
         self._notify_agents(before, it)
         self._stir(before, it)
         await acting
+
+    def _is_pointless(self, it: Interaction, effect: Effect) -> bool:
+        """A call to, or for, an agent's phone whose end waits to be handled already."""
+        agent, box = it.leg(Role.AGENT), self._boxes.get(it.id)
+        return bool(isinstance(effect, CALLS) and agent and box and box.tells_end_of(agent.id))
 
     def _keep_track(self, before: Interaction | None, it: Interaction) -> None:
         self._legs.follow(before, it)
@@ -354,55 +419,6 @@ class Engine:
         metrics.observe(before, decision)
 
     # Arrivals
-
-    async def _let_in(self, box: Mailbox, letter: Letter, event: CallerArrived) -> None:
-        """Row first, then the answer; a number nobody answers is turned away, and who is one too many."""
-        try:
-            found = await self.queues.by_number(event.dialled, event.written)
-            if found is None:
-                await self._turn_away(event, Refusal.UNKNOWN_NUMBER)
-                return
-            queue, version = found
-            now = self.clock.now()
-            decision = self._by_our_clock(arrive(box.id, queue, version, event, now))
-            letter.decided = self.clock.monotonic()
-            (caller,) = decision.interaction.legs
-            exceeded = self._legs.let_in(caller.id, queue, caller.party)
-            if exceeded and not event.answered:
-                await self._turn_away(event, Refusal.BUSY, exceeded)
-                return
-            cursor = await interactions.create(self.pool, self.lease.ownership, decision, now)
-        except (Unavailable, Conflict):
-            self._legs.drop(event.leg)
-            await self._actor.perform(SendBack(event.leg))
-            self.tell(box.id, LegGone(event.leg))  # should the row have been stored after all
-            raise
-        await self._begun(box, letter, decision, cursor)
-
-    async def _turn_away(self, event: CallerArrived, refusal: Refusal, limit: str | None = None) -> None:
-        self._legs.drop(event.leg)
-        metrics.CALLS_REFUSED.labels(why=limit or refusal).inc()
-        log.info("call refused", dialled=event.dialled, why=limit or refusal)
-        await self._actor.perform(Refuse(event.leg, refusal))
-
-    async def _take_down(self, box: Mailbox, letter: Letter, event: CallbackRequested) -> None:
-        """A life that begins without a call."""
-        stored = await queues.get(self.pool, event.queue)
-        now = self.clock.now()
-        if event.at is not None:
-            await self.trust.check_time(event.number, event.queue, max(event.at, now))
-        decision = self._by_our_clock(request(box.id, stored.queue, stored.version, event, now))
-        letter.decided = self.clock.monotonic()
-
-        async def store(check: Check | None) -> int:
-            return await interactions.create(self.pool, self.lease.ownership, decision, now, check)
-
-        cursor = await self.trust.guarded(None, decision, store, event.asker)
-        await self._begun(box, letter, decision, cursor)
-
-    def _by_our_clock(self, decision: Decision) -> Decision:
-        """The times in a new life are by the clock as it goes now."""
-        return replace(decision, interaction=decision.interaction.changed(shift=self.clock.shift))
 
     async def _begun(self, box: Mailbox, letter: Letter, decision: Decision, cursor: int) -> None:
         letter.saved = self.clock.monotonic()

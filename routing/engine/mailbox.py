@@ -19,19 +19,23 @@ log = structlog.get_logger()
 
 
 class Unsure(NamedTuple):
-    """A decision, the row it was made of, and when, in monotonic seconds: stored or not, Postgres did not say."""
+    """A decision, the row it was made of, when (in monotonic seconds), and the letter it answers: stored or not,
+    Postgres did not say."""
 
     before: Interaction
     decision: Decision
     at: float
+    letter: "Letter"
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Postgres does not answer: what the interaction will be once all that is held up is stored."""
+    """Postgres does not answer: what the interaction will be once all that is held up is stored. `met`: its parties
+    have really been joined, before or meanwhile."""
 
     interaction: Interaction
     queue: Queue
+    met: bool
 
 
 @dataclass(slots=True)
@@ -39,7 +43,7 @@ class Letter:
     """An event and, when somebody waits for what became of it, the place for the answer.
 
     `posted`, `decided` and `saved` are when that was, in monotonic seconds. `comforted`: those on the line were seen
-    to while it is held up.
+    to while it is held up; `joined`: they were joined.
     """
 
     event: Event | CallerArrived | CallbackRequested
@@ -48,6 +52,7 @@ class Letter:
     decided: float = 0.0
     saved: float = 0.0
     comforted: bool = False
+    joined: bool = False
 
     def ms(self, at: float) -> float | None:
         """Milliseconds since it was posted; None when it has not come to that."""

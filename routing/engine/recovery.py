@@ -8,7 +8,7 @@ import structlog
 from routing.effects import Part
 from routing.engine.phones import Alive, ChannelState
 from routing.events import LegAnswered, LegGone, LegRinging, NetworkEvent, ServiceRestarted
-from routing.interaction import BRIDGE, Interaction, Leg, LegState, Role
+from routing.interaction import Interaction, Leg, LegState, Role, bridge_owner
 from routing.store import interactions, shards
 
 if TYPE_CHECKING:
@@ -21,7 +21,8 @@ async def reconcile(engine: "Engine", alive: Alive) -> None:
     """Adopt every living interaction, replay what it missed, let in callers nobody knows, end orphans."""
     shard, epoch = engine.lease.ownership.shard, engine.lease.ownership.epoch
     known = await interactions.known_legs(engine.pool, list(alive.channels))
-    living = await interactions.load_living(engine.pool, shard)
+    living, unread = await interactions.load_living(engine.pool, shard)
+    engine.leave_alone(unread)
     life = await shards.telephones(engine.pool, shard)
     anew = None not in (life, alive.started) and life != alive.started
     for it in living:
@@ -33,13 +34,13 @@ async def reconcile(engine: "Engine", alive: Alive) -> None:
     for caller in alive.callers:
         if caller.leg not in known:
             engine.arrive(caller)
-    wanted = {leg.id for it in living for leg in it.legs}
+    wanted = {leg.id for it in living for leg in it.legs} | unread.legs
     orphans = ({*alive.ours, *known}) - wanted
     for leg in sorted(orphans):
         await engine.end_orphan(leg)
-    talking = {it.bridge for it in living}
+    ours = {it.id for it in living} | unread.interactions
     for bridge in alive.bridges:
-        if bridge.startswith(BRIDGE) and bridge not in talking:
+        if (owner := bridge_owner(bridge)) and owner not in ours:
             await engine.perform(Part(bridge))
     log.info("reconciled", living=len(living), channels=len(alive.channels), orphans=len(orphans), anew=anew)
 

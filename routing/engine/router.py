@@ -7,7 +7,7 @@ from uuid import UUID
 import structlog
 
 from routing.engine.clock import Clock
-from routing.errors import RingbackError
+from routing.errors import RingbackError, Unavailable
 from routing.events import Offered, OfferWithdrawn
 from routing.interaction import Interaction
 from routing.matching import Free, InLine, match
@@ -22,6 +22,10 @@ POLL = 0.5
 
 PATIENCE = 1.0
 """Seconds it waits for offers to be made before it looks again: one slow interaction must not hold up the others."""
+
+HELD_UP, UNDECIDABLE = 1.0, 30.0
+"""Seconds an interaction is passed over whose row is locked, or which cannot be decided at all: those behind it in
+the line do not wait for it."""
 
 
 class Router:
@@ -41,6 +45,8 @@ class Router:
         self._tell = tell
         self._reachable = reachable
         self._stirred = asyncio.Event()
+        self._trying: set[UUID] = set()
+        self._passed_over: dict[UUID, float] = {}
 
     def stir(self) -> None:
         """Something changed: look at once."""
@@ -70,15 +76,33 @@ class Router:
         queues = sorted({queue for agent in free for queue in agent.queues})
         now = self._clock.now()
         waiting = await line.in_line(self._pool, queues, now, len(free) + 100)
+        waiting = [each for each in waiting if self._may_be_tried(each.id)]
         offers = [self._offer(each, agent) for each, agent in match(waiting, free, now)]
         if offers:
             await asyncio.wait([asyncio.ensure_future(offer) for offer in offers], timeout=PATIENCE)
 
+    def _may_be_tried(self, interaction_id: UUID) -> bool:
+        now = self._clock.monotonic()
+        self._passed_over = {each: until for each, until in self._passed_over.items() if until > now}
+        return interaction_id not in self._trying and interaction_id not in self._passed_over
+
     async def _offer(self, waiting: InLine, agent: Free) -> None:
         """Somebody may have been quicker, on either side: then it is looked at again."""
+        self._trying.add(waiting.id)
         try:
             await self._ask(waiting.id, Offered(agent.agent, agent.desk))
             if not await line.is_ready(self._pool, agent.agent):  # left since we looked
                 self._tell(waiting.id, OfferWithdrawn(agent.agent, "not_ready"))
+        except Unavailable as error:
+            self._pass_over(waiting.id, HELD_UP)
+            log.info("offer not made", agent=agent.agent, error=str(error))
         except RingbackError as error:
             log.info("offer not made", agent=agent.agent, error=str(error))
+        except Exception:  # a row that cannot be decided holds up nobody but itself
+            self._pass_over(waiting.id, UNDECIDABLE)
+            log.exception("offer not made", agent=agent.agent)
+        finally:
+            self._trying.discard(waiting.id)
+
+    def _pass_over(self, interaction_id: UUID, seconds: float) -> None:
+        self._passed_over[interaction_id] = self._clock.monotonic() + seconds

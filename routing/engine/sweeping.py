@@ -2,7 +2,6 @@
 event was lost, and it is put right. Counterpart: `recovery`, which does so at once after every new contact."""
 
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 import structlog
 
@@ -10,7 +9,7 @@ from routing import metrics
 from routing.effects import Part
 from routing.engine.phones import Alive
 from routing.events import CallerArrived, LegGone
-from routing.interaction import BRIDGE
+from routing.interaction import bridge_owner
 from routing.store import interactions
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ class Sweeper:
         orphans = {leg for leg in alive.ours if not engine.knows(leg)}
         ghosts = {leg for leg in engine.legs() if leg not in alive.channels}
         strangers = {caller.leg: caller for caller in alive.callers if not engine.knows(caller.leg)}
-        bridges = {bridge for bridge in alive.bridges if bridge.startswith(BRIDGE) and not self._needed(bridge)}
+        bridges = {bridge for bridge in alive.bridges if self._nobodys(bridge)}
         self._apart = orphans | ghosts | strangers.keys() | bridges
         for leg in sorted(orphans & before):
             self._tell("orphan", leg)
@@ -65,8 +64,9 @@ class Sweeper:
             else:
                 self._engine.arrive(caller)
 
-    def _needed(self, bridge: str) -> bool:
-        return self._engine.holds(UUID(bridge.removeprefix(BRIDGE)))
+    def _nobodys(self, bridge: str) -> bool:
+        owner = bridge_owner(bridge)
+        return owner is not None and not self._engine.holds(owner)
 
     def _tell(self, what: str, name: str) -> None:
         metrics.PUT_RIGHT.labels(what=what).inc()

@@ -10,6 +10,9 @@ from routing.engine.clock import Clock
 GRAIN = 0.001
 """Seconds: event loops count in milliseconds and may wake a little early; then the timer is simply set again."""
 
+LATE, CATCH_UP = 0.2, 0.3
+"""Seconds: who is woken so late stood still; what others did in time is still in the sockets and is read first."""
+
 HORIZON = 60.0
 """Seconds ahead for which timers are set in memory."""
 
@@ -31,7 +34,8 @@ class Timers:
         seconds = (at - self._clock.now()).total_seconds()
         if seconds <= HORIZON:
             loop = asyncio.get_running_loop()
-            self._timers[interaction_id] = loop.call_later(max(GRAIN, seconds), self._due, interaction_id)
+            at_loops = loop.time() + max(GRAIN, seconds)
+            self._timers[interaction_id] = loop.call_at(at_loops, self._due, interaction_id, at_loops)
 
     def has(self, interaction_id: UUID) -> bool:
         return interaction_id in self._timers
@@ -41,6 +45,12 @@ class Timers:
             timer.cancel()
         self._timers.clear()
 
-    def _due(self, interaction_id: UUID) -> None:
+    def _due(self, interaction_id: UUID, at: float) -> None:
+        """`at` is when, on the loop's clock, this should have been."""
+        loop = asyncio.get_running_loop()
+        if loop.time() - at > LATE:
+            later = loop.time() + CATCH_UP
+            self._timers[interaction_id] = loop.call_at(later, self._due, interaction_id, later)
+            return
         self._timers.pop(interaction_id, None)
         self._wake(interaction_id)

@@ -13,7 +13,7 @@ from routing.errors import Invalid
 from routing.interaction import Interaction, Status, Subtype
 from routing.store.database import Pool, connection
 from routing.store.interactions import LOAD as LOAD
-from routing.store.interactions import interaction
+from routing.store.interactions import readable
 
 
 class Order(StrEnum):
@@ -86,8 +86,8 @@ async def page(
     statement = f"{LOAD}{_WHERE}{living}{keyset} ORDER BY {sorting} LIMIT $10"
     async with connection(pool) as c:
         rows = await c.fetch(statement, *_values(wanted), limit + 1, *after)
-    items = [interaction(row) for row in rows[:limit]]
-    return Page(items, _write_cursor(order, items[-1]) if len(rows) > limit else None)
+    items = [it for row in rows[:limit] if (it := readable(row))]
+    return Page(items, _write_cursor(order, rows[limit - 1]) if len(rows) > limit else None)
 
 
 def _values(wanted: Filter) -> tuple[Any, ...]:
@@ -110,13 +110,13 @@ def _pattern(text: str) -> str:
     return f"%{text}%"
 
 
-def _key(order: Order, it: Interaction) -> tuple[Any, ...]:
+def _key(order: Order, row: Any) -> tuple[Any, ...]:
     if order is Order.LINE:
-        return (not it.front, -it.priority, it.queued_at, it.id)
-    return (it.entered_at, it.id)
+        return (not row["front"], -row["priority"], row["queued_at"], row["id"])
+    return (row["entered_at"], row["id"])
 
 
-def _write_cursor(order: Order, last: Interaction) -> str:
+def _write_cursor(order: Order, last: Any) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode([order, *_key(order, last)])).decode().rstrip("=")
 
 

@@ -47,23 +47,30 @@ async def begin(pool: Pool, who: str, key: str, request: bytes, epoch: int, now:
     return Answered(row["request"], row["status"], row["content_type"], row["body"])
 
 
-async def keep(pool: Pool, who: str, key: str, status: int, content_type: str, body: bytes) -> None:
-    """What was answered."""
+async def keep(pool: Pool, who: str, key: str, epoch: int, status: int, content_type: str, body: bytes) -> None:
+    """What was answered; unless the key has been taken over by the shard's next owner."""
     async with connection(pool) as c:
         await c.execute(
-            "UPDATE idempotency_keys SET status = $3, content_type = $4, body = $5 WHERE who = $1 AND key = $2",
+            "UPDATE idempotency_keys SET status = $4, content_type = $5, body = $6"
+            " WHERE who = $1 AND key = $2 AND epoch = $3",
             who,
             key,
+            epoch,
             status,
             content_type,
             body,
         )
 
 
-async def forget(pool: Pool, who: str, key: str) -> None:
-    """Nothing was done: it may be asked again."""
+async def forget(pool: Pool, who: str, key: str, epoch: int) -> None:
+    """Nothing was done: it may be asked again. A key that the shard's next owner has taken over is theirs."""
     async with connection(pool) as c:
-        await c.execute("DELETE FROM idempotency_keys WHERE who = $1 AND key = $2 AND status IS NULL", who, key)
+        await c.execute(
+            "DELETE FROM idempotency_keys WHERE who = $1 AND key = $2 AND epoch = $3 AND status IS NULL",
+            who,
+            key,
+            epoch,
+        )
 
 
 async def sweep(pool: Pool, now: datetime) -> int:

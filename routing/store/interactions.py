@@ -11,7 +11,9 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+import structlog
 
+from routing import metrics
 from routing.errors import Conflict, DuplicateCallback, NotFound
 from routing.interaction import (
     Attempt,
@@ -33,6 +35,8 @@ from routing.numbers.moments import Moment
 from routing.store import lenient, requests_made, trust
 from routing.store.database import Pool, connection
 from routing.store.trust import Check
+
+log = structlog.get_logger()
 
 LOAD = """
 SELECT i.*,
@@ -71,6 +75,7 @@ the_legs AS (
      ORDER BY l.ended_at NULLS LAST
     ON CONFLICT (id) DO UPDATE SET interaction = excluded.interaction, state = excluded.state,
                                    ended_at = excluded.ended_at
+    RETURNING 1
 ),
 the_attempts AS (
     INSERT INTO attempts (id, interaction, n, agent, started_at, answered_at, ended_at, outcome, sip_cause)
@@ -79,12 +84,14 @@ the_attempts AS (
            answered_at timestamptz, ended_at timestamptz, outcome text, sip_cause int)
     ON CONFLICT (id) DO UPDATE SET answered_at = excluded.answered_at, ended_at = excluded.ended_at,
                                    outcome = excluded.outcome, sip_cause = excluded.sip_cause
+    RETURNING 1
 ),
 taken AS (
     INSERT INTO agent_work AS w (agent, interaction, role, since)
     SELECT $8::jsonb ->> 'agent', s.id, $8::jsonb ->> 'role', $7 FROM saved s WHERE $8::jsonb ->> 'role' IS NOT NULL
     ON CONFLICT (agent) DO UPDATE SET role = excluded.role, since = excluded.since
      WHERE w.interaction = excluded.interaction AND w.role <> excluded.role
+    RETURNING 1
 ),
 freed AS (
     DELETE FROM agent_work w USING saved s
@@ -100,11 +107,15 @@ rested AS (
            reason       = CASE WHEN $8::jsonb ->> 'reason' IS NOT NULL AND a.availability = 'ready'
                                THEN $8::jsonb ->> 'reason' ELSE a.reason END
      WHERE a.id IN (SELECT agent FROM freed)
+    RETURNING 1
 ),
 written AS (
     INSERT INTO feed (interaction, seq, at, event, actor, status, data)
     SELECT s.id, f.seq, $7, f.event, f.actor, f.status, f.data
       FROM saved s, jsonb_to_recordset($6) AS f(seq int, event text, actor text, status text, data jsonb)
+           -- Last of all: who waited for a row after drawing a cursor would appear behind a reader's back.
+     WHERE (SELECT count(*) FROM the_legs) + (SELECT count(*) FROM the_attempts)
+         + (SELECT count(*) FROM taken) + (SELECT count(*) FROM rested) >= 0
      ORDER BY f.seq
     RETURNING cursor
 )
@@ -122,12 +133,22 @@ def _guard(moment: Moment | None) -> tuple[str, str, str]:
 
 
 def _save(moment: Moment | None) -> str:
+    """The row is locked before the epoch is looked at, and the shard until the commit: whoever waited for the row
+    notices that the shard has another owner by then, and who takes the shard waits for those who did not."""
     question, condition, told = _guard(moment)
+    same = f"id = $1 AND version = ${8 + len(_FIELDS)} - 1 AND status = ${9 + len(_FIELDS)}"
     return f"""
-WITH {question}saved AS (
+WITH {question}held AS MATERIALIZED (
+    SELECT id FROM interactions WHERE {same} FOR NO KEY UPDATE
+),
+owned AS MATERIALIZED (
+    SELECT s.name FROM shards s
+     WHERE s.name = $2 AND s.epoch = $3 AND EXISTS (SELECT FROM held)
+       FOR KEY SHARE OF s
+),
+saved AS (
     UPDATE interactions SET ({_COLUMNS}, updated_at) = ({_CHANGED}, $7)
-     WHERE id = $1 AND version = ${8 + len(_FIELDS)} - 1 AND status = ${9 + len(_FIELDS)}
-       AND EXISTS (SELECT FROM shards WHERE name = $2 AND epoch = $3) {condition}
+     WHERE {same} AND EXISTS (SELECT FROM owned) {condition}
     RETURNING id
 ){_REST}{told}
 """  # noqa: S608  # put together from the constants above, once
@@ -136,10 +157,13 @@ WITH {question}saved AS (
 def _insert(moment: Moment | None) -> str:
     question, condition, told = _guard(moment)
     return f"""
-WITH {question}saved AS (
+WITH {question}owned AS MATERIALIZED (
+    SELECT s.name FROM shards s WHERE s.name = $2 AND s.epoch = $3 FOR KEY SHARE OF s
+),
+saved AS (
     INSERT INTO interactions (id, shard, {_COLUMNS}, dialled_number, entered_at)
     SELECT $1, $2, {", ".join(_PLACES)}, ${9 + len(_FIELDS)}, $7
-     WHERE EXISTS (SELECT FROM shards WHERE name = $2 AND epoch = $3) {condition}
+     WHERE EXISTS (SELECT FROM owned) {condition}
     RETURNING id
 ){_REST}{told}
 """  # noqa: S608
@@ -173,10 +197,23 @@ _LIVING = f"""{LOAD}
 """  # noqa: S608  # of the constant above
 
 
-async def load_living(pool: Pool, shard: str) -> list[Interaction]:
-    """Every interaction of the shard that has a live channel or is in somebody's hands: what recovery looks at."""
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """What belongs to rows that cannot be read: a newer version wrote them, and their calls are not ours to touch."""
+
+    interactions: frozenset[UUID] = frozenset()
+    legs: frozenset[str] = frozenset()
+
+
+async def load_living(pool: Pool, shard: str) -> tuple[list[Interaction], Unread]:
+    """Every interaction of the shard that has a live channel or is in somebody's hands: what recovery looks at. One
+    row that cannot be read costs only itself."""
     async with connection(pool) as c:
-        return [interaction(row) for row in await c.fetch(_LIVING, shard)]
+        rows = await c.fetch(_LIVING, shard)
+    found = [(row, readable(row)) for row in rows]
+    lost = [row for row, it in found if it is None]
+    legs = frozenset(leg["id"] for row in lost for leg in row["live_legs"])
+    return [it for _, it in found if it], Unread(frozenset(UUID(str(row["id"])) for row in lost), legs)
 
 
 async def create(pool: Pool, owner: Ownership, decision: Decision, now: datetime, check: Check | None = None) -> int:
@@ -322,6 +359,16 @@ def interaction(row: Any) -> Interaction:
         legs=tuple(_leg(each) for each in row["live_legs"]),
         attempts=tuple(attempt(each) for each in row["all_attempts"]),
     )
+
+
+def readable(row: Any) -> Interaction | None:
+    """The same, or None, logged and counted, for a row that this version cannot make anything of."""
+    try:
+        return interaction(row)
+    except (KeyError, TypeError, ValueError, msgspec.MsgspecError) as error:
+        metrics.UNREADABLE.inc()
+        log.error("row not readable", interaction=str(row["id"]), error=type(error).__name__)
+        return None
 
 
 def _time(text: str) -> datetime:

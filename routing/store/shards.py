@@ -9,10 +9,13 @@ from datetime import datetime
 
 import asyncpg
 
-from routing.store.database import Pool, connection
+from routing.store.database import Pool, connection, transaction
 
 LEASE = 4.0
 """Seconds a lease lasts; renewed at a third of it."""
+
+# Who stores something holds the shard's row until the commit (routing.store.interactions): wait for those.
+_LOCK = "SELECT FROM shards WHERE name = $1 AND (until = '-infinity' OR until = $2) FOR UPDATE"
 
 _TAKE = """
 INSERT INTO shards AS s (name, owner, epoch, until) VALUES ($1, $2, 1, now() + make_interval(secs => $3))
@@ -52,8 +55,10 @@ async def held(pool: Pool, shard: str) -> Held | None:
 async def take(pool: Pool, shard: str, owner: str, dead: Held | None = None) -> int | None:
     """Win the shard and return the new epoch, or None while another owner has it. `dead` is a lease that was seen not
     to be renewed any more."""
-    async with connection(pool) as c:
-        epoch: int | None = await c.fetchval(_TAKE, shard, owner, LEASE, dead and dead.until)
+    over = dead and dead.until
+    async with transaction(pool) as c:
+        await c.execute(_LOCK, shard, over)
+        epoch: int | None = await c.fetchval(_TAKE, shard, owner, LEASE, over)
         return epoch
 
 

@@ -141,7 +141,8 @@ async def test_the_time_for_a_key_does_not_run_out_while_nobody_knows_that_it_ha
     away.only_mute()
     service.engine.hear(leg, SayFinished(leg, it.waiting.playing or ""))
     await asked(service, HoldMusic)
-    service.engine.clock._started -= 60
+    monotonic = service.engine.clock.monotonic
+    monkeypatch.setattr(service.engine.clock, "monotonic", lambda: monotonic() + 60)
     away.back()
     it = await changed.until(lambda it: it.waiting.playing is None)
     await quiet(service, it.id)

@@ -294,8 +294,9 @@ class StoreMachine(RuleBasedStateMachine):
             return
         for interaction_id, expected in self.model.rows.items():
             same("rows", self.db(interactions.load(self.pool, interaction_id)), expected)
-        living = self.db(interactions.load_living(self.pool, SHARD))
-        same("living", {it.id for it in living}, {it.id for it in self.model.load_living(SHARD)})
+        living, unread = self.db(interactions.load_living(self.pool, SHARD))
+        same("living", {it.id for it in living}, {it.id for it in self.model.load_living(SHARD)[0]})
+        same("unread", unread.legs, frozenset())
 
     @invariant()
     def same_line(self) -> None:

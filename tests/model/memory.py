@@ -18,7 +18,7 @@ from routing.numbers import Rule
 from routing.numbers.moments import Moment
 from routing.queues import Queue, Switches
 from routing.store import trust
-from routing.store.interactions import Ownership
+from routing.store.interactions import Ownership, Unread
 from routing.store.line import MOST_PLACES
 from routing.store.queues import Stored
 from routing.store.shards import LEASE, Held
@@ -99,13 +99,14 @@ class Memory:
         except KeyError:
             raise NotFound from None
 
-    def load_living(self, shard: str) -> list[Interaction]:
-        return [
+    def load_living(self, shard: str) -> tuple[list[Interaction], Unread]:
+        living = [
             it
             for it in self.rows.values()
             if self.shard_of[it.id] == shard
             and (it.status in (Status.BOT, Status.OFFERED, Status.CONNECTED) or it.legs)
         ]
+        return living, Unread()
 
     def create(self, owner: Ownership, decision: Decision, now: datetime, check: Check | None = None) -> int:
         if decision.interaction.id in self.rows:

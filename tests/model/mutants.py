@@ -61,7 +61,7 @@ MUTANTS: dict[str, Planted] = {
         "answers",
         _in_saves(f"version = ${8 + _N} - 1 AND status = ${9 + _N}", f"version >= 0 AND ${9 + _N}::text IS NOT NULL"),
     ),
-    "the save ignores the epoch": Planted("answers", _in_saves("epoch = $3", "$3::bigint IS NOT NULL")),
+    "the save ignores the epoch": Planted("answers", _in_saves("s.epoch = $3", "$3::bigint IS NOT NULL")),
     "the save ignores the number rules": Planted("answers", _in_saves("AND NOT EXISTS (SELECT FROM refused)", "")),
     "the agent is not freed": Planted(
         "desks", _in_saves("'freed' IS NOT NULL RETURNING", "'freed' = 'never' RETURNING")

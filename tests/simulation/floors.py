@@ -14,7 +14,7 @@ FLOORS = {
     "caused by": {
         "event AgentReleased": 50, "event CallEnded": 85, "event CallStopped": 100,
         "event CallbackRequested": 110, "event CallerArrived": 1600,
-        "event CallerReturned": 40, "event Cancelled": 35, "event DigitPressed": 1300, "event Edited": 34,
+        "event CallerReturned": 16, "event Cancelled": 35, "event DigitPressed": 1300, "event Edited": 34,
         "event LegAnswered": 1400, "event LineDied": 150,
         "event LegGone": 2400, "event LegRinging": 2800, "event NoteAdded": 120, "event OfferAccepted": 440,
         "event OfferRejected": 230, "event OfferWithdrawn": 50, "event Offered": 2300, "event PickedUp": 260,

@@ -239,7 +239,7 @@ MUTANTS: dict[str, Planted] = {
     "calls are started without a lease": Planted("A9", _lease_does_not_matter),
     "ends of channels are not heard": Planted("F6 L4", _instead(listen, "event", _deaf_to_ends)),
     "what ended unseen is never noticed": Planted("L2 L3", _unseen_ends_unnoticed),
-    "an unconfirmed commit counts as failed": Planted("L3", _instead(Decider, "_settled", _never_settled)),
+    "an unconfirmed commit counts as failed": Planted("L3 L4", _instead(Decider, "_settled", _never_settled)),
     "a dial after a restart asks no rule": Planted("A8", _instead(trust, "moment", _not_asked_again)),
     "music never comes": Planted("L4", _instead(Actor, "_perform", _no_music)),
     "after-call work never ends": Planted("L2", lambda: patch.dict(_AT, {Deadline.WRAP_UP: lambda c: None})),

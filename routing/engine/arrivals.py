@@ -1,0 +1,195 @@
+"""How an interaction begins: a call comes in, or a callback is asked for. Its row is stored before anything is done.
+
+When Postgres does not say whether it stored the row, no row may be left behind that nobody knows of: a call is given
+back to the dialplan, and its row closed, or kept from ever landing by a closed one under the same id; a request is
+stored again under the same id until it is certain.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from routing import metrics
+from routing.effects import Effect, Refusal, Refuse, SendBack
+from routing.engine.clock import Clock
+from routing.engine.lease import Lease
+from routing.engine.legs import Legs
+from routing.engine.mailbox import Letter, Mailbox
+from routing.engine.queues import Queues
+from routing.engine.trust import Trust
+from routing.errors import Conflict, NotFound, RingbackError, Unavailable
+from routing.events import CallbackRequested, CallerArrived, Event, LegGone, ServiceRestarted
+from routing.interaction import Interaction
+from routing.lifecycle import Decision, arrive, decide, request
+from routing.queues import Queue
+from routing.store import interactions, queues
+from routing.store.database import Pool
+from routing.store.trust import Check
+
+log = structlog.get_logger()
+
+AGAIN = 0.2
+"""Seconds until Postgres is asked again."""
+
+Begun = Callable[[Mailbox, Letter, Decision, int], Awaitable[None]]
+
+
+class Arrivals:
+    """`act` carries out an effect, `tell` puts an event to an interaction, `begun` takes one that is stored."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        clock: Clock,
+        lease: Lease,
+        queues: Queues,
+        trust: Trust,
+        legs: Legs,
+        act: Callable[[Effect], Awaitable[None]],
+        tell: Callable[[UUID, Event], None],
+        spawn: Callable[[Awaitable[None]], object],
+        begun: Begun,
+    ) -> None:
+        self._pool = pool
+        self._clock = clock
+        self._lease = lease
+        self._queues = queues
+        self._trust = trust
+        self._legs = legs
+        self._act = act
+        self._tell = tell
+        self._spawn = spawn
+        self._begun = begun
+
+    # Calls
+
+    async def let_in(self, box: Mailbox, letter: Letter, event: CallerArrived) -> None:
+        """Row first, then the answer; a number nobody answers is turned away, and a call that is one too many."""
+        decided: tuple[Queue, Decision] | None = None
+        try:
+            found = await self._queues.by_number(event.dialled, event.written)
+            if found is None:
+                await self._turn_away(event, Refusal.UNKNOWN_NUMBER)
+                return
+            queue, version = found
+            decision = self._by_our_clock(arrive(box.id, queue, version, event, self._clock.now()))
+            letter.decided = self._clock.monotonic()
+            (caller,) = decision.interaction.legs
+            exceeded = self._legs.let_in(caller.id, queue, caller.party)
+            if exceeded and not event.answered:
+                await self._turn_away(event, Refusal.BUSY, exceeded)
+                return
+            decided = queue, decision
+            cursor = await self._create(decision)
+        except (Unavailable, Conflict) as error:
+            self._legs.drop(event.leg)
+            await self._act(SendBack(event.leg))
+            if decided and isinstance(error, Unavailable):
+                self._spawn(self._take_back(event.leg, *decided))
+            raise
+        await self._begun(box, letter, decision, cursor)
+
+    async def _turn_away(self, event: CallerArrived, refusal: Refusal, limit: str | None = None) -> None:
+        self._legs.drop(event.leg)
+        metrics.CALLS_REFUSED.labels(why=limit or refusal).inc()
+        log.info("call refused", dialled=event.dialled, why=limit or refusal)
+        await self._act(Refuse(event.leg, refusal))
+
+    async def _take_back(self, leg: str, queue: Queue, decision: Decision) -> None:
+        """The caller was sent back, and comes in anew: the row of this time ends, whether it was stored or not."""
+        now = self._clock.now()
+        lost = decide(decision.interaction, queue, LegGone(leg, lost=True), now)
+        closed = replace(lost, feed=(*decision.feed, *lost.feed))
+        try:
+            it = await self._until_known(closed.interaction.id, lambda: self._create(closed))
+        except Unavailable:  # the shard's next owner looks at who is there; nothing of ours lands any more
+            return
+        if it:
+            self._tell(it.id, LegGone(leg, lost=True) if it.leg_with(leg) else ServiceRestarted())
+
+    # Requests
+
+    async def take_down(self, box: Mailbox, letter: Letter, event: CallbackRequested) -> None:
+        """A life that begins without a call. Raises what refuses it."""
+        stored = await queues.get(self._pool, event.queue)
+        now = self._clock.now()
+        if event.at is not None:
+            await self._trust.check_time(event.number, event.queue, max(event.at, now))
+        decision = self._by_our_clock(request(box.id, stored.queue, stored.version, event, now))
+        letter.decided = self._clock.monotonic()
+        asked = False
+
+        async def store(check: Check | None) -> int:
+            nonlocal asked
+            asked = True
+            return await self._create(decision, check)
+
+        try:
+            cursor = await self._trust.guarded(None, decision, store, event.asker)
+        except Unavailable:
+            if not asked:
+                raise
+            self._spawn(self._take_down_in_the_end(box, letter, decision))
+            return
+        await self._begun(box, letter, decision, cursor)
+
+    async def _take_down_in_the_end(self, box: Mailbox, letter: Letter, decision: Decision) -> None:
+        """It may have been stored; whoever waits for it is told as soon as that is certain."""
+        cursor = 0
+
+        async def store(check: Check | None) -> int:
+            nonlocal cursor
+            cursor = await self._create(decision, check)
+            return cursor
+
+        try:
+            known = await self._until_known(box.id, lambda: self._trust.guarded(None, decision, store))
+        except RingbackError as error:
+            letter.refuse(error)
+            return
+        if known is None or known.version == 1:
+            await self._begun(box, letter, decision, cursor)
+        else:  # it has gone on since
+            letter.reply(known)
+
+    # Both
+
+    async def _create(self, decision: Decision, check: Check | None = None) -> int:
+        """Entered when it was decided, however long it takes to be stored."""
+        entered = decision.interaction.entered_at
+        return await interactions.create(self._pool, self._lease.ownership, decision, entered, check)
+
+    def _by_our_clock(self, decision: Decision) -> Decision:
+        """The times in a new life are by the clock as it goes now."""
+        return replace(decision, interaction=decision.interaction.changed(shift=self._clock.shift))
+
+    async def _until_known(self, interaction_id: UUID, create: Callable[[], Awaitable[Any]]) -> Interaction | None:
+        """Until Postgres says that it is there: as it is, or None when it was created by this. Raises what refuses
+        it, and Unavailable when the shard has another owner."""
+        while True:
+            try:
+                return await self._known(interaction_id, create)
+            except Unavailable:
+                if self._lease.lost:
+                    raise
+                await asyncio.sleep(AGAIN)
+
+    async def _known(self, interaction_id: UUID, create: Callable[[], Awaitable[Any]]) -> Interaction | None:
+        with suppress(NotFound):
+            return await interactions.load(self._pool, interaction_id)
+        try:
+            await create()
+        except Conflict:
+            raise Unavailable("It was created at this moment, or the shard has another owner.") from None
+        except Unavailable:
+            raise
+        except RingbackError:  # perhaps as it has landed meanwhile
+            with suppress(NotFound):
+                return await interactions.load(self._pool, interaction_id)
+            raise
+        return None

@@ -1,0 +1,124 @@
+"""What was stored without Postgres' saying so: nothing is done twice, nobody is left in a row nobody knows of."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from api_service import CUSTOMER, QUICK, Service
+from test_engine_faults import LostAnswers, quiet
+
+from routing.errors import Conflict, Unavailable
+from routing.events import CallbackRequested, CallerArrived, LegGone
+from routing.interaction import Interaction, Status
+from routing.store import feed, interactions
+
+WAITS = {"steps": [], "loop": False}
+REQUEST = CallbackRequested(by="operator:admin", queue="support", number=CUSTOMER)
+
+
+async def rows(service: Service) -> list[tuple[str, str | None, int]]:
+    """Status, outcome and live legs of all there are, in the order they came."""
+    found = await service.engine.pool.fetch(
+        "SELECT status, outcome,"
+        "       (SELECT count(*) FROM legs l WHERE l.interaction = i.id AND ended_at IS NULL) AS legs"
+        "  FROM interactions i ORDER BY entered_at"
+    )
+    return [(row["status"], row["outcome"], row["legs"]) for row in found]
+
+
+class LandsLate:
+    """The next create is given up by us while Postgres is still at it; it is stored when `lands`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._real, self._monkeypatch = interactions.create, monkeypatch
+        self._arguments: tuple[Any, ...] = ()
+        monkeypatch.setattr(interactions, "create", self)
+
+    async def __call__(self, *arguments: Any) -> int:
+        self._monkeypatch.setattr(interactions, "create", self._real)
+        self._arguments = arguments
+        raise Unavailable("Postgres does not answer.")
+
+    async def lands(self) -> None:
+        await self._real(*self._arguments)
+
+
+async def test_a_note_that_is_sent_again_under_its_key_stands_there_once(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await service.queue(numbers=["600"], workflow=WAITS)
+    interaction = await service.call_in()
+    lost = LostAnswers(monkeypatch)
+    lost.next = 1
+    send = {"json": {"note": "call after 5"}, "headers": {"Idempotency-Key": "k1"}}
+    answers = [await service.ask("POST", f"interactions/{interaction}/notes", **send) for _ in range(2)]
+    assert answers[0].body == answers[1].body and answers[0].status == answers[1].status < 300
+    lines = await feed.of_interaction(service.engine.pool, interaction)
+    assert [line.event for line in lines].count("note_added") == 1
+
+
+async def test_a_request_whose_row_was_stored_unconfirmed_is_answered_and_told_to_the_streams(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await service.queue(numbers=["600"], workflow=QUICK)
+    lost, changed = LostAnswers(monkeypatch, "create"), service.changes()
+    lost.next = 1
+    it = await service.engine.request(REQUEST)
+    assert (await changed.until(lambda each: each.number == CUSTOMER)).id == it.id
+    assert await rows(service) == [("open", None, 0)]
+
+
+async def test_a_request_that_postgres_never_got_is_stored_once_by_the_second_try(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await service.queue(numbers=["600"], workflow=QUICK, limits={"requests_per_number": 1})
+    late = LandsLate(monkeypatch)
+    it = await service.engine.request(REQUEST)
+    with pytest.raises(Conflict):
+        await late.lands()
+    assert await rows(service) == [("open", None, 0)] and it.status is Status.OPEN
+
+
+async def test_a_caller_sent_back_is_an_error_of_ours_and_no_abandon(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await service.queue(numbers=["600"], workflow=WAITS)
+    lost, changed = LostAnswers(monkeypatch, "create"), service.changes()
+    lost.next = 1
+    service.engine.arrive(CallerArrived("caller-1", "600", CUSTOMER))
+    await changed.until(lambda it: it.status is Status.CLOSED)
+    assert await rows(service) == [("closed", "error", 0)]
+
+
+@pytest.mark.parametrize("lands", ["never", "before the caller is back", "while the caller is back"])
+async def test_a_row_that_lands_late_leaves_no_second_caller_in_line(
+    service: Service, monkeypatch: pytest.MonkeyPatch, lands: str
+) -> None:
+    await service.queue(numbers=["600"], workflow=WAITS)
+    late = LandsLate(monkeypatch)
+    monkeypatch.setattr("routing.engine.arrivals.AGAIN", 0.1)
+    hold, real = asyncio.Event(), interactions.load
+
+    async def load(*arguments: Any) -> Interaction:  # the fence comes after what lands
+        if lands != "never":
+            await hold.wait()
+        return await real(*arguments)
+
+    monkeypatch.setattr(interactions, "load", load)
+    service.engine.arrive(CallerArrived("caller-1", "600", CUSTOMER))
+    await asyncio.sleep(0.2)
+    if lands.startswith("before"):
+        await late.lands()
+    changed = service.changes()
+    service.engine.arrive(CallerArrived("caller-1", "600", CUSTOMER, answered=True))
+    back = await changed.until(lambda it: bool(it.legs))
+    if lands.startswith("while"):
+        await late.lands()
+    hold.set()
+    await quiet(service, back.id)
+    service.engine.hear("caller-1", LegGone("caller-1"))
+    await changed.until(lambda it: it.id == back.id and it.status is Status.CLOSED)
+    async with asyncio.timeout(5):
+        while len(found := await rows(service)) < 2 or any(row[0] != "closed" for row in found):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    assert [row[1] for row in found] == ["error", "short_abandon"] and not any(row[2] for row in found)

@@ -1,0 +1,67 @@
+"""A channel whose making was obeyed and not answered is dialled once it is in our application."""
+
+import asyncio
+from typing import Any, TypeVar
+
+import msgspec
+import pytest
+from test_ari_models import CHANNEL
+
+from dialplan import phones as module
+from dialplan.ari.client import AriClient
+from dialplan.ari.errors import AriConflict, AriUnavailable
+from dialplan.ari.models import Channel
+from dialplan.ari.resources import Resources
+from dialplan.phones import AsteriskPhones
+from routing.effects import DialCustomer, RingAgent
+from routing.events import NetworkEvent
+
+T = TypeVar("T")
+LEG = "0" * 31 + "1"
+
+
+class Asterisk(AriClient):
+    """Creates the channel and does not answer; `tells` is whether it says when the channel has entered."""
+
+    def __init__(self, app_name: str, *, tells: bool) -> None:
+        Resources.__init__(self, self)
+        self.phones: AsteriskPhones
+        self.dialled = 0
+        self._app_name, self._tells = app_name, tells
+        self._inside = False
+
+    async def request(self, method: str, path: str, fields: dict[str, object], returns: type[T]) -> T:
+        if path.endswith("/create"):
+            asyncio.get_running_loop().call_later(0.02, self._enters)
+            raise AriUnavailable("Server disconnected", "POST create", sent=True)
+        if path.endswith("/dial"):
+            if not self._inside:
+                raise AriConflict(409, "Channel in invalid state", "dial")
+            self.dialled += 1
+        return self._channel() if method == "GET" else None  # type: ignore[return-value]
+
+    def _channel(self) -> Any:
+        dialplan = {**CHANNEL["dialplan"], "app_name": self._app_name}  # type: ignore[dict-item]
+        return msgspec.convert({**CHANNEL, "id": LEG, "state": "Down", "dialplan": dialplan}, Channel)
+
+    def _enters(self) -> None:
+        self._inside = True
+        if self._tells:
+            self.phones.started(LEG)
+
+
+@pytest.mark.parametrize(
+    "effect",
+    [DialCustomer(LEG, "1", "+4915112345678", "600", 30.0), RingAgent(LEG, "1", "1001", "x", 20.0)],
+    ids=["customer", "agent"],
+)
+@pytest.mark.parametrize(("app_name", "tells"), [("", True), ("Stasis", True), ("Stasis", False), ("", False)])
+async def test_a_channel_that_was_adopted_is_dialled_when_it_has_entered(
+    effect: DialCustomer | RingAgent, app_name: str, tells: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "STARTED_WITHIN", 0.1)
+    heard: list[NetworkEvent] = []
+    asterisk = Asterisk(app_name, tells=tells)
+    asterisk.phones = AsteriskPhones(asterisk, lambda leg, event: heard.append(event))
+    await asterisk.phones.perform(effect)
+    assert (asterisk.dialled, heard) == (1, [])
