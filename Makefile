@@ -72,7 +72,7 @@ tools:
 
 .venv/.synced: pyproject.toml uv.lock | $(UV)
 	@echo "setting up the Python environment (.venv)"
-	@$(UV) sync --frozen --quiet --no-python-downloads --python $(PYTHON)
+	@$(UV) sync --frozen --quiet --no-python-downloads --compile-bytecode --python $(PYTHON)
 	@touch $@
 
 .venv-tools/bin/uv:

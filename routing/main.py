@@ -29,7 +29,9 @@ from routing.interaction import Role
 from routing.local.asterisk_package import check_version
 from routing.log import end_without_memory
 from routing.settings import Settings
+from routing.store import roles
 from routing.store.database import STATEMENT_TIMEOUT, Pool, close, connect
+from routing.store.migrate import require_current
 
 log = structlog.get_logger()
 
@@ -50,7 +52,15 @@ async def serve(settings: Settings) -> None:
         _pool(settings.dsn, size=5, statement_timeout=API_PATIENCE) as api_pool,
         _pool(settings.dsn, size=1, statement_timeout=LEASE_PATIENCE) as lease_pool,
     ):
+        await _check_database(pool)
         await _serve(settings, pool, api_pool, Lease(lease_pool, words.APP))
+
+
+async def _check_database(pool: Pool) -> None:
+    """Raises MayTooLittle, SchemaBehind: better now than at somebody's call. Too many rights are told in the log."""
+    if await roles.require_enough(pool):
+        log.warning("database_role_may_too_much", mend=f"let the service log in to Postgres as {roles.SERVICE}")
+    await require_current(pool)
 
 
 async def _serve(settings: Settings, pool: Pool, api_pool: Pool, lease: Lease) -> None:

@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 from routing.events import NumberFormat
 
 _PREFIX = "RINGBACK_"
-_SECRETS = ("database_url", "ari_password", "ami_password")
+_SECRETS = ("database_url", "owner_url", "ari_password", "ami_password")
 # Read by the programs themselves, not by the service:
 _OTHER_VARIABLES = {"RINGBACK_CONFIG", "RINGBACK_DEBIAN_MIRROR"}
 
@@ -36,6 +36,7 @@ class Settings(BaseSettings):
     )
 
     database_url: SecretStr = SecretStr("postgresql:///ringback")
+    owner_url: SecretStr | None = None  # for `migrate` alone: the same database as its owner
     ari_url: str = Field("http://127.0.0.1:8088", pattern=r"^https?://[^/]+/?$")  # without /ari
     ari_username: str = "ringback"
     ari_password: SecretStr
@@ -86,8 +87,19 @@ def load(config: Path | None = None) -> Settings:
 
 def load_dsn(config: Path | None = None) -> str:
     """The Postgres address alone, for commands that need neither Asterisk nor its passwords."""
-    told = _values(config).get("database_url", Settings.model_fields["database_url"].default.get_secret_value())
-    return os.environ.get("RINGBACK_DATABASE_URL") or str(told)
+    default = Settings.model_fields["database_url"].default.get_secret_value()
+    return _told("database_url", config) or str(default)
+
+
+def load_owner_dsn(config: Path | None = None) -> str | None:
+    """The same database as its owner, where that is set apart."""
+    return _told("owner_url", config)
+
+
+def _told(secret: str, config: Path | None) -> str | None:
+    in_files = _values(config).get(secret)
+    told = os.environ.get(_PREFIX + secret.upper()) or in_files
+    return str(told) if told else None
 
 
 def _values(config: Path | None) -> dict[str, Any]:

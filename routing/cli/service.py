@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,6 +12,7 @@ import click
 from routing.cli.local import absolute, data_dir_option, ip_address
 
 if TYPE_CHECKING:
+    from routing.local.postgres import Postgres
     from routing.settings import Settings
 
 _T = TypeVar("_T")
@@ -47,10 +48,10 @@ def serve(config: Path | None, data_dir: Path | None, parent: int | None, standb
 @config_option
 @data_dir_option
 def migrate(config: Path | None, data_dir: Path | None) -> None:
-    """Bring the database's schema up to date."""
+    """Bring the database's schema up to date, and the rights of its roles, as its owner."""
     from routing.store.migrate import migrate as run
 
-    done = _asked(run(_dsn(config, data_dir)))
+    done = _asked(run(*_owner(config, data_dir)))
     click.echo(f"applied: {', '.join(done)}" if done else "the schema is up to date")
 
 
@@ -124,33 +125,50 @@ def _asked(question: Coroutine[Any, Any, _T]) -> _T:
 
 
 def settings_of(config: Path | None) -> "Settings":
-    from routing.settings import SettingsError, load
+    from routing.settings import load
 
-    try:
-        return load(config)
-    except SettingsError as error:
-        raise click.UsageError(str(error)) from None
+    return _read(load, config)
 
 
 def _dsn(config: Path | None, data_dir: Path | None) -> str:
     """The configured Postgres; without any configuration the one of `ringback up`."""
-    configured = config or any(f"RINGBACK_{name}" in os.environ for name in _POSTGRES_SETTINGS)
-    if configured and not data_dir:
-        return _configured_dsn(config)
+    if _is_configured(config, data_dir):
+        from routing.settings import load_dsn
+
+        return _read(load_dsn, config)
+    return _of_up(data_dir).service_dsn
+
+
+def _owner(config: Path | None, data_dir: Path | None) -> tuple[str, str | None]:
+    """The same as its owner, and the password that the service's role is to have, where the service has its own."""
+    if not _is_configured(config, data_dir):
+        return _of_up(data_dir).dsn, None
+    from routing.settings import load_dsn, load_owner_dsn
+    from routing.store.roles import service_password
+
+    dsn, owner = _read(load_dsn, config), _read(load_owner_dsn, config)
+    return (owner, service_password(dsn)) if owner else (dsn, None)
+
+
+def _is_configured(config: Path | None, data_dir: Path | None) -> bool:
+    return bool(config or any(f"RINGBACK_{name}" in os.environ for name in _POSTGRES_SETTINGS)) and not data_dir
+
+
+_POSTGRES_SETTINGS = ("CONFIG", "DATABASE_URL", "DATABASE_URL_FILE", "OWNER_URL", "OWNER_URL_FILE")
+
+
+def _of_up(data_dir: Path | None) -> "Postgres":
     from routing.local.home import Home
     from routing.local.postgres import Postgres
 
-    return Postgres(Home(absolute(data_dir)).postgres, Path()).dsn
+    return Postgres(Home(absolute(data_dir)).postgres, Path())
 
 
-_POSTGRES_SETTINGS = ("CONFIG", "DATABASE_URL", "DATABASE_URL_FILE")
-
-
-def _configured_dsn(config: Path | None) -> str:
-    from routing.settings import SettingsError, load_dsn
+def _read(what: Callable[[Path | None], _T], config: Path | None) -> _T:
+    from routing.settings import SettingsError
 
     try:
-        return load_dsn(config)
+        return what(config)
     except SettingsError as error:
         raise click.UsageError(str(error)) from None
 

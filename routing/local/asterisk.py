@@ -5,7 +5,6 @@ It survives the death of who started it; `adopt` finds it again, live calls incl
 
 import asyncio
 import os
-import pwd
 import re
 import resource
 import shutil
@@ -23,7 +22,7 @@ from routing.local.credentials import Login
 from routing.local.errors import SetupError
 from routing.local.ports import Ports
 from routing.local.processes import Process, find, spawn
-from routing.local.users import User, require_enterable
+from routing.local.users import ASTERISK, User, account, give, require_enterable
 
 _POLL = 0.02  # seconds between questions to ARI while Asterisk starts
 _ERROR = re.compile(r"\] ERROR\[\d+\](?:\[C-\w+\])?:? (.*)")
@@ -70,7 +69,7 @@ class AsteriskInstance:
 
     def write_config(self) -> None:
         """Write the whole configuration anew. Raise SetupError for a setting that cannot be."""
-        user = account()
+        user = account(ASTERISK)
         self._require_short_path()
         self._make_folders(user)
         etc = self.home / "etc"
@@ -86,7 +85,7 @@ class AsteriskInstance:
         seen = self.log.stat().st_size if self.log.exists() else 0
         command = [*self.binary.argv, "-f", "-C", str(self._main_file)]
         environment = {"PATH": os.defpath, "HOME": str(self.home), "LC_ALL": "C.UTF-8"}
-        process = spawn(command, log=self.log, cwd=self.home, user=account(), env=environment)
+        process = spawn(command, log=self.log, cwd=self.home, user=account(ASTERISK), env=environment)
         try:
             await self.wait_ready(process, patience=patience, log_from=seen)
         except BaseException:
@@ -173,7 +172,10 @@ class AsteriskInstance:
             link.unlink(missing_ok=True)
             link.symlink_to(target)
         if user:
-            _give(self.home, user)
+            for name in ("etc", "data"):
+                shutil.chown(self.home / name, "root", user.gid)
+            for name in _WRITABLE:
+                give(self.home / name, user)
 
     async def _info(self, session: aiohttp.ClientSession, auth: str) -> str | None:
         """The version Asterisk tells; None while it is not ready."""
@@ -207,22 +209,6 @@ class AsteriskInstance:
             raise SetupError(f"{path} is too long a path for a socket: choose a shorter --data-dir")
 
 
-def account() -> User | None:
-    """Whom Asterisk runs as: an unprivileged account when we are root, else ourselves (None).
-
-    Never Postgres' own account, which may do anything in the database.
-    """
-    if os.geteuid() != 0:
-        return None
-    for name in ("asterisk", "nobody"):
-        try:
-            entry = pwd.getpwnam(name)
-        except KeyError:
-            continue
-        return User(entry.pw_name, entry.pw_uid, entry.pw_gid)
-    raise SetupError("no account to run Asterisk as: create one with `adduser --system --group asterisk`")
-
-
 def _require_open(path: Path, user: User | None) -> None:
     try:
         require_enterable(path, user)
@@ -231,14 +217,6 @@ def _require_open(path: Path, user: User | None) -> None:
         raise SetupError(
             f"{path} is closed to {who}, who runs Asterisk: use another data or cache directory"
         ) from None
-
-
-def _give(home: Path, user: User) -> None:
-    for name in ("etc", "data"):
-        shutil.chown(home / name, "root", user.gid)
-    for name in _WRITABLE:
-        for path in (home / name, *(home / name).rglob("*")):
-            os.chown(path, user.uid, user.gid, follow_symlinks=False)
 
 
 def _write_guarded(path: Path, content: str, user: User | None) -> None:

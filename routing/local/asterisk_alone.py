@@ -9,12 +9,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from routing.local import asterisk_package, prompts
-from routing.local.asterisk import AsteriskInstance, account
+from routing.local.asterisk import AsteriskInstance
 from routing.local.asterisk_package import AsteriskBinary
 from routing.local.certificates import Certificate
 from routing.local.credentials import Login
 from routing.local.home import Home
 from routing.local.ports import Ports
+from routing.local.users import ASTERISK, account, confined
 from routing.settings import Settings
 
 
@@ -40,10 +41,12 @@ def become_asterisk(told: Alone, settings: Settings, say: Callable[[str], None])
     """Does not return. Raise SetupError for what is missing or wrong."""
     instance = _instance(told, settings, say)
     instance.write_config()
-    _drop_root()
     environment = {"PATH": os.defpath, "HOME": str(instance.home), "LC_ALL": "C.UTF-8"}
     os.chdir(instance.home)
-    _exec([*instance.binary.argv, "-f", "-C", str(instance.home / "etc/asterisk.conf")], environment)
+    _exec(
+        [*confined(account(ASTERISK)), *instance.binary.argv, "-f", "-C", str(instance.home / "etc/asterisk.conf")],
+        environment,
+    )
 
 
 def _instance(told: Alone, settings: Settings, say: Callable[[str], None]) -> AsteriskInstance:
@@ -77,13 +80,6 @@ def _ports(told: Alone, settings: Settings) -> Ports:
     ari = urlsplit(settings.ari_url).port or 80
     nowhere = 0
     return Ports(nowhere, nowhere, ari, settings.ami_port, told.sip, nowhere, told.sip_tls, told.rtp)
-
-
-def _drop_root() -> None:
-    if user := account():
-        os.setgroups([])
-        os.setgid(user.gid)
-        os.setuid(user.uid)
 
 
 def _exec(argv: list[str], environment: Mapping[str, str]) -> None:

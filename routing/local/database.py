@@ -4,21 +4,22 @@ from routing.errors import RingbackError
 from routing.local.credentials import Credentials
 from routing.local.errors import SetupError
 from routing.local.home import Home, write_secret
+from routing.local.postgres import Postgres
 
 
-async def prepare_database(dsn: str, home: Home, credentials: Credentials, *, demo: bool) -> None:
+async def prepare_database(postgres: Postgres, home: Home, credentials: Credentials, *, demo: bool) -> None:
     """Safe to repeat: nothing that exists is changed. Raise SetupError for a schema that is not ours."""
     from routing.store.migrate import migrate
 
     try:
-        await migrate(dsn)
+        await migrate(postgres.dsn)
     except RingbackError as error:
         raise SetupError(f"{home.postgres}: {error}") from None
     if not home.admin_token.exists():
         from routing.store.tokens import create_token
 
-        write_secret(home.admin_token, await create_token(dsn, "admin", None) + "\n")
+        write_secret(home.admin_token, await create_token(postgres.service_dsn, "admin", None) + "\n")
     if demo:
         from routing.store.seed import seed_demo
 
-        await seed_demo(dsn, credentials.agents)
+        await seed_demo(postgres.service_dsn, credentials.agents)

@@ -19,7 +19,7 @@ from routing.local.firewall import table
 from routing.local.home import Home
 from routing.local.ports import Ports
 from routing.local.postgres import Postgres
-from routing.local.users import require_enterable, unprivileged_user
+from routing.local.users import ASTERISK, POSTGRES, SERVICE, account, require_enterable
 
 _LEAST_DISK = 1 << 30
 
@@ -106,7 +106,8 @@ def _nftables() -> str:
 
 def _data_dir(home: Home) -> str:
     existing = next(path for path in (home.root, *home.root.parents) if path.exists())
-    require_enterable(existing, unprivileged_user())
+    for name in (SERVICE, ASTERISK, POSTGRES):
+        require_enterable(existing, account(name))
     return f"{home.root}{'' if existing == home.root else ' (will be made)'}"
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from routing.local.errors import SetupError
 from routing.local.processes import Process, read_pid
+from routing.local.users import User
 
 
 def default_data_dir() -> Path:
-    """As root not below /root: the unprivileged user that runs Postgres cannot enter it."""
+    """As root not below /root: the accounts the parts run as cannot enter it."""
     if os.geteuid() == 0:
         return Path("/var/lib/ringback")
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "ringback"
@@ -64,7 +65,7 @@ class Home:
         return self.run / f"{name}.pid"
 
     def prepare(self) -> None:
-        """Make the folders; others may pass through (the Postgres user must), secrets are guarded one by one."""
+        """Make the folders; others may pass through (the parts' accounts must), secrets are guarded one by one."""
         try:
             self.run.mkdir(mode=0o755, parents=True, exist_ok=True)
         except OSError as error:
@@ -105,10 +106,12 @@ class Home:
         return None
 
 
-def write_secret(path: Path, text: str) -> None:
-    """Replace a file in one step with one that only its owner can read."""
+def write_secret(path: Path, text: str, owner: User | None = None) -> None:
+    """Replace a file in one step with one that only its owner can read: `owner`, or we ourselves."""
     draft = path.with_name(f".{path.name}.new")
     draft.unlink(missing_ok=True)
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        if owner:
+            os.chown(file.fileno(), owner.uid, owner.gid)
         file.write(text)
     draft.replace(path)

@@ -10,6 +10,7 @@ from routing.local.certificates import Certificate
 from routing.local.credentials import Credentials
 from routing.local.home import Home, write_secret
 from routing.local.ports import Ports
+from routing.local.users import SERVICE, account
 
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # compared, not bound
 
@@ -56,7 +57,7 @@ class Options:
 
 
 def service_environment(options: Options, credentials: Credentials, dsn: str) -> Mapping[str, str]:
-    """Our own environment with the service's settings (routing/settings.py); passwords in files, mode 0600."""
+    """Our own environment with the service's settings (routing/settings.py); passwords in files only it can read."""
     others = {name: value for name, value in os.environ.items() if not name.startswith("RINGBACK_")}
     secrets = {"ARI_PASSWORD": credentials.ari.password, "AMI_PASSWORD": credentials.ami.password}
     settings = {
@@ -76,7 +77,7 @@ def service_environment(options: Options, credentials: Credentials, dsn: str) ->
     }
     for name, secret in secrets.items():
         path = options.home.run / name.lower()
-        write_secret(path, secret)
+        write_secret(path, secret, account(SERVICE))
         settings[f"{name}_FILE"] = str(path)
     return others | {f"RINGBACK_{name}": value for name, value in settings.items()}
 

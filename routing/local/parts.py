@@ -20,9 +20,12 @@ class PostgresPart:
         self._postgres = postgres
 
     async def start(self) -> Process:
-        if running := self._postgres.adopt():
+        if running := self._postgres.adopt_as_now():
             log.info("part_adopted", part=self.name, pid=running.pid)
             return running
+        if other := self._postgres.adopt():
+            log.warning("part_replaced", part=self.name, pid=other.pid, why="started by another version of Ringback")
+            await self._postgres.stop(other)
         await asyncio.to_thread(self._postgres.prepare)
         return await self._postgres.start()
 

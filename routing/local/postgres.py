@@ -1,6 +1,6 @@
 """A Postgres of our own in a data directory: made, started, found again and stopped. For `up` and for tests.
 
-It listens on a unix socket only, which only its own user (and root) may use: hence `trust`.
+It listens on a unix socket only, which the service's account may use, and root (postgres_access.py).
 """
 
 import asyncio
@@ -18,13 +18,14 @@ from urllib.parse import quote
 
 import asyncpg
 
+from routing.local import postgres_access
 from routing.local.errors import SetupError
 from routing.local.processes import Process, find, spawn
-from routing.local.users import User, require_enterable, unprivileged_user
+from routing.local.users import POSTGRES, SERVICE, User, account, confined, give, require_enterable
+from routing.store import roles
 
 _POLL = 0.01  # seconds between looks at postmaster.pid: Postgres has no other way to say "ready" to a parent
 _SOCKET_PATH_LIMIT = 107  # bytes in sockaddr_un
-_ROLE = "ringback"
 _DATABASE = "ringback"
 
 
@@ -45,11 +46,17 @@ class Postgres:
 
     @property
     def dsn(self) -> str:
+        """The database as its owner."""
         return self.dsn_of(_DATABASE)
 
-    def dsn_of(self, database: str) -> str:
+    @property
+    def service_dsn(self) -> str:
+        """As the service."""
+        return self.dsn_of(_DATABASE, roles.SERVICE)
+
+    def dsn_of(self, database: str, role: str = postgres_access.OWNER) -> str:
         """The same server, another database: tests make their own."""
-        return f"postgresql:///{database}?host={quote(str(self.socket_dir), safe='/')}&user={_ROLE}"
+        return f"postgresql:///{database}?host={quote(str(self.socket_dir), safe='/')}&user={role}"
 
     @property
     def socket_dir(self) -> Path:
@@ -62,23 +69,26 @@ class Postgres:
 
     def prepare(self) -> None:
         """Create the cluster unless it is there. An interrupted initdb leaves nothing that counts."""
-        user = unprivileged_user()
+        user = account(POSTGRES)
         self.home.mkdir(parents=True, exist_ok=True)
         require_enterable(self.home, user)
         if (self.data / "PG_VERSION").exists():
             self._require_same_version()
+            if user:
+                give(self.data, user)
             return
         draft = self.home / "data.new"
         shutil.rmtree(draft, ignore_errors=True)
-        _private_folder(draft, user)
+        _make_private(draft, user)
         self._initdb(draft, user)
         draft.rename(self.data)
 
     async def start(self, *, patience: float = 30) -> Process:
         """Start on a prepared cluster and return once it takes connections and has our database."""
-        user = unprivileged_user()
+        user = account(POSTGRES)
         self.make_socket_dir()
         self._drop_stale_pid_file()
+        postgres_access.write(self.home, user)
         process = spawn(self._command(), log=self.log, cwd=self.data, user=user)
         try:
             await self._wait_ready(process, patience)
@@ -89,12 +99,23 @@ class Postgres:
         return process
 
     def make_socket_dir(self) -> None:
-        """Raise SetupError if somebody else made it: in /tmp anyone can."""
-        _private_folder(self.socket_dir, unprivileged_user())
+        """For Postgres' account; the service's may enter it and, by its group, use the socket that is made there.
+        Raise SetupError if somebody else made it: in /tmp anyone can."""
+        user, service = account(POSTGRES), account(SERVICE)
+        if user and self.socket_dir.parent == self.home and self.socket_dir.is_dir():
+            give(self.socket_dir, user)  # an earlier Ringback had another account
+        _make_private(self.socket_dir, user)
+        if user and service:
+            os.chown(self.socket_dir, user.uid, service.gid)
+            self.socket_dir.chmod(0o2710)
 
     def adopt(self) -> Process | None:
         """The server already running on this cluster, whoever started it; None if none does."""
         return find(self.data / "postmaster.pid", "-D", str(self.data))
+
+    def adopt_as_now(self) -> Process | None:
+        """Only if it was started as we would start it: an earlier Ringback let others in."""
+        return find(self.data / "postmaster.pid", *map(str, self._command()[1:]))
 
     async def stop(self, process: Process, *, patience: float = 3) -> None:
         """Fast stop: clients are cut off, everything committed is on disk anyway."""
@@ -107,7 +128,8 @@ class Postgres:
         settings = {
             "listen_addresses": "",
             "unix_socket_directories": str(self.socket_dir),
-            "unix_socket_permissions": "0700",
+            "unix_socket_permissions": "0770" if os.geteuid() == 0 else "0700",
+            **postgres_access.settings(self.home),
             "port": "5432",
             "max_connections": "60",
             # A promise made to a caller is on disk before it is spoken:
@@ -127,14 +149,12 @@ class Postgres:
     def _initdb(self, folder: Path, user: User | None) -> None:
         done = subprocess.run(
             [
+                *confined(user),
                 self.bin_dir / "initdb",
-                *("-D", folder, "--username", _ROLE, "--auth", "trust"),
+                *("-D", folder, "--username", postgres_access.OWNER, "--auth", "peer"),
                 *("--encoding", "UTF8", "--locale", "C.UTF-8", "--data-checksums", "--no-instructions"),
             ],
             cwd=folder,
-            user=user.uid if user else None,
-            group=user.gid if user else None,
-            extra_groups=[] if user else None,
             capture_output=True,
             text=True,
             check=False,
@@ -189,8 +209,8 @@ class Postgres:
         return f"{_last_line(self.log.read_text(errors='replace'))} ({self.log})"
 
 
-def _private_folder(folder: Path, user: User | None) -> None:
-    """Make it for that user alone. A folder in /tmp that somebody else put there is refused, not used."""
+def _make_private(folder: Path, user: User | None) -> None:
+    """For that user, who may let a group in. A folder in /tmp that somebody else put there is refused, not used."""
     owner = user.uid if user else os.geteuid()
     try:
         folder.mkdir(mode=0o700)
@@ -198,7 +218,7 @@ def _private_folder(folder: Path, user: User | None) -> None:
             os.chown(folder, user.uid, user.gid)
     except FileExistsError:
         state = folder.lstat()
-        if not stat.S_ISDIR(state.st_mode) or state.st_uid != owner or state.st_mode & 0o077:
+        if not stat.S_ISDIR(state.st_mode) or state.st_uid != owner or state.st_mode & 0o067:
             raise SetupError(f"{folder} is not a private folder of its Postgres user: remove it") from None
 
 

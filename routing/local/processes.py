@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from routing.local.users import User
+from routing.local.users import User, confined
 
 
 class Process:
@@ -77,31 +77,31 @@ def spawn(
     stdin: int = subprocess.DEVNULL,
     user: User | None = None,
     env: Mapping[str, str] | None = None,
+    folders: Sequence[int] = (),
 ) -> Process:
     """Start a process in a session of its own: Ctrl-C at the terminal and our own death do not reach it.
 
-    Output goes to the end of `log`, or where ours goes when `log` is None.
+    It has no capabilities and can get none, nor root, whoever it runs as. `folders` are descriptors it gets. Output
+    goes to the end of `log`, or where ours goes when `log` is None.
     """
     with contextlib.ExitStack() as stack:
         out = stack.enter_context(open(log, "ab", opener=_for_us)) if log else None  # Path.open has none
         popen = subprocess.Popen(
-            [str(arg) for arg in argv],
+            [*confined(user), *(str(arg) for arg in argv)],
             stdin=stdin,
             stdout=out,
             stderr=subprocess.STDOUT if out else None,
             cwd=cwd,
             env=dict(env) if env is not None else None,
             start_new_session=True,
-            user=user.uid if user else None,
-            group=user.gid if user else None,
-            extra_groups=[] if user else None,
+            pass_fds=folders,
         )
     return Process(popen.pid, popen)
 
 
 def _for_us(path: str, flags: int) -> int:
-    """A log may hold numbers: others do not read it."""
-    return os.open(path, flags, 0o640)
+    """A log may hold numbers: others do not read it. Not through a link: the folder may be that account's."""
+    return os.open(path, flags | os.O_NOFOLLOW, 0o640)
 
 
 def find(pid_file: Path, *marks: str) -> Process | None:

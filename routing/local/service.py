@@ -8,8 +8,7 @@ import asyncio
 import os
 import signal
 import subprocess
-import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 import structlog
@@ -17,6 +16,8 @@ import structlog
 from routing.local.health import Health
 from routing.local.home import Home
 from routing.local.processes import Process, find, spawn
+from routing.local.program import ringback
+from routing.local.users import SERVICE, account
 
 log = structlog.get_logger(__name__)
 
@@ -118,12 +119,27 @@ class ServicePart:
                 os.close(ours)
 
     def _spawn(self, *more: str, stdin: int = subprocess.DEVNULL) -> Process:
-        module = [sys.executable, "-P", "-m", "routing", "serve"]
-        options = ["--data-dir", str(self._home.root), "--parent", str(os.getpid()), *more]
+        options = ["--data-dir", str(self._home.root), *more]
+        return spawn_service(self._environment, options, log_file=self._log_file, cwd=self._home.root, stdin=stdin)
+
+
+def spawn_service(
+    environment: Mapping[str, str],
+    options: Sequence[str] = (),
+    *,
+    log_file: Path | None,
+    cwd: Path,
+    stdin: int = subprocess.DEVNULL,
+) -> Process:
+    """`ringback serve` as the service's account, which dies with us."""
+    user = account(SERVICE)
+    with ringback(user) as program:
         return spawn(
-            [*module, *options],
-            log=self._log_file,
-            cwd=self._home.root,
+            [*program.argv, "serve", "--parent", str(os.getpid()), *options],
+            log=log_file,
+            cwd=cwd,
             stdin=stdin,
-            env=self._environment,
+            user=user,
+            env={**environment, **program.environment},
+            folders=program.folders,
         )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from routing.local import apt, asterisk_package, certificates, postgres_binaries, prompts
 from routing.local.firewall import table
+from routing.local.users import make_accounts
 
 
 def set_up(say: Callable[[str], None]) -> None:
@@ -17,7 +18,8 @@ def set_up(say: Callable[[str], None]) -> None:
 
 
 def set_up_asterisk(say: Callable[[str], None]) -> None:
-    """Asterisk and its prompts alone. Raise SetupError likewise."""
+    """Asterisk, its prompts and the accounts alone. Raise SetupError likewise."""
+    make_accounts(say)
     certificates.require_openssl()
     _set_up_firewall(say)
     binary = asterisk_package.find_or_install(say)

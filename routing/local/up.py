@@ -24,6 +24,7 @@ from routing.local.ports import require_free
 from routing.local.postgres import Postgres
 from routing.local.service import ServicePart
 from routing.local.supervisor import Keeper
+from routing.local.users import SERVICE, account, make_accounts, require_enterable
 from routing.local.watchdog import Watchdog
 
 
@@ -32,8 +33,10 @@ class Up:
 
     def __init__(self, options: Options, say: Callable[[str], None]) -> None:
         """Finds or installs the programs, which may take a minute and raise SetupError. Starts nothing."""
+        make_accounts(say)
         self.options = options
         self.home = options.home
+        require_enterable(self.home.root, account(SERVICE))
         self.credentials = load_or_create(self.home.credentials)
         self.health = Health(options.api_url)
         self.postgres = Postgres(self.home.postgres, postgres_binaries.find_or_install(say))
@@ -41,7 +44,7 @@ class Up:
         self.asterisk = _asterisk(options, self.credentials, say)
         self._service = ServicePart(
             self.home,
-            service_environment(options, self.credentials, self.postgres.dsn),
+            service_environment(options, self.credentials, self.postgres.service_dsn),
             self.health,
             self._expire_lease,
             self.home.service_log if options.service_log else None,
@@ -58,7 +61,7 @@ class Up:
         database, asterisk, service = self._keepers
         await _both(database.begin(), asterisk.begin())
         demo = self.options.demo_seed
-        await prepare_database(self.postgres.dsn, self.home, self.credentials, demo=demo)
+        await prepare_database(self.postgres, self.home, self.credentials, demo=demo)
         await service.begin()
 
     async def keep(self) -> None:
@@ -115,7 +118,7 @@ class Up:
     async def _expire_lease(self) -> None:
         from routing.store.shards import expire_lease
 
-        await expire_lease(self.postgres.dsn, words.APP)
+        await expire_lease(self.postgres.service_dsn, words.APP)
 
 
 def _asterisk(options: Options, credentials: Credentials, say: Callable[[str], None]) -> AsteriskInstance:

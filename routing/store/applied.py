@@ -12,6 +12,8 @@ from routing.queues import Queue
 from routing.store import agents, queue_numbers, queues
 from routing.store.database import Pool, connection, transaction
 
+_LOCK = 7_264_226  # advisory
+
 
 @dataclass(frozen=True, slots=True)
 class Applied:
@@ -27,7 +29,7 @@ class Applied:
 async def applying(pool: Pool) -> AsyncIterator[Any]:
     """A connection in the one transaction of an apply. One at a time, so that their lines appear in order."""
     async with transaction(pool) as c:
-        await c.execute("LOCK TABLE applied IN EXCLUSIVE MODE")
+        await c.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)  # the table's own lock takes a right to change it
         yield c
 
 

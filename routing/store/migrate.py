@@ -1,4 +1,4 @@
-"""Brings the schema up to date: numbered .sql files, each applied once, checked by its checksum."""
+"""Brings the schema up to date: numbered .sql files, each applied once, checked by its checksum; then the roles."""
 
 from __future__ import annotations  # asyncpg's types take parameters in its stubs only
 
@@ -9,6 +9,8 @@ import asyncpg
 
 from routing.errors import RingbackError
 from routing.store import queue_numbers
+from routing.store.database import Pool, connection
+from routing.store.roles import secure
 
 _LOCK = 7_264_225  # advisory: of several starters one migrates, the others wait
 
@@ -25,40 +27,58 @@ def _scripts() -> list[tuple[str, str]]:
     return sorted((each.name, each.read_text(encoding="utf-8")) for each in found)
 
 
-async def migrate(dsn: str) -> list[str]:
-    """Apply what is missing and return its names. Raises SchemaMismatch for a foreign or altered schema."""
-    connection = await asyncpg.connect(dsn)
+class SchemaBehind(RingbackError):
+    """The database lacks a migration of this version of Ringback."""
+
+    code = "schema_behind"
+
+
+async def migrate(dsn: str, service_password: str | None = None) -> list[str]:
+    """As the database's owner: apply what is missing and return its names, and give every role its rights.
+
+    `service_password` becomes that of the service's role. Raises SchemaMismatch for a foreign or altered schema,
+    RolesNotMade where the owner may not make roles.
+    """
+    c = await asyncpg.connect(dsn)
     try:
-        await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
-        async with connection.transaction():
-            return await _apply(connection)
+        await c.execute("SELECT pg_advisory_lock($1)", _LOCK)
+        async with c.transaction():
+            done = await _apply(c)
+            await secure(c, service_password)
+            return done
     finally:
-        await connection.close()
+        await c.close()
 
 
-async def _apply(connection: asyncpg.Connection[asyncpg.Record]) -> list[str]:
-    await connection.execute(
+async def require_current(pool: Pool) -> None:
+    """Raises SchemaBehind."""
+    async with connection(pool) as c:
+        done = {row["name"] for row in await c.fetch("SELECT name FROM schema_migrations")}
+    if missing := [name for name, _ in _scripts() if name not in done]:
+        raise SchemaBehind(f"The database lacks {missing[0]}: run `ringback migrate` as the database's owner.")
+
+
+async def _apply(c: asyncpg.Connection[asyncpg.Record]) -> list[str]:
+    await c.execute(
         "CREATE TABLE IF NOT EXISTS schema_migrations"
         " (name text PRIMARY KEY, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
     )
-    rows = await connection.fetch("SELECT name, checksum FROM schema_migrations")
+    rows = await c.fetch("SELECT name, checksum FROM schema_migrations")
     done: dict[str, str] = {row["name"]: row["checksum"] for row in rows}
     scripts = _scripts()
     if unknown := set(done) - {name for name, _ in scripts}:
         raise SchemaMismatch(f"The database was migrated by a newer Ringback: {', '.join(sorted(unknown))}.")
-    applied = [name for name, sql in scripts if await _apply_one(connection, name, sql, done.get(name))]
-    await queue_numbers.read_again(connection)
+    applied = [name for name, sql in scripts if await _apply_one(c, name, sql, done.get(name))]
+    await queue_numbers.read_again(c)
     return applied
 
 
-async def _apply_one(
-    connection: asyncpg.Connection[asyncpg.Record], name: str, sql: str, applied: str | None
-) -> bool:
+async def _apply_one(c: asyncpg.Connection[asyncpg.Record], name: str, sql: str, applied: str | None) -> bool:
     checksum = hashlib.sha256(sql.encode()).hexdigest()
     if applied is not None:
         if applied != checksum:
             raise SchemaMismatch(f"Migration {name} is not the one that was applied.")
         return False
-    await connection.execute(sql)
-    await connection.execute("INSERT INTO schema_migrations (name, checksum) VALUES ($1, $2)", name, checksum)
+    await c.execute(sql)
+    await c.execute("INSERT INTO schema_migrations (name, checksum) VALUES ($1, $2)", name, checksum)
     return True

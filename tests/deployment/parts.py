@@ -23,7 +23,7 @@ from demo.stage import Stage
 from routing.local import prompts
 from routing.local.ports import Ports, reserved
 from routing.local.postgres_binaries import find_or_install
-from routing.local.users import unprivileged_user
+from routing.local.users import POSTGRES, account
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -147,7 +147,7 @@ def _make_secrets(parts: Parts) -> None:
 
 async def _start_postgres(parts: Parts) -> None:
     """As the official image does it: a cluster with a password, which is read from the secret's file."""
-    programs, data, user = find_or_install(lambda line: None), parts.folder / "pgdata", unprivileged_user()
+    programs, data, user = find_or_install(lambda line: None), parts.folder / "pgdata", account(POSTGRES)
     identity: dict[str, Any] = {"user": user.uid, "group": user.gid, "extra_groups": []} if user else {}
     _make_cluster(parts, programs, data, identity)
     options = [f"--port={parts.postgres_port}", "--listen_addresses=127.0.0.1", "--unix_socket_directories="]

@@ -5,9 +5,7 @@ It is a `Stage`, so its tests read like the acceptance tests; and every part can
 
 import asyncio
 import contextlib
-import os
 import signal
-import sys
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -29,7 +27,8 @@ from routing.local.home import Home
 from routing.local.options import Options, service_environment
 from routing.local.ports import Ports, reserved
 from routing.local.postgres import Postgres
-from routing.local.processes import Process, spawn
+from routing.local.processes import Process
+from routing.local.service import spawn_service
 from tests.faketime import WallClock
 from tests.faults.proxy import Proxy
 
@@ -111,8 +110,7 @@ class Rig(Stage):
     def another_service(self, **settings: str) -> Process:
         """One more, that is not ours to end: the caller's."""
         environment = {**self.parts.environment, **{f"RINGBACK_{name}": value for name, value in settings.items()}}
-        command = [sys.executable, "-P", "-m", "routing", "serve", "--parent", str(os.getpid())]
-        return spawn(command, log=self.log, cwd=self.data_dir, env=environment)
+        return spawn_service(environment, log_file=self.log, cwd=self.data_dir)
 
     async def start_asterisk(self) -> None:
         self.parts.running["asterisk"] = await self.parts.asterisk.start()
@@ -200,7 +198,7 @@ async def open_rig(data_dir: Path, sounds: Path, clocks: Clocks | None = None) -
             Proxy(("127.0.0.1", ports.ami)) as ami,
         ):
             parts.environment |= {
-                "RINGBACK_DATABASE_URL": f"postgresql://ringback@127.0.0.1:{pg.port}/ringback?sslmode=disable",
+                "RINGBACK_DATABASE_URL": f"postgresql://ringback_service@127.0.0.1:{pg.port}/ringback?sslmode=disable",
                 "RINGBACK_ARI_URL": f"http://127.0.0.1:{ari.port}",
                 "RINGBACK_AMI_PORT": str(ami.port),
             }
@@ -230,7 +228,7 @@ async def _prepare(data_dir: Path, sounds: Path, ports: Ports, clocks: Clocks | 
         ami=credentials.ami,
         carrier=options.carrier_uri,
     )
-    environment = dict(service_environment(options, credentials, postgres.dsn))
+    environment = dict(service_environment(options, credentials, postgres.service_dsn))
     environment |= clocks.service.environment() if clocks else {}
     parts = Parts(options, credentials, postgres, asterisk, environment)
     try:
@@ -238,7 +236,7 @@ async def _prepare(data_dir: Path, sounds: Path, ports: Ports, clocks: Clocks | 
         parts.running["postgres"] = await postgres.start()
         asterisk.write_config()
         parts.running["asterisk"] = await asterisk.start()
-        await prepare_database(postgres.dsn, home, credentials, demo=False)
+        await prepare_database(postgres, home, credentials, demo=False)
     except BaseException:
         await _stop(parts)
         raise

@@ -21,6 +21,7 @@ from routing.local.postgres import Postgres
 from routing.local.postgres_binaries import find_or_install
 from routing.store.database import Pool, connect
 from routing.store.migrate import migrate
+from routing.store.roles import SERVICE
 
 TEMPLATE = "migrated"
 _numbers = count(1)
@@ -64,7 +65,8 @@ async def dsn(postgres: Postgres) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def pool(dsn: str) -> AsyncIterator[Pool]:
-    made = await connect(dsn, size=4)
+    """As the service has it: its role, which may not do everything."""
+    made = await connect(dsn.replace("user=ringback", f"user={SERVICE}"), size=4)
     yield made
     await made.close()
 

@@ -1,6 +1,7 @@
 """Our own Postgres: made, started, found again, stopped; as an unprivileged user when we are root."""
 
 import os
+import pwd
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Iterator
@@ -9,11 +10,13 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from routing.local import postgres_binaries
+from routing.local import postgres_access, postgres_binaries
 from routing.local.errors import SetupError
 from routing.local.postgres import Postgres
+from routing.local.postgres_access import OWNER
 from routing.local.processes import Process
-from routing.local.users import require_enterable, unprivileged_user
+from routing.local.users import ASTERISK, POSTGRES, SERVICE, User, account, confined, require_enterable
+from routing.store import roles
 
 
 @pytest.fixture
@@ -55,13 +58,70 @@ async def test_a_new_one_is_durable_and_speaks_utf8(cluster: Postgres, server: P
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has to drop to another user")
 async def test_it_does_not_run_as_root(cluster: Postgres, server: Process) -> None:
-    user = unprivileged_user()
+    user = account(POSTGRES)
     assert user
     assert os.stat(f"/proc/{server.pid}").st_uid == user.uid  # noqa: PTH116  # /proc does not block
 
 
-async def test_nobody_else_can_use_its_socket(cluster: Postgres, server: Process) -> None:
-    assert cluster.socket_dir.stat().st_mode & 0o077 == 0
+def _asked_by(account_: str, role: str, cluster: Postgres) -> str:
+    """What a client hears that runs as this account and wants to be this role."""
+    user = pwd.getpwnam(account_)
+    words = [
+        cluster.bin_dir / "psql",
+        "-h",
+        cluster.socket_dir,
+        "-U",
+        role,
+        "-Atc",
+        "SELECT current_user",
+        "postgres",
+    ]
+    who = confined(User(account_, user.pw_uid, user.pw_gid)) if user.pw_uid else []  # root is what it is
+    command = [*who, *map(str, words)]
+    done = subprocess.run(command, cwd="/", capture_output=True, text=True, check=False)
+    return done.stdout.strip() or done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="without root there is one account")
+async def test_root_is_every_role_the_service_s_account_only_its_own_and_no_other_account_gets_in(
+    cluster: Postgres, server: Process
+) -> None:
+    await _one(cluster.dsn, f"CREATE ROLE {roles.SERVICE} LOGIN")
+    assert _asked_by("root", OWNER, cluster) == OWNER
+    assert _asked_by(SERVICE, roles.SERVICE, cluster) == roles.SERVICE
+    assert "Peer authentication failed" in _asked_by(SERVICE, OWNER, cluster)
+    assert "Peer authentication failed" in _asked_by(POSTGRES, OWNER, cluster)
+    for other in (ASTERISK, "nobody", "daemon"):
+        assert "Permission denied" in _asked_by(other, roles.SERVICE, cluster)
+
+
+async def test_one_that_an_earlier_ringback_made_for_another_account_is_taken_over(cluster: Postgres) -> None:
+    process = await cluster.start()
+    await _one(cluster.dsn, "CREATE TABLE promise AS SELECT 1 AS kept")
+    await cluster.stop(process)
+    if os.geteuid() == 0:
+        nobody = pwd.getpwnam("nobody")
+        for path in (cluster.data, *cluster.data.rglob("*"), cluster.socket_dir):
+            os.chown(path, nobody.pw_uid, nobody.pw_gid)
+        cluster.socket_dir.chmod(0o700)
+    cluster.prepare()
+    process = await cluster.start()
+    assert await _one(cluster.dsn, "SELECT kept FROM promise") == 1
+    await cluster.stop(process)
+
+
+async def test_a_running_one_that_lets_others_in_is_not_adopted_as_it_is(
+    cluster: Postgres, server: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An earlier Ringback's has other settings."""
+    now = cluster.adopt_as_now()
+    assert now
+    now.close()
+    monkeypatch.setattr(postgres_access, "settings", lambda home: {"hba_file": str(home / "other.conf")})
+    assert cluster.adopt_as_now() is None
+    found = cluster.adopt()
+    assert found
+    found.close()
 
 
 async def test_a_running_one_is_found_again_and_a_stopped_one_is_not(cluster: Postgres) -> None:
@@ -136,7 +196,7 @@ def test_a_folder_the_postgres_user_cannot_enter_is_named(tmp_path: Path) -> Non
     (closed / "in").mkdir(mode=0o755, parents=True)
     closed.chmod(0o700)
     with pytest.raises(SetupError, match=r"cannot enter .*closed"):
-        require_enterable(closed / "in", unprivileged_user())
+        require_enterable(closed / "in", account(POSTGRES))
 
 
 def test_a_pgbin_without_postgres_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
