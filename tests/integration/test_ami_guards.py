@@ -193,7 +193,7 @@ async def test_it_never_asks_for_anything_that_moves_a_call() -> None:
     asterisk = Asterisk()
     async with watching(asterisk):
         await until(lambda: "Ping" in asterisk.asked)
-    known = {"Challenge", "Login", "Filter", "CoreSettings", "DeviceStateList", "Ping"}
+    known = {"Challenge", "Login", "CoreSettings", "DeviceStateList", "Ping"}
     assert set(asterisk.asked) == known
 
 
@@ -237,7 +237,7 @@ async def test_nothing_is_replayed_after_a_reconnect() -> None:
         asterisk.mute = False
         await until(lambda: asterisk.connections == 2 and asterisk.asked.count("Ping") == 2)
     start = asterisk.asked.index("Challenge")
-    assert asterisk.asked[start:][:3] == ["Challenge", "Login", "Filter"]
+    assert asterisk.asked[start:][:2] == ["Challenge", "Login"]
     assert asterisk.asked[start:].count("DeviceStateList") == 1
 
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import asyncpg
 import pytest
 from api_service import CUSTOMER, QUICK, Service
 
@@ -18,7 +19,7 @@ from routing.interaction import Status
 from routing.passwords import Passwords
 from routing.queues import Queue
 from routing.store import agents, applied, queues, trust
-from routing.store.database import Pool, connection, transaction
+from routing.store.database import Pool, transaction
 
 SITE = """
 [[queues]]
@@ -238,8 +239,11 @@ async def test_a_change_over_the_api_at_the_same_time_comes_before_or_after(site
     async with transaction(pool) as c:
         await c.execute("SELECT FROM queues WHERE name = 'support' FOR UPDATE")
         running = asyncio.create_task(told(dsn, site))
-        async with asyncio.timeout(10), connection(pool) as other:
-            while not await other.fetchval(WAITS):  # noqa: ASYNC110  # Postgres tells nobody who waits
+        async with (
+            asyncio.timeout(10),
+            asyncpg.create_pool(dsn, min_size=1) as owner,
+        ):  # who else waits, the service is not told
+            while not await owner.fetchval(WAITS):  # noqa: ASYNC110  # Postgres tells nobody who waits
                 await asyncio.sleep(0.01)
         await queues.put_in(c, Queue(name="support", numbers=("600", "601")))
     await running

@@ -92,7 +92,6 @@ SCHEMA = (
     "CREATE INDEX mine ON interactions (id)",
     "DROP INDEX one_pending_callback",
     "CREATE TRIGGER mine BEFORE INSERT ON feed EXECUTE FUNCTION suppress_redundant_updates_trigger()",
-    "GRANT DELETE ON feed TO CURRENT_USER",
     "ALTER TABLE feed OWNER TO CURRENT_USER",
     "SET ROLE ringback",
     "SET session_replication_role = replica",

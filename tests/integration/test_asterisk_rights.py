@@ -1,0 +1,144 @@
+"""What the service may do with Asterisk over AMI and ARI, and what it may not: each thing is tried."""
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+
+import aiohttp
+import pytest
+from asterisk_of_tests import instance_in
+
+from demo.folder import enterable_folder
+from demo.sip.carrier import Carrier
+from routing.local.asterisk import AsteriskInstance
+from routing.local.ports import reserved
+
+USED = {"CoreSettings", "DeviceStateList", "PJSIPQualify"}
+# For these Asterisk knows no right: whoever has logged in may. Hence it listens to the service alone (acl.conf).
+EVERYBODY_S = """
+BridgeDestroy BridgeInfo BridgeKick BridgeList BridgeTechnologyList BridgeTechnologySuspend BridgeTechnologyUnsuspend
+Challenge Events ListCommands Login Logoff Ping WaitEvent
+"""
+# These come with the one right that the three it uses have in common.
+WITH_REPORTING = """
+CoreShowChannelMap CoreShowChannels CoreStatus DBGet DBGetTree ExtensionState ExtensionStateList Getvar LoggerRotate
+MailboxCount MailboxStatus PJSIPRegister PJSIPShowRegistrationsOutbound PJSIPUnregister PresenceState ShowDialPlan Status
+"""
+
+FORBIDDEN = {
+    "Command": {"Command": "core show version"},
+    "GetConfig": {"Filename": "ari.conf"},
+    "GetConfigJSON": {"Filename": "manager.conf"},
+    "ListCategories": {"Filename": "ari.conf"},
+    "CreateConfig": {"Filename": "mine.conf"},
+    "UpdateConfig": {"SrcFilename": "ari.conf", "DstFilename": "ari.conf"},
+    "Reload": {},
+    "ModuleLoad": {"Module": "res_ari.so", "LoadType": "unload"},
+    "ModuleCheck": {"Module": "res_ari.so"},
+    "Originate": {"Channel": "PJSIP/1@carrier", "Application": "Hangup"},
+    "Hangup": {"Channel": "/.*/"},
+    "Redirect": {"Channel": "x", "Context": "x", "Exten": "x", "Priority": "1"},
+    "Atxfer": {"Channel": "x", "Context": "x", "Exten": "x"},
+    "BlindTransfer": {"Channel": "x", "Context": "x", "Exten": "x"},
+    "Setvar": {"Variable": "x", "Value": "y"},
+    "DBPut": {"Family": "registrar", "Key": "x", "Val": "y"},
+    "DBDel": {"Family": "registrar", "Key": "x"},
+    "DBDelTree": {"Family": "registrar"},
+    "Filter": {"Operation": "Add", "Filter": "Event: Newchannel"},
+    "UserEvent": {"UserEvent": "x"},
+    "PJSIPShowEndpoints": {},
+    "PJSIPShowAuths": {},
+    "PJSIPShowContacts": {},
+    "SendText": {"Channel": "x", "Message": "x"},
+}
+
+
+@pytest.fixture(scope="module")
+def instance() -> Iterator[AsteriskInstance]:
+    with enterable_folder("rights") as folder, reserved() as ports:
+        made = instance_in(folder, ports)
+        made.write_config()
+        process = asyncio.run(made.start())
+        try:
+            yield made
+        finally:
+            asyncio.run(made.stop(process))
+
+
+_ids = itertools.count(1)
+
+
+@dataclass
+class Manager:
+    """A connection that has logged in."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    async def ask(self, action: str, **fields: str) -> str:
+        asked = f"ActionID: {next(_ids)}\r\n"
+        lines = [f"Action: {action}", asked.strip(), *(f"{name}: {value}" for name, value in fields.items())]
+        self.writer.write("\r\n".join([*lines, "", ""]).encode())
+        while not (told := await self.told()).startswith("Response:") or asked not in told:
+            pass
+        return told
+
+    async def told(self) -> str:
+        async with asyncio.timeout(5):
+            return (await self.reader.readuntil(b"\r\n\r\n")).decode()
+
+
+@pytest.fixture
+async def ami(instance: AsteriskInstance) -> AsyncIterator[Manager]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", instance.ports.ami)
+    manager = Manager(reader, writer)
+    assert "Success" in await manager.ask("Login", Username=instance.ami.username, Secret=instance.ami.password)
+    yield manager
+    writer.close()
+
+
+async def test_the_ami_account_has_these_actions_and_no_others(ami: Manager) -> None:
+    told = await ami.ask("ListCommands")
+    names = {line.split(":")[0] for line in told.splitlines() if "(Priv:" in line}
+    assert names == {*USED, *EVERYBODY_S.split(), *WITH_REPORTING.split()}
+
+
+@pytest.mark.parametrize("action", FORBIDDEN)
+async def test_each_action_that_changes_something_or_reads_files_is_refused(ami: Manager, action: str) -> None:
+    told = await ami.ask(action, **FORBIDDEN[action])
+    assert "Response: Error" in told
+    assert "Permission denied" in told
+
+
+async def test_each_action_the_service_uses_works(ami: Manager) -> None:
+    assert "AsteriskVersion: 22" in await ami.ask("CoreSettings")
+    assert "Response: Success" in await ami.ask("DeviceStateList")
+    assert "Response: Success" in await ami.ask("PJSIPQualify", Endpoint="carrier")
+    assert "Ping: Pong" in await ami.ask("Ping")
+
+
+async def test_of_a_call_the_ami_account_hears_how_the_phone_is(instance: AsteriskInstance, ami: Manager) -> None:
+    ports, heard = instance.ports, []
+    async with Carrier("127.0.0.1", ports.carrier, asterisk=("127.0.0.1", ports.sip)) as carrier:
+        call = await carrier.phone("+4915112345678").call("600")
+        await call.answered()
+        await call.hangup()
+        with contextlib.suppress(TimeoutError):
+            while True:
+                async with asyncio.timeout(1):
+                    heard.append((await ami.told()).splitlines()[0])
+    assert "Event: DeviceStateChange" in heard
+    names = ("DeviceStateChange", "PeerStatus", "FullyBooted", "Shutdown")
+    assert set(heard) <= {f"Event: {name}" for name in names}
+
+
+@pytest.mark.parametrize("path", ["recordings/stored", "sounds", "deviceStates", "mailboxes"])
+async def test_parts_of_ari_that_are_not_used_are_not_there(instance: AsteriskInstance, path: str) -> None:
+    headers = {"Authorization": aiohttp.encode_basic_auth(instance.ari.username, instance.ari.password)}
+    async with aiohttp.ClientSession(headers=headers) as http:
+        async with http.get(f"{instance.ari_url}/channels") as answer:
+            assert answer.status == 200
+        async with http.get(f"{instance.ari_url}/{path}") as answer:
+            assert answer.status == 404
