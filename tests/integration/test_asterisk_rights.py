@@ -24,7 +24,8 @@ Challenge Events ListCommands Login Logoff Ping WaitEvent
 # These come with the one right that the three it uses have in common.
 WITH_REPORTING = """
 CoreShowChannelMap CoreShowChannels CoreStatus DBGet DBGetTree ExtensionState ExtensionStateList Getvar LoggerRotate
-MailboxCount MailboxStatus PJSIPRegister PJSIPShowRegistrationsOutbound PJSIPUnregister PresenceState ShowDialPlan Status
+MailboxCount MailboxStatus PJSIPRegister PJSIPShowRegistrationsOutbound PJSIPUnregister PresenceState ShowDialPlan
+Status
 """
 
 FORBIDDEN = {
@@ -94,9 +95,11 @@ class Manager:
 async def ami(instance: AsteriskInstance) -> AsyncIterator[Manager]:
     reader, writer = await asyncio.open_connection("127.0.0.1", instance.ports.ami)
     manager = Manager(reader, writer)
+    assert b"Asterisk Call Manager" in await reader.readline()
     assert "Success" in await manager.ask("Login", Username=instance.ami.username, Secret=instance.ami.password)
     yield manager
     writer.close()
+    await writer.wait_closed()
 
 
 async def test_the_ami_account_has_these_actions_and_no_others(ami: Manager) -> None:
