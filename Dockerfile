@@ -8,7 +8,8 @@ WORKDIR /app
 
 # The Python environment, every file of it checked against the hashes in uv.lock.
 FROM base AS environment
-RUN pip install --no-cache-dir --disable-pip-version-check uv==0.13.8
+COPY deploy/uv.txt ./
+RUN pip install --no-cache-dir --disable-pip-version-check --require-hashes --requirement uv.txt
 COPY pyproject.toml uv.lock ./
 RUN uv sync --frozen --no-dev --no-install-project --no-cache --no-python-downloads --compile-bytecode
 

@@ -6,7 +6,6 @@ BIN := .venv/bin
 PYTHON ?= python3
 # uv makes the Python environment; where there is none on PATH, a private one is put beside it.
 UV := $(or $(shell command -v uv 2>/dev/null),.venv-tools/bin/uv)
-UV_VERSION := 0.13.8
 
 help:
 	@echo "make demo    real calls through Ringback, told as they happen"
@@ -81,7 +80,7 @@ tools:
 	  || { echo "Python 3.11 or newer is needed: install one and run make PYTHON=/path/to/it" >&2; exit 2; }
 	@echo "installing uv (.venv-tools)"
 	@$(PYTHON) -m venv .venv-tools
-	@.venv-tools/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@.venv-tools/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement deploy/uv.txt
 
 # Debian's own python3 comes without venv.
 .PHONY: python

@@ -41,13 +41,18 @@ async def migrate(dsn: str, service_password: str | None = None) -> list[str]:
     """
     c = await asyncpg.connect(dsn)
     try:
-        await c.execute("SELECT pg_advisory_lock($1)", _LOCK)
-        async with c.transaction():
-            done = await _apply(c)
-            await secure(c, service_password)
-            return done
+        return await bring_up_to_date(c, service_password)
     finally:
         await c.close()
+
+
+async def bring_up_to_date(c: asyncpg.Connection[asyncpg.Record], service_password: str | None) -> list[str]:
+    """The same over a connection that is there."""
+    await c.execute("SELECT pg_advisory_lock($1)", _LOCK)
+    async with c.transaction():
+        done = await _apply(c)
+        await secure(c, service_password)
+        return done
 
 
 async def require_current(pool: Pool) -> None:

@@ -71,24 +71,19 @@ async def secure(c: "asyncpg.Connection[asyncpg.Record]", service_password: str 
 
 
 async def _put_right(c: "asyncpg.Connection[asyncpg.Record]", role: str) -> None:
-    try:
-        if not await c.fetchval("SELECT true FROM pg_roles WHERE rolname = $1", role):
-            await _make(c, role)
-        await c.execute(f"ALTER ROLE {role} {_ATTRIBUTES}")
-    except asyncpg.InsufficientPrivilegeError:
-        raise RolesNotMade(
-            f"The database needs the role {role}, which {await c.fetchval('SELECT current_user')} may not make: "
-            f"as an administrator of Postgres, CREATE ROLE {role} {_ATTRIBUTES};"
-        ) from None
-
-
-async def _make(c: "asyncpg.Connection[asyncpg.Record]", role: str) -> None:
-    """Roles are the whole cluster's: the migration of another database may be quicker."""
+    there = await c.fetchval("SELECT true FROM pg_roles WHERE rolname = $1", role)
+    command = f"{'ALTER' if there else 'CREATE'} ROLE {role} {_ATTRIBUTES}"
     try:
         async with c.transaction():
-            await c.execute(f"CREATE ROLE {role} {_ATTRIBUTES}")
+            await c.execute(command)
     except (asyncpg.DuplicateObjectError, asyncpg.UniqueViolationError):
-        pass
+        pass  # roles are the whole cluster's: the migration of another database was quicker
+    except asyncpg.InsufficientPrivilegeError:
+        owner = await c.fetchval("SELECT current_user")
+        raise RolesNotMade(
+            f"The database's owner {owner} may not make its role {role}: "
+            f"as an administrator of Postgres, {command}; then again"
+        ) from None
 
 
 def service_password(dsn: str) -> str | None:

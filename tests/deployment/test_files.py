@@ -11,12 +11,13 @@ import pytest
 
 from routing.cli import ringback
 from routing.settings import Settings
+from routing.store.roles import service_password
 from tests.deployment.parts import COMPOSE, ROOT
 
 SERVICES: dict[str, Any] = COMPOSE["services"]
 OURS = [name for name, told in SERVICES.items() if "build" in told]
-UNITS = ("ringback.service", "ringback-asterisk.service", "ringback-firewall.service")
-SECRETS = {"database_url", "ari_password", "ami_password"}
+UNITS = ("ringback.service", "ringback-migrate.service", "ringback-asterisk.service", "ringback-firewall.service")
+SECRETS = {"database_url", "owner_url", "ari_password", "ami_password"}
 
 
 def is_a_setting(variable: str) -> bool:
@@ -77,7 +78,8 @@ def test_every_secret_that_is_mounted_is_made_by_the_script_and_kept_the_second_
     used = {secret for told in SERVICES.values() for secret in told.get("secrets", [])}
     assert used == made.keys()
     assert folder.stat().st_mode & 0o077 == 0 and len(set(made.values())) == len(made)
-    assert made["postgres_password"] in made["database_url"]
+    assert made["postgres_password"] in made["owner_url"]
+    assert service_password(made["database_url"]) not in (None, made["postgres_password"])
     subprocess.run([script, folder], check=True, capture_output=True)
     assert {path.name: path.read_text() for path in folder.iterdir()} == made
 
@@ -85,7 +87,7 @@ def test_every_secret_that_is_mounted_is_made_by_the_script_and_kept_the_second_
 def test_everything_the_dockerfile_copies_is_there_and_reaches_the_builder() -> None:
     text = (ROOT / "Dockerfile").read_text()
     sources = [word for line in re.findall(r"^COPY (?!--from)(.+)$", text, re.M) for word in line.split()[:-1]]
-    assert len(sources) == 6
+    assert len(sources) == 7
     let_in = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     assert set(sources) == let_in
     assert all((ROOT / source).exists() for source in sources)
@@ -97,8 +99,16 @@ def test_the_images_are_pinned_and_have_the_targets_that_compose_builds() -> Non
     assert [image for image in stages if ":" in image] == ["python:3.11.13-slim-bookworm"]
     targets = set(re.findall(r"^FROM \S+ AS (\S+)$", text, re.M))
     assert {SERVICES[service]["build"]["target"] for service in OURS} <= targets
-    uv = re.search(r"^UV_VERSION := (\S+)$", (ROOT / "Makefile").read_text(), re.M)
-    assert uv is not None and f"uv=={uv[1]}" in text
+
+
+def test_uv_itself_is_installed_by_its_hash_here_and_in_the_images() -> None:
+    lines = [line for line in (ROOT / "deploy/uv.txt").read_text().splitlines() if not line.startswith("#")]
+    assert re.fullmatch(r"uv==\d+\.\d+\.\d+ \\", lines[0])
+    assert len(lines) > 1
+    assert all(re.fullmatch(r"    --hash=sha256:[0-9a-f]{64}( \\)?", line) for line in lines[1:])
+    for file, told in (("Makefile", "deploy/uv.txt"), ("Dockerfile", "uv.txt")):
+        (line,) = [line for line in (ROOT / file).read_text().splitlines() if "pip install" in line]
+        assert line.endswith(f" --require-hashes --requirement {told}")
 
 
 def test_the_settings_and_commands_of_the_units_exist() -> None:
@@ -125,3 +135,11 @@ def test_systemd_finds_nothing_wrong_with_the_units_where_it_is_there(tmp_path: 
             [analyze, "verify", *(tmp_path / unit for unit in UNITS)], capture_output=True, text=True, check=False
         )
         assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_only_what_migrates_has_the_owner_s_password() -> None:
+    """The service could read what its container, or its unit, is given."""
+    have = [name for name, told in SERVICES.items() if "owner_url" in told.get("secrets", [])]
+    assert have == ["migrate"]
+    with_it = [unit for unit in UNITS if "owner_url" in (ROOT / "deploy" / unit).read_text()]
+    assert with_it == ["ringback-migrate.service"]

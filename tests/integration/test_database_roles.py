@@ -16,7 +16,7 @@ from routing.main import serve
 from routing.settings import Settings
 from routing.store import roles
 from routing.store.database import StatementRefused, connect, connection
-from routing.store.migrate import SchemaBehind, migrate, require_current
+from routing.store.migrate import SchemaBehind, bring_up_to_date, migrate, require_current
 from routing.store.roles import PRIVACY, REPORTS, SERVICE, MayTooLittle
 from routing.store.seed import seed_demo
 
@@ -259,45 +259,61 @@ async def rights(c: Connection) -> list[tuple[Any, ...]]:
     return [tuple(row) for row in rows]
 
 
-async def test_an_owner_who_may_make_no_roles_is_told_what_an_administrator_has_to_do(postgres: Postgres) -> None:
-    """As it is where Postgres is somebody else's."""
-    name = "theirs"
+@asynccontextmanager
+async def owned_by_somebody(postgres: Postgres, rights: str) -> AsyncIterator[str]:
+    """A database, empty, whose owner is no superuser, in a cluster that knows no roles of ours yet. Its name."""
+    ours = (SERVICE, PRIVACY, REPORTS)
     async with as_role(postgres.dsn_of("postgres"), "ringback") as c:
-        await c.execute("CREATE ROLE plain LOGIN")
-        await c.execute(f"CREATE DATABASE {name} OWNER plain")
-        await c.execute(f"ALTER ROLE {REPORTS} RENAME TO hidden")
-    try:
-        async with as_role(postgres.dsn_of(name), "ringback") as c:
-            await c.execute("SET SESSION AUTHORIZATION plain")
-            with pytest.raises(roles.RolesNotMade) as raised:
-                await roles.secure(c, None)
-        assert f"CREATE ROLE {REPORTS} LOGIN NOSUPERUSER" in str(raised.value)
-    finally:
-        async with as_role(postgres.dsn_of("postgres"), "ringback") as c:
-            await c.execute(f"ALTER ROLE hidden RENAME TO {REPORTS}")
-            await c.execute(f"DROP DATABASE {name}")
-            await c.execute("DROP ROLE plain")
-
-
-async def test_an_owner_who_is_no_superuser_migrates_where_the_roles_are_there(postgres: Postgres) -> None:
-    async with as_role(postgres.dsn_of("postgres"), "ringback") as c:
-        await c.execute("CREATE ROLE plain LOGIN")
+        await c.execute(f"CREATE ROLE plain LOGIN {rights}")
         await c.execute("CREATE DATABASE theirs OWNER plain")
-    try:
-        async with as_role(postgres.dsn_of("theirs"), "ringback") as c:
-            await c.execute("SET SESSION AUTHORIZATION plain")
-            async with c.transaction():
-                for each in sorted((files("routing.store") / "migrations").iterdir(), key=lambda path: path.name):
-                    await c.execute(each.read_text())
-                await c.execute("CREATE TABLE schema_migrations (name text, checksum text, applied_at timestamptz)")
-                await roles.secure(c, None)
-        pool = await connect(postgres.dsn_of("theirs", SERVICE), size=1)
-        assert await roles.require_enough(pool) is False
-        await pool.close()
-    finally:
-        async with as_role(postgres.dsn_of("postgres"), "ringback") as c:
+        for role in ours:
+            await c.execute(f"ALTER ROLE {role} RENAME TO hidden_{role}")
+        try:
+            yield "theirs"
+        finally:
             await c.execute("DROP DATABASE theirs WITH (FORCE)")
+            for role in ours:
+                await c.execute(f"DROP ROLE IF EXISTS {role}")
+                await c.execute(f"ALTER ROLE hidden_{role} RENAME TO {role}")
             await c.execute("DROP ROLE plain")
+
+
+@asynccontextmanager
+async def owner(postgres: Postgres, database: str) -> AsyncIterator[Connection]:
+    """As Postgres lets nobody log in as `plain` here."""
+    async with as_role(postgres.dsn_of(database), "ringback") as c:
+        await c.execute("SET SESSION AUTHORIZATION plain")
+        yield c
+
+
+async def test_an_owner_who_may_make_roles_needs_not_be_a_superuser(postgres: Postgres) -> None:
+    """As docs/operations.md makes it for systemd."""
+    async with owned_by_somebody(postgres, "CREATEROLE") as name:
+        async with owner(postgres, name) as c:
+            assert "0001_first.sql" in await bring_up_to_date(c, "a secret")
+            assert await bring_up_to_date(c, "a'nother \\secret") == []
+        pool = await connect(postgres.dsn_of(name, SERVICE), size=1)
+        assert await roles.require_enough(pool) is False
+        await require_current(pool)
+        await pool.close()
+        async with as_role(postgres.dsn_of(name), "ringback") as c:
+            kept = await c.fetchval("SELECT rolpassword FROM pg_authid WHERE rolname = $1", SERVICE)
+        assert kept.startswith("SCRAM-SHA-256$")
+
+
+async def test_an_owner_who_may_not_is_told_what_an_administrator_has_to_do(postgres: Postgres) -> None:
+    """As it is where Postgres is somebody else's."""
+    async with owned_by_somebody(postgres, "") as name:
+        with pytest.raises(roles.RolesNotMade) as raised:
+            async with owner(postgres, name) as c:
+                await bring_up_to_date(c, None)
+        told = re.search(r"CREATE ROLE (\w+) LOGIN [A-Z ]+;", str(raised.value))
+        assert told
+        async with as_role(postgres.dsn_of("postgres"), "ringback") as c:
+            for role in (SERVICE, PRIVACY, REPORTS):
+                await c.execute(told[0].replace(told[1], role))
+        async with owner(postgres, name) as c:
+            await bring_up_to_date(c, None)
 
 
 SETTINGS = {"ari_password": "x", "ami_password": "x"}
