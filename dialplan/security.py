@@ -1,4 +1,5 @@
-"""AMI's security events about SIP: who answered a challenge, and whether rightly. The user needs read=security.
+"""AMI's security events about SIP: who answered a challenge, and whether rightly. Its account of its own
+(asterisk-config/manager.conf) lets only these through.
 
 Measured with 22.10.1: a wrong answer is `ChallengeResponseFailed`, also that of a user nobody is (`<unknown>`), and
 one to a nonce that was never sent; `ChallengeSent` does not tell the nonce. So these events alone prove nothing.
@@ -10,6 +11,8 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from dialplan.ami_session import Fields
 
+ACCOUNT = "-firewall"
+"""Added to the name of the service's AMI account."""
 EVENTS = ("ChallengeResponseFailed", "SuccessfulAuth")
 MOST = 100
 """Characters of an account's name, which a stranger chooses; it is stored, shown and logged."""

@@ -105,7 +105,7 @@ class Up:
     def _guarded(self) -> Guarded:
         ports, ami = self.options.ports, self.credentials.ami
         return Guarded(
-            dsn=self.postgres.dsn,
+            dsn=self.postgres.service_dsn,
             ami_host="127.0.0.1",
             ami_port=ports.ami,
             ami_username=ami.username,

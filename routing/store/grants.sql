@@ -26,6 +26,7 @@ GRANT INSERT, UPDATE, DELETE ON agent_queues TO ringback_service;
 GRANT INSERT, DELETE ON tokens TO ringback_service;
 GRANT INSERT, UPDATE, DELETE ON idempotency_keys TO ringback_service;
 GRANT INSERT, UPDATE ON requests_made TO ringback_service;
+GRANT INSERT, UPDATE, DELETE ON bans, phone_networks TO ringback_service;
 
 -- Privacy: finds what is old enough, and erases what is personal in it.
 GRANT SELECT (id, status, subtype, queue, number, name, note, case_data, instructions, entered_at, closed_at)

@@ -11,7 +11,11 @@ import pytest
 from asterisk_of_tests import instance_in
 
 from demo.folder import enterable_folder
+from demo.sip.agent import SipAgent
 from demo.sip.carrier import Carrier
+from demo.sip.errors import RegistrationFailed
+from dialplan.accounts import account_objects, body, ha1
+from dialplan.security import ACCOUNT
 from routing.local.asterisk import AsteriskInstance
 from routing.local.ports import reserved
 
@@ -91,21 +95,36 @@ class Manager:
             return (await self.reader.readuntil(b"\r\n\r\n")).decode()
 
 
-@pytest.fixture
-async def ami(instance: AsteriskInstance) -> AsyncIterator[Manager]:
+@contextlib.asynccontextmanager
+async def logged_in(instance: AsteriskInstance, account: str) -> AsyncIterator[Manager]:
     reader, writer = await asyncio.open_connection("127.0.0.1", instance.ports.ami)
     manager = Manager(reader, writer)
     assert b"Asterisk Call Manager" in await reader.readline()
-    assert "Success" in await manager.ask("Login", Username=instance.ami.username, Secret=instance.ami.password)
+    assert "Success" in await manager.ask("Login", Username=account, Secret=instance.ami.password)
     yield manager
     writer.close()
     await writer.wait_closed()
 
 
+@pytest.fixture
+async def ami(instance: AsteriskInstance) -> AsyncIterator[Manager]:
+    async with logged_in(instance, instance.ami.username) as manager:
+        yield manager
+
+
+@pytest.fixture
+async def firewall(instance: AsteriskInstance) -> AsyncIterator[Manager]:
+    async with logged_in(instance, f"{instance.ami.username}{ACCOUNT}") as manager:
+        yield manager
+
+
+async def actions(manager: Manager) -> set[str]:
+    told = await manager.ask("ListCommands")
+    return {line.split(":")[0] for line in told.splitlines() if "(Priv:" in line}
+
+
 async def test_the_ami_account_has_these_actions_and_no_others(ami: Manager) -> None:
-    told = await ami.ask("ListCommands")
-    names = {line.split(":")[0] for line in told.splitlines() if "(Priv:" in line}
-    assert names == {*USED, *EVERYBODY_S.split(), *WITH_REPORTING.split()}
+    assert await actions(ami) == {*USED, *EVERYBODY_S.split(), *WITH_REPORTING.split()}
 
 
 @pytest.mark.parametrize("action", FORBIDDEN)
@@ -122,25 +141,53 @@ async def test_each_action_the_service_uses_works(ami: Manager) -> None:
     assert "Ping: Pong" in await ami.ask("Ping")
 
 
-async def test_of_a_call_the_ami_account_hears_how_the_phone_is(instance: AsteriskInstance, ami: Manager) -> None:
-    ports, heard = instance.ports, []
+async def test_the_firewall_s_account_has_no_right_at_all(firewall: Manager) -> None:
+    assert await actions(firewall) == set(EVERYBODY_S.split())
+
+
+async def test_of_a_call_and_a_guess_each_account_hears_only_what_it_is_for(
+    instance: AsteriskInstance, ami: Manager, firewall: Manager
+) -> None:
+    ports = instance.ports
     async with Carrier("127.0.0.1", ports.carrier, asterisk=("127.0.0.1", ports.sip)) as carrier:
         call = await carrier.phone("+4915112345678").call("600")
         await call.answered()
         await call.hangup()
-        with contextlib.suppress(TimeoutError):
-            while True:
-                async with asyncio.timeout(1):
-                    heard.append((await ami.told()).splitlines()[0])
-    assert "Event: DeviceStateChange" in heard
-    names = ("DeviceStateChange", "PeerStatus", "FullyBooted", "Shutdown")
-    assert set(heard) <= {f"Event: {name}" for name in names}
+    await make_account(instance, "1001")
+    async with SipAgent("1001", "127.0.0.1", ports.sip, "a guess") as guesser:
+        with pytest.raises(RegistrationFailed):
+            await guesser.register()
+    by_service, by_firewall = await asyncio.gather(heard(ami), heard(firewall))
+    assert "DeviceStateChange" in by_service
+    assert by_service <= {"DeviceStateChange", "PeerStatus", "FullyBooted", "Shutdown", "RTCPReceived"}
+    assert by_firewall == {"ChallengeResponseFailed", "SuccessfulAuth"}
 
 
-@pytest.mark.parametrize("path", ["recordings/stored", "sounds", "deviceStates", "mailboxes"])
+async def make_account(instance: AsteriskInstance, agent: str) -> None:
+    async with aiohttp.ClientSession(headers=authorization(instance)) as http:
+        for kind, name, fields in account_objects(agent, ha1(agent, "open sesame")):
+            url = f"{instance.ari_url}/asterisk/config/dynamic/res_pjsip/{kind}/{name}"
+            async with http.put(url, json=body(fields)) as answer:
+                assert answer.status == 200
+
+
+def authorization(instance: AsteriskInstance) -> dict[str, str]:
+    return {"Authorization": aiohttp.encode_basic_auth(instance.ari.username, instance.ari.password)}
+
+
+async def heard(manager: Manager) -> set[str]:
+    """The events there were, and within a second."""
+    names = set()
+    with contextlib.suppress(TimeoutError):
+        while True:
+            async with asyncio.timeout(1):
+                names.add((await manager.told()).splitlines()[0].removeprefix("Event: "))
+    return names
+
+
+@pytest.mark.parametrize("path", ["recordings/stored", "sounds/x", "deviceStates", "mailboxes"])
 async def test_parts_of_ari_that_are_not_used_are_not_there(instance: AsteriskInstance, path: str) -> None:
-    headers = {"Authorization": aiohttp.encode_basic_auth(instance.ari.username, instance.ari.password)}
-    async with aiohttp.ClientSession(headers=headers) as http:
+    async with aiohttp.ClientSession(headers=authorization(instance)) as http:
         async with http.get(f"{instance.ari_url}/channels") as answer:
             assert answer.status == 200
         async with http.get(f"{instance.ari_url}/{path}") as answer:

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from dialplan.ami_session import AmiLost, AmiRefused, AmiSession, Fields
-from dialplan.security import EVENTS, Answered, answered
+from dialplan.security import ACCOUNT, EVENTS, Answered, answered
 from routing.bans import BAN, SHUT, Address, Ban, Guesses, Network, Shut, Slow, WrongAnswer, network_of
 from routing.errors import RingbackError
 from routing.local.asterisk_config import carrier_host
@@ -277,9 +277,7 @@ class Firewall:
             await asyncio.sleep(_RETRY)
 
     async def _one_session(self, session: AmiSession, guarded: Guarded) -> None:
-        await session.open(guarded.ami_username, guarded.ami_password)
-        for event in EVENTS:
-            await session.ask("Filter", Operation="Add", MatchCriteria=f"action(include),name({event})")
+        await session.open(f"{guarded.ami_username}{ACCOUNT}", guarded.ami_password)
         log.info("firewall hears who guesses")
         while not await session.wait_ended(_PING):
             await session.ask("Ping")
