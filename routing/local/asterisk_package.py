@@ -55,11 +55,16 @@ def check_version(told: str, *, allow_old: bool = False) -> Version:
 
 def find_or_install(say: Callable[[str], None]) -> AsteriskBinary:
     """The Asterisk on PATH if it is new and whole, else the one in the cache, unpacked there if need be."""
-    found = _on_path(say) or _in_cache()
+    found = find(say)
     if found is None:
         with debian.locked(debian.cache_dir()):
-            found = _in_cache() or _unpack_asterisk(say)
+            found = _in_cache(_nothing) or _unpack_asterisk(say)
     return found
+
+
+def find(say: Callable[[str], None]) -> AsteriskBinary | None:
+    """The one that would be used; why another is not, is said."""
+    return _on_path(say) or _in_cache(say)
 
 
 def find_or_install_flite(say: Callable[[str], None]) -> Flite:
@@ -105,13 +110,22 @@ def _first(what: str, *candidates: Path) -> Path:
     raise SetupError(f"it has no {what} where Debian keeps them")
 
 
-def _in_cache() -> AsteriskBinary | None:
-    """The newest good one; it needs no network."""
+def _nothing(_: str) -> None:
+    """It was said before."""
+
+
+def _in_cache(say: Callable[[str], None]) -> AsteriskBinary | None:
+    """The newest good one; it needs no network. Others are named, to be removed."""
     try:
         folders = list(debian.cache_dir().glob("asterisk-*"))
     except OSError:  # closed to us: `locked` will say so
         return None
-    found = [binary for folder in folders if (binary := _unpacked(folder))]
+    found = []
+    for folder in folders:
+        try:
+            found.append(_unpacked(folder))
+        except SetupError as error:
+            say(f"{folder} is not used: {error}")
     return max(found, key=lambda binary: check_version(binary.version), default=None)
 
 
@@ -128,20 +142,19 @@ def _unpack_asterisk(say: Callable[[str], None]) -> AsteriskBinary:
     shutil.rmtree(target, ignore_errors=True)
     draft.rename(target)
     binary = _unpacked(target)
-    if binary is None:
-        raise SetupError(f"Debian's packages changed: no usable Asterisk in {target}")
     say(f"Asterisk {binary.version} is in {target}")
     return binary
 
 
-def _unpacked(folder: Path) -> AsteriskBinary | None:
-    """What an earlier Ringback unpacked there may lack a package that we need."""
-    versions = debian.manifest(folder)
-    if not versions.keys() >= _lock("asterisk").keys():
-        return None
-    version = check_version(versions["asterisk"], allow_old=True)
-    if not _new_enough(version):
-        return None
+def _unpacked(folder: Path) -> AsteriskBinary:
+    """What an earlier Ringback unpacked there may lack a package that we need, or be old: raise SetupError."""
+    versions, locks = debian.manifest(folder), _lock("asterisk")
+    if missing := locks.keys() - versions.keys():
+        raise SetupError(f"it is without {min(missing)}")
+    version = check_version(versions["asterisk"])
+    for name, lock in locks.items():
+        if lock and debian.older(versions[name], lock.version):
+            raise SetupError(f"its {name} {versions[name]} is older than {lock.version}, what we know to be good")
     share = folder / "usr/share/asterisk"
     return AsteriskBinary(
         argv=(*_loader(folder), str(folder / "usr/sbin/asterisk")),

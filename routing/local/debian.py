@@ -75,8 +75,8 @@ def manifest(folder: Path) -> Mapping[str, str]:
 def unpack(packages: Mapping[str, Locked | None], target: Path, say: Callable[[str], None]) -> Mapping[str, str]:
     """Download `packages` from Debian's sid and unpack them into the new folder `target`, all or nothing.
 
-    Returns package -> version. Where the mirror has another version than the lock, it is taken if Debian signed
-    it, and said. Raises SetupError.
+    Returns package -> version. Where the mirror has a newer version than the lock, it is taken if Debian signed
+    it, and said; an older one may lack what mended a hole, and is refused. Raises SetupError.
     """
     require_apt()
     work = Path(tempfile.mkdtemp(prefix=".unpack-", dir=target.parent))
@@ -93,6 +93,13 @@ def unpack(packages: Mapping[str, Locked | None], target: Path, say: Callable[[s
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return versions
+
+
+def older(version: str, than: str) -> bool:
+    """By Debian's rules, which are not those of any other."""
+    if version == than:
+        return False
+    return subprocess.run(["dpkg", "--compare-versions", version, "lt", than], check=False).returncode == 0
 
 
 def require_apt() -> None:
@@ -117,6 +124,11 @@ def _download(packages: Mapping[str, Locked | None], work: Path, say: Callable[[
 def _verified(deb: Path, packages: Mapping[str, Locked | None], say: Callable[[str], None]) -> tuple[str, str]:
     name, version = unquote(deb.name).split("_")[:2]
     lock = packages.get(name)
+    if lock and older(version, lock.version):
+        raise SetupError(
+            f"the mirror has {name} {version}, which is older than {lock.version}, what we know to be good: "
+            f"set RINGBACK_DEBIAN_MIRROR to another"
+        )
     if lock is None or lock.version != version:
         was = lock.version if lock else "not locked"
         say(f"  {name} {version} (the lock file says {was}; Debian's signature is good)")

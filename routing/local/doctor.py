@@ -48,6 +48,7 @@ async def examine(data_dir: Path, port_base: int) -> list[Finding]:
         _find("Asterisk", _asterisk_binary),
         _find("prompts", _prompts),
         _find("openssl", _openssl),
+        _find("accounts", _accounts),
         _find("nftables", _nftables),
         _find("data directory", lambda: _data_dir(home)),
         _find("disk", lambda: _disk(data_dir)),
@@ -78,10 +79,11 @@ def _postgres_binaries() -> str:
 
 
 def _asterisk_binary() -> str:
-    binary = asterisk_package._on_path(lambda _: None) or asterisk_package._in_cache()
+    others: list[str] = []
+    binary = asterisk_package.find(others.append)
     if binary is None:
-        raise _NotDone("none that is new enough: run `make setup`")
-    return f"{binary.version} in {binary.root}"
+        raise _NotDone("; ".join(["none that is new enough: run `make setup`", *others]))
+    return "; ".join([f"{binary.version} in {binary.root}", *(f"{other}: remove it" for other in others)])
 
 
 def _prompts() -> str:
@@ -102,6 +104,12 @@ def _nftables() -> str:
     if (program := table.find()) is None:
         raise _NotDone("missing: run `make setup`, as root, or guessers of SIP passwords are not shut out")
     return f"shuts out who guesses SIP passwords ({program})"
+
+
+def _accounts() -> str:
+    """Raise SetupError for one that is missing."""
+    names = [user.name for name in (SERVICE, ASTERISK, POSTGRES) if (user := account(name))]
+    return f"the parts run as {', '.join(names)}" if names else "everything runs as you, as you are not root"
 
 
 def _data_dir(home: Home) -> str:

@@ -48,7 +48,8 @@ class Parts:
 
     @property
     def dsn(self) -> str:
-        return (self.secrets / "database_url").read_text()
+        """The database as its owner."""
+        return (self.secrets / "owner_url").read_text()
 
     def environment(self, service: str) -> dict[str, str]:
         """What the container is told, and nothing of our own but where programs are."""
@@ -137,12 +138,12 @@ async def running(folder: Path) -> AsyncIterator[tuple[Parts, Stage]]:
 
 
 def _make_secrets(parts: Parts) -> None:
-    """By the script; only the host in the database's address is another."""
-    subprocess.run([ROOT / "deploy/make-secrets", parts.secrets], check=True, capture_output=True)
-    url = parts.secrets / "database_url"
-    text = url.read_text().replace("@postgres:5432/", f"@127.0.0.1:{parts.postgres_port}/")
-    url.unlink()
-    url.write_text(text)
+    """By the script; only the port in the addresses of the database is another."""
+    subprocess.run([ROOT / "deploy/make-secrets", parts.secrets, "127.0.0.1"], check=True, capture_output=True)
+    for url in (parts.secrets / "database_url", parts.secrets / "owner_url"):
+        text = url.read_text().replace(":5432/", f":{parts.postgres_port}/")
+        url.unlink()
+        url.write_text(text)
 
 
 async def _start_postgres(parts: Parts) -> None:

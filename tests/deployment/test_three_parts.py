@@ -30,7 +30,7 @@ async def test_a_caller_asks_for_a_callback_and_talks_with_the_agent(deployed: t
 async def test_no_secret_is_in_a_command_line_or_an_environment(deployed: tuple[Parts, Line]) -> None:
     parts, _ = deployed
     passwords = [path.read_bytes() for path in parts.secrets.iterdir()]
-    assert len(passwords) == 4
+    assert len(passwords) == 5
     for service, process in parts.processes.items():
         assert not any(password in _told(process.pid) for password in passwords), service
 
@@ -116,7 +116,11 @@ async def test_a_backup_restored_as_the_documentation_says_has_the_open_callback
     parts, line = deployed
     customer = line.caller()
     asked = await line.callback(customer)
+    dump = parts.folder / "ringback.dump"
+    dump.touch(0o644)
+    dump.chmod(0o644)  # of a time when others could read it
     await obey(parts, commands("Backup"))
+    assert dump.stat().st_mode & 0o777 == 0o600
     await line.stage.api.post(f"interactions/{asked['id']}/cancel")
     await line.stage.when(customer.number, status="closed")
     await obey(parts, commands("Restore"))

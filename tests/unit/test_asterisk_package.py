@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from routing.local import asterisk_config as config
-from routing.local import debian_mirror
+from routing.local import debian, debian_mirror
 from routing.local.asterisk_package import check_version
+from routing.local.debian import Locked
 from routing.local.errors import SetupError
 
 
@@ -136,3 +137,28 @@ def test_behind_an_external_address_our_own_counts_as_local() -> None:
     assert "local_net = 2001:db8::1/128" in config.external_lines("203.0.113.10", "2001:db8::1").splitlines()
     assert "local_net = 0.0.0.0/32" not in config.external_lines("203.0.113.10", "0.0.0.0")
     assert config.external_lines(None, "198.51.100.7") == ""
+
+
+@pytest.mark.parametrize(
+    ("version", "than", "is_older"),
+    [
+        ("1:22.10.1~dfsg-1", "1:22.10.1-1", True),
+        ("1:22.10.1-1", "1:22.10.1-1", False),
+        ("1:22.10.1+dfsg-2", "1:22.10.1+dfsg-10", True),
+        ("3.10.0-1", "3.9.0-1", False),
+        ("2:1.0", "1:9.0", False),
+    ],
+)
+def test_which_debian_version_is_older(version: str, than: str, is_older: bool) -> None:
+    assert debian.older(version, than) is is_older
+
+
+def test_a_package_older_than_its_lock_is_refused_and_a_newer_one_told(tmp_path: Path) -> None:
+    """Debian has signed the older one, too, when it had a hole."""
+    deb = tmp_path / "libssl3t64_3.5.1-1_amd64.deb"
+    deb.touch()
+    told: list[str] = []
+    with pytest.raises(SetupError, match=r"libssl3t64 3\.5\.1-1, which is older than 3\.5\.2-1"):
+        debian._verified(deb, {"libssl3t64": Locked("3.5.2-1", "")}, told.append)
+    debian._verified(deb, {"libssl3t64": Locked("3.5.0-1", "")}, told.append)
+    assert told == ["  libssl3t64 3.5.1-1 (the lock file says 3.5.0-1; Debian's signature is good)"]
