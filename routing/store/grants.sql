@@ -18,12 +18,12 @@ GRANT INSERT, UPDATE, DELETE ON agent_work TO ringback_service;
 GRANT INSERT, UPDATE ON shards TO ringback_service;
 GRANT INSERT, UPDATE ON queues TO ringback_service;
 GRANT INSERT ON queue_versions TO ringback_service;
-GRANT INSERT, UPDATE, DELETE ON queue_numbers, own_numbers TO ringback_service;
+GRANT INSERT, UPDATE, DELETE ON queue_numbers, answered_numbers, own_numbers TO ringback_service;
 GRANT INSERT, UPDATE (reason, removed_at, removed_by) ON do_not_call TO ringback_service;
 GRANT INSERT (queues, agents, numbers) ON applied TO ringback_service;
 GRANT INSERT, UPDATE ON agents TO ringback_service;
 GRANT INSERT, UPDATE, DELETE ON agent_queues TO ringback_service;
-GRANT INSERT, DELETE ON tokens TO ringback_service;
+GRANT INSERT, UPDATE (expires_at), DELETE ON tokens TO ringback_service;
 GRANT INSERT, UPDATE, DELETE ON idempotency_keys TO ringback_service;
 GRANT INSERT, UPDATE ON requests_made TO ringback_service;
 GRANT INSERT, UPDATE, DELETE ON bans, phone_networks TO ringback_service;
@@ -36,8 +36,8 @@ GRANT SELECT (id, interaction, role, party, created_at, ended_at), UPDATE (party
 GRANT SELECT (who, key, created_at), DELETE ON idempotency_keys TO ringback_privacy;
 
 -- Reports: no number, no name, no note, no password, no token.
-GRANT SELECT ON shards, queues, queue_versions, queue_numbers, own_numbers, agent_queues, attempts, agent_work,
-    schema_migrations TO ringback_reports;
+GRANT SELECT ON shards, queues, queue_versions, queue_numbers, answered_numbers, own_numbers, agent_queues, attempts,
+    agent_work, schema_migrations TO ringback_reports;
 GRANT SELECT (id, name, skills, accept_mode, auto_answer, wrap_up, availability, reason, since, idle_since, deleted_at)
     ON agents TO ringback_reports;
 GRANT SELECT (id, shard, version, status, stage, subtype, queue, queue_version, dialled_number, assigned_to, priority,
