@@ -5,6 +5,7 @@ files, Postgres over TCP with a password. Only addresses, ports and folders are 
 import asyncio
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -62,7 +63,8 @@ class Parts:
             "RINGBACK_DATA_DIR": str(self.folder / "asterisk"),
         }
         told = COMPOSE["services"][service]["environment"]
-        settings = {k: here.get(k, v.replace("/run/secrets", str(self.secrets))) for k, v in told.items()}
+        defaults = {k: re.sub(r"\$\{\w+:-(.*)\}", r"\1", v) for k, v in told.items()}  # no .env here
+        settings = {k: here.get(k, v.replace("/run/secrets", str(self.secrets))) for k, v in defaults.items()}
         ours = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "XDG_CACHE_HOME", "LANG")}
         return {**ours, "PYTHONPATH": str(ROOT), **settings}
 
