@@ -77,6 +77,14 @@ async def book(pool: Pool) -> Book:
 
 
 @pytest.fixture
+async def owner(dsn: str) -> AsyncIterator[Pool]:
+    """The same database, and everything may be done to it."""
+    made = await connect(dsn, size=1)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
 async def service(pool: Pool) -> AsyncIterator[Service]:
     """The engine at work and the API listening on a port of its own."""
     phones = SilentPhones()
