@@ -84,15 +84,18 @@ def spawn(
     It has no capabilities and can get none, nor root, whoever it runs as. `folders` are descriptors it gets. Output
     goes to the end of `log`, or where ours goes when `log` is None.
     """
+    environment = dict(os.environ if env is None else env)
+    preloaded = environment.pop("LD_PRELOAD", None)  # is for the program, not for what gives up root before it
+    shim = ["/usr/bin/env", f"LD_PRELOAD={preloaded}"] if preloaded else []
     with contextlib.ExitStack() as stack:
         out = stack.enter_context(open(log, "ab", opener=_for_us)) if log else None  # Path.open has none
         popen = subprocess.Popen(
-            [*confined(user), *(str(arg) for arg in argv)],
+            [*confined(user), *shim, *(str(arg) for arg in argv)],
             stdin=stdin,
             stdout=out,
             stderr=subprocess.STDOUT if out else None,
             cwd=cwd,
-            env=dict(env) if env is not None else None,
+            env=environment,
             start_new_session=True,
             pass_fds=folders,
         )
