@@ -3,7 +3,6 @@ refuses the calls its descriptors are not enough for."""
 
 import asyncio
 import contextlib
-import resource
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from tests.acceptance.desk import hear_each_other, talk
 from tests.faults.auditor import Auditor
 from tests.faults.conftest import AuditedLine
 from tests.faults.figures import Figures
+from tests.faults.limits import limited
 from tests.faults.rig import Rig
 from tests.faults.scenes import PATIENT
 
@@ -31,13 +31,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 @contextmanager
 def few_left(pid: int, how_many: int) -> Iterator[None]:
     """The process can open so many more and no further."""
-    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
     used = max(int(each.name) for each in Path(f"/proc/{pid}/fd").iterdir()) + 1
-    resource.prlimit(pid, resource.RLIMIT_NOFILE, (used + how_many, before[1]))
-    try:
+    with limited(pid, "nofile", used + how_many):
         yield
-    finally:
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
 
 
 async def test_f32_the_service_without_descriptors_keeps_its_calls_and_answers_again_afterwards(

@@ -3,7 +3,6 @@ there, and a successor takes its place: one that lacked memory may do half of it
 
 import asyncio
 import contextlib
-import resource
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from routing.local.prompts import TONES
 from tests.acceptance.conftest import Line
 from tests.acceptance.desk import Talk, hear_each_other, stands_by, talk
 from tests.faults.figures import Figures
+from tests.faults.limits import limited
 from tests.faults.scenes import PATIENT
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -37,15 +37,10 @@ async def stage() -> AsyncIterator[Stage]:
 @contextmanager
 def little_memory(pid: int, more: int) -> Iterator[None]:
     """The process can have so many bytes more and no further."""
-    before = resource.prlimit(pid, resource.RLIMIT_DATA)
     status = Path(f"/proc/{pid}/status").read_text()
     used = int(status.split("VmData:")[1].split()[0]) * 1024
-    resource.prlimit(pid, resource.RLIMIT_DATA, (used + more, before[1]))
-    try:
+    with limited(pid, "data", used + more):
         yield
-    finally:
-        with contextlib.suppress(ProcessLookupError):  # its limit went with it
-            resource.prlimit(pid, resource.RLIMIT_DATA, before)
 
 
 async def test_f32_the_service_without_memory_keeps_its_calls_and_is_ready_again(
