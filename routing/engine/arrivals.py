@@ -134,6 +134,7 @@ class Arrivals:
         except Unavailable:
             if not asked:
                 raise
+            letter.refuse_soon()
             self._spawn(self._take_down_in_the_end(box, letter, decision))
             return
         await self._begun(box, letter, decision, cursor)

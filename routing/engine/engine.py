@@ -328,7 +328,9 @@ class Engine:
             error = Unavailable("Somebody else is changing this interaction.")
         if box.unsure:
             self.tell(box.id, TimeReached())  # finds out whether it was stored, and then acts upon it
-        if box.unsure is None or box.unsure.letter is not letter:
+        if box.unsure and box.unsure.letter is letter:
+            letter.refuse_soon()
+        else:
             letter.refuse(error)
         log.info("refused", cause=type(letter.event).__name__, error=str(error))
 

@@ -9,13 +9,17 @@ from uuid import UUID
 
 import structlog
 
-from routing.errors import Unavailable
+from routing.errors import Unavailable, Uncertain
 from routing.events import CallbackRequested, CallerArrived, Event, LegGone
 from routing.interaction import Interaction
 from routing.lifecycle import Decision
 from routing.queues import Queue
 
 log = structlog.get_logger()
+
+
+KNOWN_WITHIN = 0.3
+"""Seconds a person waits for what became of a request whose commit was not confirmed."""
 
 
 class Unsure(NamedTuple):
@@ -61,6 +65,10 @@ class Letter:
     def reply(self, it: Interaction) -> None:
         if self.answer and not self.answer.done():
             self.answer.set_result(it)
+
+    def refuse_soon(self) -> None:
+        """Unless it is known by then what became of it: Postgres did not say whether it stored it."""
+        asyncio.get_running_loop().call_later(KNOWN_WITHIN, self.refuse, Uncertain())
 
     def refuse(self, error: Exception) -> None:
         if self.answer and not self.answer.done():

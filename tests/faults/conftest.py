@@ -42,7 +42,6 @@ _counter = itertools.count(1)
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_FIGURES] = Figures(1.0 if config.getoption("--faults") == "full" else SLACK)
     config.stash[_REACHED] = Counter()
-    config.addinivalue_line("markers", "full: a row that is only run with --faults=full")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -51,7 +51,8 @@ async def call_ends(rig: Rig, line: AuditedLine, pair: Talk) -> float:
 
 
 async def agent_is_freed(rig: Rig, line: AuditedLine, pair: Talk) -> float:
-    """The customer hears the apology, from the restart on."""
+    """The customer hears the apology, from the restart on. The agent takes no more work: it could be this again."""
+    await pair.agent.not_ready()
     await forced_and_killed(rig, rig.api.post(f"agents/{pair.agent.id}/release", {"reason": "gone home"}))
     took = await all_end(pair.offer)
     await pair.back.hear(TONES["apology"], WITHIN)

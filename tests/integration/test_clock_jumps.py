@@ -319,7 +319,7 @@ async def test_tokens_and_what_was_answered_live_as_long_as_before(service: Serv
     before_a_jump(service, 25 * HOUR)
     now = service.engine.clock.now()
     await idempotency.begin(pool, "me", "k", b"request", 1, now)
-    await idempotency.keep(pool, "me", "k", 200, "", b"done")
+    await idempotency.keep(pool, "me", "k", 1, 200, "", b"done")
     token = await tokens.issue(pool, "admin")
     digest = tokens.hash_of(token)
     await pool.execute("UPDATE tokens SET expires_at = now() - interval '24 hours' WHERE hash = $1", digest)

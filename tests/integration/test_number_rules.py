@@ -11,7 +11,7 @@ import pytest
 from api_service import CUSTOMER, QUICK, Service
 
 from routing.effects import DialCustomer, RingAgent, Say
-from routing.engine import engine as engine_module
+from routing.engine import arrivals
 from routing.engine import queues as engine_queues
 from routing.errors import NumberBlocked, RateLimited, RingbackError
 from routing.events import (
@@ -237,7 +237,7 @@ async def test_a_queue_that_is_deleted_at_that_moment_promises_nothing(
         await queues.delete(pool, name)
         return found
 
-    monkeypatch.setattr(engine_module.queues, "get", get_and_delete)
+    monkeypatch.setattr(arrivals.queues, "get", get_and_delete)
     asked = CallbackRequested("operator:admin", "support", CUSTOMER)
     assert await rule_of(service.engine.request(asked)) == "register"
 

@@ -8,6 +8,7 @@ from tests.odd_times.oddity import Oddity, changes
 from tests.odd_times.parts import JUST_STARTED, ZONES, Part, run
 
 
+@pytest.mark.full  # it takes minutes of two whole cores; `make odd-times` does it, and more
 @pytest.mark.timeout(600)
 def test_unit_tests_and_ten_stories_on_a_young_machine_while_the_clocks_change() -> None:
     """Half an hour of Lord Howe's summer time comes or goes meanwhile."""
