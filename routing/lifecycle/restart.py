@@ -8,7 +8,11 @@ from routing.lifecycle.change import Change
 
 
 def restarted(c: Change, *, bridged: bool) -> None:
-    """`bridged`: its bridge is there. A talk that was over as contact was lost leaves nobody in it."""
+    """`bridged`: its bridge is there. A talk that was over as contact was lost leaves nobody in it. Of one that is
+    closed the sweeper clears it away: closed is final, so nothing is stored of it, nor done."""
+    if c.it.status is Status.CLOSED:
+        c.ignore()
+        return
     if bridged and c.it.stage is not Stage.TALKING:
         c.do(Part(c.it.bridge))
     if c.it.subtype is Subtype.INBOUND and waiting.caller_lost(c):
