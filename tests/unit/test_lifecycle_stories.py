@@ -1091,3 +1091,19 @@ def test_who_was_served_is_not_called_again_by_the_system() -> None:
         = wrap_up
         """
     )
+
+
+def test_after_a_restart_what_is_closed_stays_closed_though_its_bridge_is_still_there() -> None:
+    story = waiting()
+    story.then(LegGone(CALLER), 8)
+    closed = story.it
+    story.then(ServiceRestarted(bridged=True))
+    story.does(
+        """
+        > LegGone caller after 8 s
+        = closed
+        > ServiceRestarted bridged
+          (ignored)
+        """
+    )
+    assert story.it == closed
