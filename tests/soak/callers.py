@@ -7,11 +7,12 @@ from demo.sip import policy
 from demo.sip.call import Call
 from demo.sip.carrier import Phone
 from demo.sip.errors import CallFailed, SipTimeout
+from demo.sip.incoming import IncomingCall
 from demo.sip.outgoing import OutgoingCall
 from routing.local.prompts import TONES
 from tests.soak.world import DNIS, SOON, World
 
-EVERY = 2.5
+EVERY = 4.0
 """Seconds between two callers, on average."""
 MOST = 15
 """Calls at once: with more, a machine that is slow for a while would only get slower."""
@@ -25,7 +26,7 @@ CUSTOMERS = [
 ]
 """What a customer's phone does when it is called: most lift, one gives early media and one rings for ever."""
 AGENT = 350
-FORGETS_AFTER = 60.0
+FORGETS_AFTER = 600.0
 """Seconds a customer stays by the phone for a call that was promised."""
 
 
@@ -102,12 +103,24 @@ async def is_called_back(world: World, phone: Phone) -> None:
     """Sometimes twice: an agent may dial again."""
     for _ in range(2):
         try:
-            back = await phone.incoming(1 if world.ending.is_set() else FORGETS_AFTER)
+            back = await is_called(world, phone)
         except SipTimeout:
             return
         world.done["dials"] += 1
         with world.up(back):
             await answers(world, back)
+
+
+async def is_called(world: World, phone: Phone) -> IncomingCall:
+    """Nobody stays by the phone when the soak is over. Raises SipTimeout."""
+    call = asyncio.ensure_future(phone.incoming(FORGETS_AFTER))
+    ending = asyncio.ensure_future(world.ending.wait())
+    await asyncio.wait([call, ending], return_when=asyncio.FIRST_COMPLETED)
+    ending.cancel()
+    if not call.done():
+        call.cancel()
+        raise SipTimeout("the soak is over")
+    return call.result()
 
 
 async def answers(world: World, back: Call) -> None:

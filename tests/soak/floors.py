@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 A_MINUTE: Mapping[str, float] = {
-    "calls in": 10,
+    "calls in": 8,
     "promises": 2,
     "who asks and leaves at once": 0.5,
     "abandoned": 0.5,

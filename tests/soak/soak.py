@@ -15,7 +15,7 @@ from tests.soak import agents, callers, floors, looks, pings, readers
 from tests.soak.looks import Look, look
 from tests.soak.world import DNIS, QUEUE, SETTINGS, World
 
-AGENTS, SPARE_PHONES, READERS, STREAMS = 3, 2, 1, 6
+AGENTS, SPARE_PHONES, READERS, STREAMS = 4, 2, 1, 6
 LOOKS = 240
 """How often it is looked at, evenly."""
 MOST_GROWTH = {"asterisk": 0.10, "service": 0.10, "postgres": 0.25}
