@@ -7,8 +7,8 @@ import pytest
 
 from demo.sip.call import Ending
 from routing.local.prompts import TONES
-from tests.acceptance.conftest import Line
-from tests.acceptance.story import menu, steps, told
+from tests.calls.line import Line
+from tests.calls.story import menu, steps, told
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

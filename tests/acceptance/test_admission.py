@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from demo.sip.outgoing import OutgoingCall
-from tests.acceptance.conftest import Line
-from tests.acceptance.desk import kill
-from tests.acceptance.story import menu, steps
+from tests.calls.desk import kill
+from tests.calls.line import Line
+from tests.calls.story import menu, steps
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -6,8 +6,8 @@ from datetime import datetime
 import pytest
 
 from demo.sip.call import Ending
-from tests.acceptance.conftest import Line
-from tests.acceptance.desk import callbacks, feed_of, hear_each_other, is_shown, offered, refused, talk
+from tests.calls.desk import callbacks, feed_of, hear_each_other, is_shown, offered, refused, talk
+from tests.calls.line import Line
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -10,8 +10,8 @@ from demo.sip.carrier import Phone
 from demo.sip.errors import SipTimeout
 from demo.sip.outgoing import OutgoingCall
 from routing.local.prompts import TONES
-from tests.acceptance.conftest import Line
-from tests.acceptance.story import is_promised, menu, only, statuses, steps, told
+from tests.calls.line import Line
+from tests.calls.story import is_promised, menu, only, statuses, steps, told
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

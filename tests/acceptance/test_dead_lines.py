@@ -12,9 +12,9 @@ from demo.sip.carrier import Phone
 from demo.sip.outgoing import OutgoingCall
 from demo.stage import Stage, scratch_stage
 from routing.local.prompts import TONES
-from tests.acceptance.conftest import Line
-from tests.acceptance.desk import AGENT, CUSTOMER, feed_of, hear_each_other, is_shown, offered, talk
-from tests.acceptance.story import is_told, menu, steps
+from tests.calls.desk import AGENT, CUSTOMER, feed_of, hear_each_other, is_shown, offered, talk
+from tests.calls.line import Line
+from tests.calls.story import is_told, menu, steps
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

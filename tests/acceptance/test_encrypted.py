@@ -15,8 +15,8 @@ from demo.sip.tls import Tls
 from demo.stage import Stage, open_stage
 from routing.local import certificates, prompts
 from routing.local.prompts import TONES
-from tests.acceptance.conftest import FAST, Line
-from tests.acceptance.desk import hear_each_other, offered, talk
+from tests.calls.desk import hear_each_other, offered, talk
+from tests.calls.line import FAST, Line
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -18,8 +18,7 @@ from routing.local.home import Home
 from routing.local.postgres import Postgres
 from routing.local.prompts import TONES
 from routing.store.tokens import create_token
-from tests.acceptance.conftest import Line
-from tests.acceptance.desk import (
+from tests.calls.desk import (
     AGENT,
     CUSTOMER,
     customer_with_callback,
@@ -30,7 +29,8 @@ from tests.acceptance.desk import (
     refused,
     talk,
 )
-from tests.acceptance.story import menu, steps, told
+from tests.calls.line import Line
+from tests.calls.story import menu, steps, told
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

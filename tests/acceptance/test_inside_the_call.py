@@ -5,9 +5,9 @@ import time
 import pytest
 
 from demo.sip.call import Call
-from tests.acceptance.conftest import Line
-from tests.acceptance.desk import AGENT, CUSTOMER, talk
-from tests.acceptance.story import menu, steps
+from tests.calls.desk import AGENT, CUSTOMER, talk
+from tests.calls.line import Line
+from tests.calls.story import menu, steps
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

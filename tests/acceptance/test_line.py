@@ -16,9 +16,9 @@ from demo.sip.incoming import IncomingCall
 from demo.sip.outgoing import OutgoingCall
 from demo.stage import Stage, Worker
 from routing.local.prompts import TONES
-from tests.acceptance.conftest import Line
-from tests.acceptance.desk import stands_by
-from tests.acceptance.story import menu, moment, steps, told
+from tests.calls.desk import stands_by
+from tests.calls.line import Line
+from tests.calls.story import menu, moment, steps, told
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

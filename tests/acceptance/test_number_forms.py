@@ -9,9 +9,9 @@ import pytest_asyncio
 from demo.sip.errors import SipTimeout
 from demo.stage import Stage, scratch_stage
 from routing.local.prompts import TONES
-from tests.acceptance.conftest import FAST, Line
-from tests.acceptance.desk import feed_of
-from tests.acceptance.story import menu, only, steps
+from tests.calls.desk import feed_of
+from tests.calls.line import FAST, Line
+from tests.calls.story import menu, only, steps
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

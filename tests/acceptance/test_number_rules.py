@@ -9,9 +9,9 @@ from demo.sip import policy
 from demo.sip.call import Ending
 from demo.sip.errors import SipTimeout
 from routing.local.prompts import TONES
-from tests.acceptance.conftest import Line
-from tests.acceptance.desk import feed_of, is_shown, offered
-from tests.acceptance.story import is_promised, menu, steps
+from tests.calls.desk import feed_of, is_shown, offered
+from tests.calls.line import Line
+from tests.calls.story import is_promised, menu, steps
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -10,8 +10,7 @@ import pytest
 from demo.sip import policy
 from demo.sip.call import Ending
 from demo.stage import Worker
-from tests.acceptance.conftest import Line
-from tests.acceptance.desk import (
+from tests.calls.desk import (
     callbacks,
     customer_with_callback,
     feed_of,
@@ -20,7 +19,8 @@ from tests.acceptance.desk import (
     offered,
     refused,
 )
-from tests.acceptance.story import menu, steps
+from tests.calls.line import Line
+from tests.calls.story import menu, steps
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -10,8 +10,8 @@ import pytest
 from demo.api import Refused
 from demo.sip.call import Ending
 from demo.sip.carrier import Phone
-from tests.acceptance.conftest import Line
-from tests.acceptance.desk import callbacks, feed_of, hear_each_other, kill, offered, refused, stands_by
+from tests.calls.desk import callbacks, feed_of, hear_each_other, kill, offered, refused, stands_by
+from tests.calls.line import Line
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

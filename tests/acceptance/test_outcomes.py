@@ -9,8 +9,7 @@ from demo.sip import policy
 from demo.sip.call import Ending
 from demo.sip.errors import SipTimeout
 from routing.local.prompts import TONES
-from tests.acceptance.conftest import Line
-from tests.acceptance.desk import (
+from tests.calls.desk import (
     callbacks,
     customer_with_callback,
     feed_of,
@@ -19,6 +18,7 @@ from tests.acceptance.desk import (
     offered,
     refused,
 )
+from tests.calls.line import Line
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

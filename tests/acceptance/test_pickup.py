@@ -6,8 +6,7 @@ from collections import Counter
 import pytest
 
 from demo.sip import policy
-from tests.acceptance.conftest import Line
-from tests.acceptance.desk import (
+from tests.calls.desk import (
     AGENT,
     CUSTOMER,
     callbacks,
@@ -18,6 +17,7 @@ from tests.acceptance.desk import (
     status_of,
     talk,
 )
+from tests.calls.line import Line
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

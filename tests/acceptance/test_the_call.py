@@ -4,8 +4,8 @@ import pytest
 
 from demo.sip import policy
 from routing.local.prompts import TONES
-from tests.acceptance.conftest import Line
-from tests.acceptance.story import is_promised
+from tests.calls.line import Line
+from tests.calls.story import is_promised
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

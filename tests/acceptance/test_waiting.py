@@ -6,8 +6,8 @@ from demo.sip.call import Ending
 from demo.sip.errors import SipTimeout
 from demo.stage import Worker
 from routing.local.prompts import TONES
-from tests.acceptance.conftest import Line
-from tests.acceptance.story import is_promised, is_told, menu, moment, moments, statuses, steps, told
+from tests.calls.line import Line
+from tests.calls.story import is_promised, is_told, menu, moment, moments, statuses, steps, told
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest_asyncio
 
 from demo.folder import enterable_folder
-from tests.acceptance.conftest import Line
+from tests.calls.line import Line
 from tests.deployment.parts import Parts, running
 
 

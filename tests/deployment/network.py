@@ -19,7 +19,7 @@ from demo.sip.carrier import Carrier
 from routing.local import prompts
 from routing.local.ports import Ports, reserved
 from routing.until_signal import run_until_signal
-from tests.acceptance.conftest import FAST
+from tests.calls.line import FAST
 
 HERE, EXTERNAL, THERE = "192.168.77.1", "203.0.113.10", "198.51.100.2"
 """This machine in its own network and as others see it, and the other machine somewhere out there."""

@@ -9,7 +9,7 @@ import pytest
 from demo.sip.agent import SipAgent
 from demo.sip.errors import RegistrationFailed, SipError, SipTimeout
 from routing.bans import TRIES
-from tests.acceptance.conftest import Line
+from tests.calls.line import Line
 from tests.deployment.parts import Parts
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]

@@ -12,8 +12,8 @@ import pytest
 from demo.sip.agent import SipAgent
 from demo.sip.errors import RegistrationFailed
 from routing.local.prompts import TONES
-from tests.acceptance.conftest import Line
-from tests.acceptance.desk import hear_each_other, talk
+from tests.calls.desk import hear_each_other, talk
+from tests.calls.line import Line
 from tests.deployment.parts import ROOT, Parts
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -19,9 +19,9 @@ from demo.sip.carrier import Phone
 from demo.sip.outgoing import OutgoingCall
 from demo.stage import Worker
 from routing.local import prompts
-from tests.acceptance.conftest import Line
+from tests.calls.auditor import Auditor
+from tests.calls.line import Line
 from tests.conftest import TOLD
-from tests.faults.auditor import Auditor
 from tests.faults.figures import SLACK, Figures
 from tests.faults.rig import Rig, open_rig
 

@@ -12,8 +12,8 @@ from demo.sip.incoming import IncomingCall
 from demo.sip.outgoing import OutgoingCall
 from demo.stage import Worker
 from routing.local.prompts import TONES
-from tests.acceptance.desk import Talk, customer_with_callback, offered, talk
-from tests.acceptance.story import menu, steps
+from tests.calls.desk import Talk, customer_with_callback, offered, talk
+from tests.calls.story import menu, steps
 from tests.faults.conftest import AuditedLine
 from tests.faults.rig import Rig
 

@@ -10,7 +10,7 @@ import pytest
 from demo.sip.errors import SipError
 from demo.stage import Worker
 from routing.local.prompts import TONES
-from tests.acceptance.desk import Talk, talk
+from tests.calls.desk import Talk, talk
 from tests.faults.conftest import AuditedLine
 from tests.faults.figures import Figures
 from tests.faults.meddler import Meddler, meddling

@@ -8,7 +8,7 @@ import pytest
 
 from demo.stage import Worker
 from routing.local.prompts import TONES
-from tests.acceptance.story import is_promised
+from tests.calls.story import is_promised
 from tests.faults.conftest import AuditedLine
 from tests.faults.figures import Figures
 from tests.faults.rig import Rig

@@ -9,9 +9,9 @@ import pytest
 import pytest_asyncio
 
 from demo.stage import Stage, scratch_stage
-from tests.acceptance.conftest import Line
-from tests.acceptance.story import menu, steps
-from tests.faults.auditor import Auditor
+from tests.calls.auditor import Auditor
+from tests.calls.line import Line
+from tests.calls.story import menu, steps
 from tests.faults.figures import Figures
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -15,10 +15,10 @@ import pytest_asyncio
 from demo.folder import enterable_folder
 from demo.sip.carrier import Phone
 from routing.local import prompts
-from tests.acceptance.desk import hear_each_other, offered
-from tests.acceptance.story import menu, steps
+from tests.calls.auditor import Auditor
+from tests.calls.desk import hear_each_other, offered
+from tests.calls.story import menu, steps
 from tests.faketime import WallClock
-from tests.faults.auditor import Auditor
 from tests.faults.conftest import AuditedLine
 from tests.faults.figures import Figures
 from tests.faults.rig import Clocks, Rig, open_rig

@@ -15,8 +15,8 @@ from demo.sip.outgoing import OutgoingCall
 from demo.stage import Worker
 from routing.local.prompts import TONES
 from routing.store.shards import LEASE, expire_lease
-from tests.acceptance.desk import customer_with_callback, hear_each_other, talk
-from tests.acceptance.story import menu, steps
+from tests.calls.desk import customer_with_callback, hear_each_other, talk
+from tests.calls.story import menu, steps
 from tests.faults.conftest import AuditedLine
 from tests.faults.figures import Figures
 from tests.faults.rig import Rig

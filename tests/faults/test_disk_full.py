@@ -16,8 +16,8 @@ import pytest
 
 from demo.lags import Lags
 from routing.local.prompts import TONES
-from tests.acceptance.desk import hear_each_other, talk
-from tests.acceptance.story import menu, steps
+from tests.calls.desk import hear_each_other, talk
+from tests.calls.story import menu, steps
 from tests.faults.conftest import AuditedLine
 from tests.faults.figures import Figures
 from tests.faults.rig import Rig

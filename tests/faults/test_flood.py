@@ -11,8 +11,8 @@ import pytest_asyncio
 from demo.sip.outgoing import OutgoingCall
 from demo.stage import scratch_stage
 from routing.local.prompts import TONES
-from tests.acceptance.desk import customer_with_callback, hear_each_other, offered
-from tests.faults.auditor import Auditor
+from tests.calls.auditor import Auditor
+from tests.calls.desk import customer_with_callback, hear_each_other, offered
 from tests.faults.conftest import AuditedLine
 from tests.faults.figures import Figures
 from tests.faults.scenes import PATIENT

@@ -9,8 +9,8 @@ import pytest
 from demo.sip.call import Call, Ending
 from routing.local.prompts import TONES
 from routing.store.shards import expire_lease
-from tests.acceptance.desk import CUSTOMER, Talk, talk
-from tests.acceptance.story import menu, steps
+from tests.calls.desk import CUSTOMER, Talk, talk
+from tests.calls.story import menu, steps
 from tests.faults.conftest import AuditedLine
 from tests.faults.figures import Figures
 from tests.faults.rig import Rig

@@ -10,7 +10,7 @@ import pytest
 from demo.sip import dtmf
 from demo.sip.outgoing import OutgoingCall
 from routing.local.prompts import TONES
-from tests.acceptance.story import menu, steps
+from tests.calls.story import menu, steps
 from tests.faults.conftest import AuditedLine
 from tests.faults.figures import Figures
 from tests.faults.scenes import own_line

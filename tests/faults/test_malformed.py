@@ -15,7 +15,7 @@ import pytest
 from yarl import URL
 
 from routing.store.tokens import create_token
-from tests.acceptance.desk import hear_each_other, talk
+from tests.calls.desk import hear_each_other, talk
 from tests.faults.conftest import AuditedLine
 from tests.faults.figures import Figures
 from tests.faults.rig import Rig

@@ -14,8 +14,8 @@ import pytest
 from demo.sip.outgoing import OutgoingCall
 from demo.stage import scratch_stage
 from routing.local.prompts import TONES
-from tests.acceptance.desk import hear_each_other, talk
-from tests.faults.auditor import Auditor
+from tests.calls.auditor import Auditor
+from tests.calls.desk import hear_each_other, talk
 from tests.faults.conftest import AuditedLine
 from tests.faults.figures import Figures
 from tests.faults.limits import limited

@@ -15,8 +15,8 @@ import pytest_asyncio
 from demo.sip.outgoing import OutgoingCall
 from demo.stage import Stage, scratch_stage
 from routing.local.prompts import TONES
-from tests.acceptance.conftest import Line
-from tests.acceptance.desk import Talk, hear_each_other, stands_by, talk
+from tests.calls.desk import Talk, hear_each_other, stands_by, talk
+from tests.calls.line import Line
 from tests.faults.figures import Figures
 from tests.faults.limits import limited
 from tests.faults.scenes import PATIENT

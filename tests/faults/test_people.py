@@ -8,7 +8,7 @@ import pytest
 
 from demo.sip import policy
 from demo.sip.call import Ending
-from tests.acceptance.desk import customer_with_callback, is_shown, offered, status_of
+from tests.calls.desk import customer_with_callback, is_shown, offered, status_of
 from tests.faults.conftest import AuditedLine
 from tests.faults.figures import Figures
 from tests.faults.scenes import PATIENT, own_line

@@ -20,9 +20,9 @@ from demo.stage import Stage, Worker, scratch_stage
 from routing.local.home import Home
 from routing.local.postgres import Postgres
 from routing.local.prompts import TONES
-from tests.acceptance.desk import Talk, hear_each_other, offered, talk
-from tests.acceptance.story import menu, steps
-from tests.faults.auditor import Auditor
+from tests.calls.auditor import Auditor
+from tests.calls.desk import Talk, hear_each_other, offered, talk
+from tests.calls.story import menu, steps
 from tests.faults.conftest import AuditedLine
 from tests.faults.figures import Figures
 from tests.faults.rig import Rig

@@ -15,8 +15,8 @@ from demo.sip.carrier import Phone
 from demo.sip.outgoing import OutgoingCall
 from demo.stage import Worker
 from routing.local.prompts import TONES
-from tests.acceptance.desk import customer_with_callback
-from tests.acceptance.story import menu, steps
+from tests.calls.desk import customer_with_callback
+from tests.calls.story import menu, steps
 from tests.faults.conftest import AuditedLine
 from tests.faults.figures import Figures
 from tests.faults.rig import Rig

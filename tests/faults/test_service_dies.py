@@ -22,8 +22,7 @@ from demo.sip.incoming import IncomingCall
 from demo.sip.outgoing import OutgoingCall
 from demo.stage import Stage, Worker, scratch_stage
 from routing.local.prompts import TONES
-from tests.acceptance.conftest import Line
-from tests.acceptance.desk import (
+from tests.calls.desk import (
     Talk,
     customer_with_callback,
     feed_of,
@@ -33,7 +32,8 @@ from tests.acceptance.desk import (
     stands_by,
     talk,
 )
-from tests.acceptance.story import menu, steps
+from tests.calls.line import Line
+from tests.calls.story import menu, steps
 from tests.faults.figures import Figures
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -15,7 +15,7 @@ from demo.api import Refused
 from demo.sip.errors import CallFailed, SipTimeout
 from demo.stage import Worker
 from routing.local.prompts import TONES
-from tests.acceptance.desk import customer_with_callback, hear_each_other
+from tests.calls.desk import customer_with_callback, hear_each_other
 from tests.faults.conftest import AuditedLine
 from tests.faults.figures import Figures
 from tests.faults.rig import Rig

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.acceptance.desk import hear_each_other, talk
+from tests.calls.desk import hear_each_other, talk
 from tests.faults.conftest import AuditedLine
 from tests.faults.figures import Figures
 from tests.faults.rig import Rig

@@ -10,7 +10,7 @@ from uuid import uuid4
 import aiohttp
 import pytest
 
-from tests.acceptance.desk import customer_with_callback, offered
+from tests.calls.desk import customer_with_callback, offered
 from tests.faults.conftest import AuditedLine
 from tests.faults.figures import Figures
 from tests.faults.meddler import meddling

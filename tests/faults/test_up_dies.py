@@ -15,8 +15,8 @@ import pytest_asyncio
 from demo.stage import Stage, scratch_stage
 from routing.local.processes import Process
 from routing.local.prompts import TONES
-from tests.acceptance.desk import hear_each_other
-from tests.faults.auditor import Auditor
+from tests.calls.auditor import Auditor
+from tests.calls.desk import hear_each_other
 from tests.faults.conftest import AuditedLine
 from tests.faults.figures import Figures
 from tests.faults.scenes import Scene, everywhere

@@ -15,12 +15,12 @@ from routing.errors import Conflict, RingbackError
 from routing.events import CallerArrived, DigitPressed, Event, LegGone, Offered, TimeReached
 from routing.interaction import Desk, Interaction
 from routing.lifecycle import Decision, arrive, decide
-from routing.lifecycle.explore import QUEUE, possible
 from routing.numbers.moments import moment
 from routing.store import agents, interactions, line, queues, shards, trust
 from routing.store.agents import Membership, Settings
 from routing.store.interactions import Ownership
 from routing.store.trust import Check
+from tests.lifecycle.explore import QUEUE, possible
 from tests.model.conftest import Database
 from tests.model.memory import Agent, Memory
 

@@ -12,7 +12,7 @@ from routing.engine.engine import Engine
 from routing.events import LegGone, NetworkEvent, ServiceRestarted
 from routing.interaction import Interaction, Role, Stage
 from routing.lifecycle import decide
-from routing.lifecycle.explore import QUEUE, moves
+from tests.lifecycle.explore import QUEUE, moves
 from tests.simulation.ari import SimulatedAri
 from tests.simulation.asterisk import Asterisk, Channel
 from tests.simulation.auditor import Auditor

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import aiohttp
 
 from demo.stage import Stage, scratch_stage
-from tests.faults.auditor import Auditor
+from tests.calls.auditor import Auditor
 from tests.soak import agents, callers, floors, looks, pings, readers
 from tests.soak.looks import Look, look
 from tests.soak.world import DNIS, QUEUE, SETTINGS, World

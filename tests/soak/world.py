@@ -14,7 +14,7 @@ from demo.api import Refused
 from demo.sip.call import Call
 from demo.sip.errors import SipError
 from demo.stage import Stage
-from tests.faults.auditor import Auditor
+from tests.calls.auditor import Auditor
 
 QUEUE, DNIS = "soak", "7100"
 SOON = 20.0

@@ -24,8 +24,8 @@ from routing.effects import Effect
 from routing.events import DigitPressed, Event, LegAnswered, LegGone, LegRinging, Offered, SayFinished, TimeReached
 from routing.interaction import Interaction, Leg, Role, Stage, Status, Subtype
 from routing.lifecycle import Decision, decide
-from routing.lifecycle.explore import QUEUE, START, arrival
 from routing.queues import Queue
+from tests.lifecycle.explore import QUEUE, START, arrival
 
 CALLER = "caller-1"
 SOON = 0.1

@@ -8,9 +8,9 @@ from routing.effects import DialCustomer, HangUp, RingTone
 from routing.events import Event, LegAnswered, LegGone, NoteAdded, NumberRefused, PickedUp, ServiceRestarted
 from routing.interaction import Interaction, Outcome, Role, Stage, Status
 from routing.lifecycle import Decision, decide
-from routing.lifecycle.explore import AGENT, QUEUE, START, moves
 from routing.numbers import Rule
 from routing.numbers.moments import Moment, moment
+from tests.lifecycle.explore import AGENT, QUEUE, START, moves
 
 NOW = START + timedelta(seconds=60)
 LATER = NOW + timedelta(hours=1)

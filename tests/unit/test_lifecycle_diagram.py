@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 
 from routing.interaction import Deadline, Stage, Status
-from routing.lifecycle import diagram
-from routing.lifecycle.diagram import DOCUMENT, filled, steps
+from tests.lifecycle import diagram
+from tests.lifecycle.diagram import DOCUMENT, filled, steps
 
 ROOT = Path(__file__).parents[2]
 TEXT = DOCUMENT.read_text(encoding="utf-8")
 
 
 def test_the_generated_parts_are_fresh() -> None:
-    assert filled(TEXT) == TEXT, "stale: run python -m routing.lifecycle.diagram"
+    assert filled(TEXT) == TEXT, "stale: run python -m tests.lifecycle.diagram"
 
 
 def test_a_document_without_the_marks_is_refused() -> None:

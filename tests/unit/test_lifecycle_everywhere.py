@@ -7,7 +7,7 @@ import pytest
 from routing.effects import DialCustomer, HangUp, RingAgent
 from routing.events import CallStopped, Cancelled, LegGone, LineDied, NumberRefused, Operation, Rescheduled, Settled
 from routing.interaction import Deadline, Interaction, LegState, Outcome, Role, Status, Subtype
-from routing.lifecycle.explore import Move, moves
+from tests.lifecycle.explore import Move, moves
 
 HELD = {Status.OFFERED, Status.CONNECTED, Status.WRAP_UP}
 

@@ -26,7 +26,7 @@ from routing.events import (
     WorkDone,
 )
 from routing.interaction import LegState, Role, Stage, Status, Subtype
-from routing.lifecycle.explore import QUEUE, START
+from tests.lifecycle.explore import QUEUE, START
 
 
 def test_a_call_is_answered_only_once_its_row_is_there_and_hears_music() -> None:

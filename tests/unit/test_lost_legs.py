@@ -20,8 +20,8 @@ from routing.events import (
 )
 from routing.interaction import Deadline, Interaction, Leg, LegState, Outcome, Role, Stage, Status, Subtype
 from routing.lifecycle import Decision, decide
-from routing.lifecycle.explore import AGENT, QUEUE, START, arrival
 from routing.queues import Queue
+from tests.lifecycle.explore import AGENT, QUEUE, START, arrival
 
 NOW = START + timedelta(seconds=60)
 WITHDRAWS = Queue.model_validate({**QUEUE.model_dump(mode="json"), "callback": {"on_hangup": "abandon"}})

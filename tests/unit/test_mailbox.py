@@ -9,7 +9,7 @@ import pytest
 from routing.engine.mailbox import Letter, Mailbox
 from routing.events import DigitPressed
 from routing.interaction import Interaction
-from routing.lifecycle.explore import arrival
+from tests.lifecycle.explore import arrival
 
 IT = arrival().interaction
 

@@ -30,8 +30,8 @@ from routing.events import (
 )
 from routing.interaction import Deadline, Kind, Outcome, Role, Stage, Status, Subtype
 from routing.lifecycle import request
-from routing.lifecycle.explore import QUEUE, START
 from routing.queues import Queue
+from tests.lifecycle.explore import QUEUE, START
 
 NUMBER, OTHER = "+4915112345678", "+4915198765432"
 ADMIN = "operator:admin"

@@ -5,7 +5,7 @@ from routing.engine.recovery import missed
 from routing.events import LegAnswered, LegGone, LegRinging, Offered, ServiceRestarted
 from routing.interaction import Interaction, Leg, LegState, Role, Status
 from routing.lifecycle import decide
-from routing.lifecycle.explore import QUEUE, START, arrival
+from tests.lifecycle.explore import QUEUE, START, arrival
 
 A, C = "a" * 32, "c" * 32
 

@@ -7,8 +7,8 @@ from story import Story
 
 from ivr.workflow import Workflow
 from routing.interaction import Status
-from routing.lifecycle.explore import QUEUE
 from routing.queues import Queue
+from tests.lifecycle.explore import QUEUE
 
 MENU = {"after": 20, "menu": "offer", "keys": {"1": "wait", "2": "callback"}}
 BYE = {"after": 5, "menu": "offer", "tries": 1, "keys": {"9": {"hangup": {}}}}

@@ -23,7 +23,7 @@ from routing.local import prompts
 from routing.local.ports import Ports, reserved
 from routing.local.postgres import Postgres
 from routing.until_signal import run_until_signal
-from tests.acceptance.conftest import FAST
+from tests.calls.line import FAST
 from tests.faults.siege.places import (
     AGENTS,
     CUSTOMERS,

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import asdict
 from typing import Any
 
-from demo.api import Api
+from demo.api import Api, Refused
 from demo.sip import digest
 from demo.sip.agent import SipAgent
 from demo.sip.carrier import Carrier
@@ -274,7 +274,7 @@ class Outside:
         await customer.hangup()
 
     async def _talk(self) -> tuple[OutgoingCall, IncomingCall]:
-        await self.api.put("agents/1001/state", {"state": "ready"})
+        await self.until(self._ready, within=5)  # the service hears of the phone a moment after the phone does
         customer = await self.carrier.phone(
             f"{CUSTOMERS}99999999",
         ).call(QUEUE, tone=450)
@@ -282,6 +282,14 @@ class Outside:
         agent.answer()
         await self._hear_each_other(customer, agent)
         return customer, agent
+
+    async def _ready(self) -> bool:
+        try:
+            await self.api.put("agents/1001/state", {"state": "ready"})
+        except Refused as error:
+            assert error.code == "phone_unreachable", error
+            return False
+        return True
 
     async def _hear_each_other(self, customer: OutgoingCall, agent: IncomingCall) -> None:
         await asyncio.gather(customer.hear(350, 10), agent.hear(450, 10))

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from tests.acceptance.conftest import Line
+from tests.calls.line import Line
 
 
 def menu(after: float = 0.3, **settings: Any) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from demo.sip.carrier import Phone
 from demo.sip.incoming import IncomingCall
 from demo.sip.policy import Policy
 from demo.stage import Stage, Worker
-from tests.acceptance.conftest import Line
+from tests.calls.line import Line
 
 AGENT, CUSTOMER = 350, 450
 """What the two sides sound like."""

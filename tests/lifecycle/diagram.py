@@ -1,4 +1,4 @@
-"""Draws docs/lifecycle.md from what `decide` does: `python -m routing.lifecycle.diagram` writes its generated parts.
+"""Draws docs/lifecycle.md from what `decide` does: `python -m tests.lifecycle.diagram` writes its generated parts.
 
 Counterpart: `explore`, which walks the states. A test fails when the document is stale.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 from routing.events import DigitPressed, LegAnswered, LegGone, LegRinging, LineDied, TimeReached
 from routing.interaction import Interaction, Stage, Status
 from routing.lifecycle.change import Decision
-from routing.lifecycle.explore import QUEUE, Move, arrival, moves
+from tests.lifecycle.explore import QUEUE, Move, arrival, moves
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "lifecycle.md"
 

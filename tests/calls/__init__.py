@@ -1,0 +1,1 @@
+"""What tests of real calls share: a queue of their own, agents and customers at it, what the feed told."""
