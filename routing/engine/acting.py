@@ -1,6 +1,7 @@
 """Carries out the effects of a stored decision, in their order. Without the lease no call is started."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import structlog
@@ -35,10 +36,27 @@ class Actor:
     async def perform_all(self, it: Interaction, effects: tuple[Effect, ...], since: float) -> None:
         """`since` is when the event that caused them came in, in monotonic seconds."""
         for effect in effects:
-            await self._perform(it, effect, since)
+            with self._by_itself(effect):
+                await self._perform(it, effect, since)
 
     async def perform(self, effect: Effect) -> None:
         """Anything at all, unless the shard may be another's."""
+        with self._by_itself(effect):
+            await self._act(effect)
+
+    @contextmanager
+    def _by_itself(self, effect: Effect) -> Iterator[None]:
+        """An error nobody has thought of costs this effect only. Whether a call went out is not known then, and no
+        phone is to blame."""
+        try:
+            yield
+        except Exception:
+            log.exception("effect failed", effect=type(effect).__name__)
+            if isinstance(effect, RingAgent | DialCustomer):
+                lost = isinstance(effect, RingAgent)
+                self._hear(effect.leg, LegGone(effect.leg, certain=False, lost=lost))
+
+    async def _act(self, effect: Effect) -> None:
         if await self._lease.may_act():
             await self._phones.perform(effect)
         else:
@@ -53,7 +71,7 @@ class Actor:
             return
         if isinstance(effect, Say):
             effect = await self._spoken(it, effect)
-        await self.perform(effect)
+        await self._act(effect)
         if isinstance(effect, DialCustomer):
             metrics.ACCEPT_TO_DIAL.observe(self._clock.monotonic() - since)
 

@@ -8,7 +8,7 @@ import pytest
 from api_service import CUSTOMER, QUICK, Service
 
 from routing.agents import Availability
-from routing.effects import Answer, HangUp, HoldMusic, SendBack
+from routing.effects import Answer, DialCustomer, Effect, HangUp, HoldMusic, RingAgent, SendBack
 from routing.engine import deciding
 from routing.engine import engine as engine_module
 from routing.engine.mailbox import Letter
@@ -23,7 +23,7 @@ from routing.events import (
     OfferAccepted,
     TimeReached,
 )
-from routing.interaction import Interaction, Role, Stage, Status
+from routing.interaction import Interaction, Outcome, Role, Stage, Status
 from routing.store import agents, interactions
 
 
@@ -229,3 +229,74 @@ async def test_an_offer_to_an_agent_who_has_just_left_goes_back_to_the_line(
     await service.engine.desks.set_availability("1001", Availability.READY, None)
     await changed.until(lambda it: it.id == interaction_id and it.status is Status.OFFERED)
     await changed.until(lambda it: it.id == interaction_id and it.status is Status.OPEN)
+
+
+class FailsUnexpectedly:
+    """One effect meets an error nobody has thought of."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, service: Service, fails: Any) -> None:
+        self._real, self._fails = service.phones.perform, fails
+        monkeypatch.setattr(service.phones, "perform", self)
+
+    async def __call__(self, effect: Effect) -> None:
+        if self._fails(effect):
+            raise RuntimeError("Session is closed")
+        await self._real(effect)
+
+
+async def test_an_effect_that_fails_unexpectedly_does_not_take_the_others_with_it(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it = await talking(service)
+    customer, agent = it.leg(Role.CUSTOMER), it.leg(Role.AGENT)
+    assert customer and agent
+    FailsUnexpectedly(monkeypatch, service, lambda each: each == HangUp(customer.id))
+    service.phones.asked.clear()
+    service.engine.hear(customer.id, LegGone(customer.id, certain=False))
+    await quiet(service, it.id)
+    assert HangUp(agent.id) in service.phones.asked, "the agent is not left in the call"
+
+
+async def test_a_call_that_fails_unexpectedly_is_over_and_nobody_is_to_blame(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await service.queue(numbers=["600"], workflow=QUICK)
+    await service.agent("1001", "support")
+    interaction_id, changed = await service.callback(), service.changes()
+    agent = (await service.engine.desks.pick_up("1001", interaction_id)).leg(Role.AGENT)
+    assert agent
+    FailsUnexpectedly(monkeypatch, service, lambda each: isinstance(each, DialCustomer))
+    service.engine.hear(agent.id, LegRinging(agent.id))
+    it = await changed.until(lambda it: it.stage is Stage.READY_TO_CALL)
+    assert it.attempts[-1].outcome is Outcome.UNKNOWN
+    assert HangUp(it.attempts[-1].id) in service.phones.asked
+
+
+async def test_a_phone_that_cannot_be_rung_for_an_unexpected_error_is_offered_the_call_again(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await service.queue(numbers=["600"], workflow={"steps": [], "loop": False})
+    await service.agent("1001", "support")
+    interaction_id, changed = await service.call_in(), service.changes()
+    rings = 0
+
+    def first(effect: Effect) -> bool:
+        nonlocal rings
+        rings += isinstance(effect, RingAgent)
+        return isinstance(effect, RingAgent) and rings == 1
+
+    FailsUnexpectedly(monkeypatch, service, first)
+    await service.engine.desks.set_availability("1001", Availability.READY, None)
+    await changed.until(lambda it: it.id == interaction_id and it.status is Status.OPEN)
+    await changed.until(lambda it: it.id == interaction_id and it.status is Status.OFFERED)
+    agent = await agents.get(service.engine.pool, "1001")
+    assert agent.availability is Availability.READY
+
+
+async def test_an_effect_of_recovery_that_fails_unexpectedly_does_not_end_the_service(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orphans = ("0" * 32, "1" * 32)
+    FailsUnexpectedly(monkeypatch, service, lambda each: each == HangUp(orphans[0]))
+    await service.engine.reconcile(Alive(dict.fromkeys(orphans, ChannelState.UP), ours=orphans))
+    assert service.phones.asked == [HangUp(orphans[1])]
