@@ -9,32 +9,31 @@ from contextlib import contextmanager
 from dataclasses import replace
 from uuid import UUID
 
+import structlog
+
 from routing.effects import Effect, HangUp, HoldMusic, Join, Say, StopSaying
 from routing.engine.clock import Clock
-from routing.engine.mailbox import Held, Letter, Mailbox
-from routing.errors import RingbackError
+from routing.engine.mailbox import Held, Letter, Mailbox, Row
 from routing.events import CallbackRequested, CallerArrived, DigitPressed, Event, LegAnswered, LegGone, SayFinished
 from routing.interaction import IN_LINE, Interaction, Role, Stage, Status
 from routing.lifecycle import Decision, decide
 from routing.lifecycle.jumped import rebased
-from routing.queues import Queue
+
+log = structlog.get_logger()
 
 SOON = 0.5
 """Seconds a commit may take before those on the line are seen to without it."""
-
-Wanted = tuple[Queue, Interaction, Decision]
-"""What is to be stored, and of which row it was decided."""
 
 _GOES_ON = (StopSaying, HoldMusic, HangUp)
 """Music where a prompt ended, the end of a call whose other side has gone or that was said good-bye to."""
 
 
 class Watch:
-    """Of one decision. `hold_up` is called once it is late and known."""
+    """Of one decision. `hold_up` is called once it is late and the row of which it is decided is known."""
 
-    def __init__(self, hold_up: Callable[[Wanted], None]) -> None:
+    def __init__(self, hold_up: Callable[[Row], None]) -> None:
         self._hold_up = hold_up
-        self._wanted: Wanted | None = None
+        self._row: Row | None = None
         self._late = False
         self.start()
 
@@ -45,8 +44,8 @@ class Watch:
     def stop(self) -> None:
         self._timer.cancel()
 
-    def wants(self, queue: Queue, before: Interaction, decision: Decision) -> None:
-        self._wanted = (queue, before, decision)
+    def decides_of(self, row: Row) -> None:
+        self._row = row
         self._check()
 
     def _is_late(self) -> None:
@@ -54,8 +53,8 @@ class Watch:
         self._check()
 
     def _check(self) -> None:
-        if self._late and self._wanted:
-            self._hold_up(self._wanted)
+        if self._late and self._row:
+            self._hold_up(self._row)
 
 
 class Comfort:
@@ -75,40 +74,46 @@ class Comfort:
 
     @contextmanager
     def near(self, box: Mailbox, letter: Letter, event: Event) -> Iterator["Watch"]:
-        """Around deciding, however often it has to be tried: when it takes long, they are seen to."""
-        watch = Watch(lambda wanted: self._hold_up(box, letter, event, wanted))
+        """Around deciding, however often it has to be tried: when it takes long, they are seen to. A row that has to
+        be read again is, until it can be, as it was when it was last looked at."""
+        watch = Watch(lambda row: self._hold_up(box, letter, event, row))
+        if box.interaction is None and box.row:
+            watch.decides_of(box.row)
         try:
             yield watch
         finally:
             watch.stop()
 
-    def _hold_up(self, box: Mailbox, letter: Letter, event: Event, wanted: Wanted) -> None:
-        queue, before, decision = wanted
-        met = before.stage is Stage.TALKING
-        self._see_to(letter, event, before, decision, met=met)
-        box.held = Held(decision.interaction, queue, met or letter.joined)
+    def _hold_up(self, box: Mailbox, letter: Letter, event: Event, row: Row) -> None:
+        box.held = Held(row, row.interaction.stage is Stage.TALKING)
         box.stall()
+        self._see_to(box, letter, event)
         for each in box.waiting:
             self.behind(box, each)
 
     def behind(self, box: Mailbox, letter: Letter) -> None:
         """Something happened to an interaction whose last decision is still held up: what would become of it?"""
-        if box.held is None or letter.answer or isinstance(letter.event, CallerArrived | CallbackRequested):
-            return
-        now = self._clock.now()
-        ahead = rebased(box.held.interaction, box.held.queue, self._clock.shift, now)
-        try:
-            wanted = decide(ahead, box.held.queue, letter.event, now)
-        except RingbackError:
-            return
-        self._see_to(letter, letter.event, ahead, wanted, met=box.held.met)
-        box.held = replace(box.held, interaction=wanted.interaction, met=box.held.met or letter.joined)
+        if box.held:
+            self._see_to(box, letter, letter.event)
 
-    def _see_to(self, letter: Letter, event: Event, before: Interaction, wanted: Decision, *, met: bool) -> None:
-        if letter.comforted:
+    def _see_to(self, box: Mailbox, letter: Letter, event: Event | CallerArrived | CallbackRequested) -> None:
+        """What a person asks for changes nothing for those on the line before it is stored: it may be refused yet."""
+        if box.held is None or letter.answer or isinstance(event, CallerArrived | CallbackRequested):
             return
-        letter.comforted = True
-        if effects := harmless(before, wanted, event, self._new_id, met=met):
+        held, now = box.held, self._clock.now()
+        ahead = rebased(held.row.interaction, held.row.queue, self._clock.shift, now)
+        try:
+            wanted = decide(ahead, held.row.queue, event, now)
+        except Exception as error:
+            log.warning("nobody seen to", cause=type(event).__name__, error=type(error).__name__)
+            return
+        if not letter.comforted:
+            letter.comforted = True
+            self._comfort(letter, harmless(ahead, wanted, event, self._new_id, met=held.met))
+        box.held = Held(replace(held.row, interaction=wanted.interaction), held.met or letter.joined)
+
+    def _comfort(self, letter: Letter, effects: tuple[Effect, ...]) -> None:
+        if effects:
             letter.joined = any(isinstance(each, Join) for each in effects)
             self._spawn(self._perform(effects))
 

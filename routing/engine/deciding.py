@@ -14,7 +14,7 @@ from routing.engine import comfort, pacing
 from routing.engine.clock import Clock
 from routing.engine.comfort import Comfort, Watch
 from routing.engine.lease import Lease
-from routing.engine.mailbox import Letter, Mailbox, Unsure
+from routing.engine.mailbox import Letter, Mailbox, Row, Unsure
 from routing.engine.pacing import Pacer
 from routing.engine.phones import Phones
 from routing.engine.queues import Queues
@@ -194,16 +194,18 @@ class Decider:
         queue = await self._queues.version(row.queue, row.queue_version)
         now = self._clock.now()
         before = rebased(row, queue, self._clock.shift, now)
+        box.row = Row(queue, before)
         decision = decide(before, queue, event, now)
         if decision.ignored or (decision.interaction == row and not decision.effects):
             return Stored(before, decision, None)
         letter.decided = self._clock.monotonic()
         await self._await_turn(letter, before, decision.interaction, watch)
-        watch.wants(queue, before, decision)
+        watch.decides_of(box.row)
         asker = event.asker if isinstance(event, Edited) else None
         cursor = await self._save(box, before, decision, letter, asker)
         letter.saved = self._clock.monotonic()
         box.interaction = replace(decision.interaction, version=before.version + 1)
+        box.row = Row(queue, box.interaction)
         return Stored(before, replace(decision, interaction=box.interaction), cursor)
 
     def _is_void(self, box: Mailbox, letter: Letter, row: Interaction, event: Event) -> bool:

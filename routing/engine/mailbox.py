@@ -33,12 +33,19 @@ class Unsure(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Row:
+    """An interaction and the settings it goes by."""
+
+    queue: Queue
+    interaction: Interaction
+
+
+@dataclass(frozen=True, slots=True)
 class Held:
-    """Postgres does not answer: what the interaction will be once all that is held up is stored. `met`: its parties
+    """Postgres does not answer: what the row will be once all the news that is held up is stored. `met`: its parties
     have really been joined, before or meanwhile."""
 
-    interaction: Interaction
-    queue: Queue
+    row: Row
     met: bool
 
 
@@ -76,11 +83,12 @@ class Letter:
 
 
 class Mailbox:
-    """`interaction` is the row as we last stored it, None when it has to be read."""
+    """`interaction` is the row as we last stored it, None when it has to be read; `row` the one last decided upon."""
 
     def __init__(self, interaction_id: UUID, handle: "Callable[[Mailbox, Letter], Awaitable[None]]") -> None:
         self.id = interaction_id
         self.interaction: Interaction | None = None
+        self.row: Row | None = None
         self.unsure: Unsure | None = None
         self.held: Held | None = None
         self.stalled = False

@@ -10,6 +10,7 @@ from test_engine_faults import quiet, talking
 
 from routing.effects import Answer, DialCustomer, Effect, HangUp, HoldMusic, Join, RingAgent, Say, StopSaying
 from routing.engine import comfort, deciding
+from routing.engine import engine as engine_module
 from routing.errors import Unavailable
 from routing.events import CallEnded, DigitPressed, LegAnswered, LegGone, LegRinging, SayFinished
 from routing.interaction import Deadline, Interaction, Role, Stage, Status, Subtype
@@ -232,3 +233,67 @@ async def test_requests_about_what_is_held_up_are_refused_at_once(
     assert asyncio.get_running_loop().time() - began < 0.1
     away.back()
     await changed.until(lambda it: it.stage is Stage.READY_TO_CALL)
+
+
+@pytest.mark.parametrize("trouble", ["mute", "refuses"])
+async def test_whose_other_side_has_gone_is_let_go_though_an_end_of_the_call_was_refused_before(
+    service: Service, monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    """The agent pressed End Call, was told that this is not possible now, and talked on."""
+    monkeypatch.setattr(engine_module, "ANSWER_WITHIN", 0.2)
+    it, away, changed = await talking(service), Away(monkeypatch), service.changes()
+    if trouble == "mute":
+        away.only_slow()
+    customer, agent = it.leg(Role.CUSTOMER), it.leg(Role.AGENT)
+    assert customer and agent
+    service.phones.asked.clear()
+    with pytest.raises(Unavailable):
+        await service.engine.ask(it.id, CallEnded("1001"))
+    assert service.phones.asked == [], "they still talk"
+    service.engine.hear(customer.id, LegGone(customer.id))
+    assert HangUp(agent.id) in await asked(service, HangUp)
+    away.back()
+    await changed.until(lambda it: it.stage is Stage.READY_TO_CALL)
+
+
+async def test_so_it_is_when_the_other_side_goes_before_the_refusal(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it, away, changed = await talking(service), Away(monkeypatch), service.changes()
+    customer, agent = it.leg(Role.CUSTOMER), it.leg(Role.AGENT)
+    assert customer and agent
+    service.phones.asked.clear()
+    request = asyncio.ensure_future(service.engine.ask(it.id, CallEnded("1001")))
+    await asyncio.sleep(0)
+    service.engine.hear(customer.id, LegGone(customer.id))
+    with pytest.raises(Unavailable):
+        await request
+    assert HangUp(agent.id) in await asked(service, HangUp)
+    away.back()
+    await changed.until(lambda it: it.stage is Stage.READY_TO_CALL)
+
+
+async def test_a_row_that_cannot_be_decided_upon_does_not_lose_the_news(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it, away, changed = await talking(service), Away(monkeypatch), service.changes()
+    away.only_slow()
+    customer, agent = it.leg(Role.CUSTOMER), it.leg(Role.AGENT)
+    assert customer and agent
+
+    def decide(*_: Any) -> Any:
+        raise KeyError("a word of a newer version")
+
+    monkeypatch.setattr(comfort, "decide", decide)
+    service.engine.hear(agent.id, LegGone(agent.id))
+    await _stalled(service, it.id)
+    service.engine.hear(customer.id, LegGone(customer.id))
+    away.back()
+    it = await changed.until(lambda it: it.stage is Stage.READY_TO_CALL)
+    assert it.legs == ()
+
+
+async def _stalled(service: Service, interaction: UUID) -> None:
+    async with asyncio.timeout(5):
+        while not service.engine._boxes[interaction].stalled:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
