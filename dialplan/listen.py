@@ -29,6 +29,9 @@ from routing.events import (
 
 log = structlog.get_logger()
 
+AGAIN = 0.2
+"""Seconds until it is tried again to compare what Asterisk holds with the rows."""
+
 _OURS = re.compile(r"[0-9a-f]{32}")
 
 
@@ -87,7 +90,7 @@ class Listener:
     async def _take(self, item: Item) -> None:
         match item:
             case Connected(snapshot):
-                await self._reconcile(alive(snapshot, self._written))
+                await self._reconcile(snapshot)
             case Disconnected():
                 self.ready = False
                 self._hung_up.clear()
@@ -111,17 +114,29 @@ class Listener:
                     metrics.PROMPTS_FAILED.inc()
                     log.error("prompt not played", media=playback.media_uri)
 
-    async def _reconcile(self, alive: Alive) -> None:
-        """Before any event that came since; again and again while Postgres is away."""
-        while True:
-            try:
-                await self._engine.reconcile(alive)
-                break
-            except Unavailable:
-                log.warning("not reconciled yet: Postgres does not answer")
-                await asyncio.sleep(0.2)
+    async def _reconcile(self, snapshot: Snapshot) -> None:
+        """Before any event that came since; again and again while Postgres is away. Each time Asterisk is looked at
+        anew: a call that was made meanwhile is not missing."""
+        while not await self._reconciled(snapshot):
+            snapshot = await self._another_snapshot()
         self.ready = True
         self._on_contact()
+
+    async def _reconciled(self, snapshot: Snapshot) -> bool:
+        try:
+            await self._engine.reconcile(alive(snapshot, self._written))
+        except Unavailable:
+            log.warning("not reconciled yet: Postgres does not answer")
+            return False
+        return True
+
+    async def _another_snapshot(self) -> Snapshot:
+        while True:
+            await asyncio.sleep(AGAIN)
+            try:
+                return await self._connection.snapshot()
+            except AriError as error:
+                log.warning("not reconciled yet", error=str(error))
 
     async def _entered(self, args: list[str], channel: models.Channel) -> None:
         if made_by_us(channel.id):

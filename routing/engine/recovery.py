@@ -1,5 +1,6 @@
 """Recovery, a normal path: the rows against what Asterisk holds, and the missed events replayed in order."""
 
+from collections.abc import Collection
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -20,14 +21,16 @@ log = structlog.get_logger()
 async def reconcile(engine: "Engine", alive: Alive) -> None:
     """Adopt every living interaction, replay what it missed, let in callers nobody knows, end orphans."""
     shard, epoch = engine.lease.ownership.shard, engine.lease.ownership.epoch
+    made = {leg for leg in engine.legs() if not engine.expects(leg)}
     known = await interactions.known_legs(engine.pool, list(alive.channels))
     living, unread = await interactions.load_living(engine.pool, shard)
     engine.leave_alone(unread)
     life = await shards.telephones(engine.pool, shard)
     anew = None not in (life, alive.started) and life != alive.started
+    made_since = {*engine.legs()} - made
     for it in living:
         engine.adopt(it)
-        for event in missed(it, alive, anew=anew):
+        for event in missed(it, alive, made_since, anew=anew):
             engine.tell(it.id, event)
     if alive.started and life != alive.started:
         engine.when_handled(partial(shards.remember_telephones, engine.pool, shard, epoch, alive.started))
@@ -45,15 +48,19 @@ async def reconcile(engine: "Engine", alive: Alive) -> None:
     log.info("reconciled", living=len(living), channels=len(alive.channels), orphans=len(orphans), anew=anew)
 
 
-def missed(it: Interaction, alive: Alive, *, anew: bool = False) -> list[NetworkEvent]:
+def missed(
+    it: Interaction, alive: Alive, made_since: Collection[str] = (), *, anew: bool = False
+) -> list[NetworkEvent]:
     """What the interaction would have heard, and that contact is back. Ends come first: they decide the rest.
 
-    `anew`: the telephones were started anew, so what is gone was not hung up by anybody but lost by us.
+    `made_since`: legs that are younger than this look at the telephones, or were just being set up; it is no wonder
+    that they are not there. `anew`: the telephones were started anew, so what is gone was not hung up by anybody but
+    lost by us.
     """
     gone: list[NetworkEvent] = [
         LegGone(leg.id, certain=False, lost=anew)
         for leg in it.legs
-        if leg.id not in alive.channels and (anew or not _asked_again(leg))
+        if leg.id not in alive.channels and leg.id not in made_since and (anew or not _asked_again(leg))
     ]
     news = [each for leg in it.legs if (each := _progress(leg, alive.channels.get(leg.id)))]
     return [*gone, *news, ServiceRestarted(it.bridge in alive.bridges)]

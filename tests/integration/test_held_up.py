@@ -10,7 +10,6 @@ import asyncpg
 import pytest
 from api_service import CUSTOMER, Service
 
-from dialplan.listen import Listener
 from routing.agents import Availability, PhoneState
 from routing.effects import HangUp, Part
 from routing.engine import deciding
@@ -84,12 +83,10 @@ async def test_a_row_that_cannot_be_read_ends_neither_the_service_nor_its_call(s
         bridges=(f"bridge-{first.hex}", "bridge-of-others"),
     )
     service.phones.asked.clear()
-    listener = Listener(None, service.engine, lambda leg: None, lambda: None)  # type: ignore[arg-type]
-    await listener._reconcile(alive)
+    await service.engine.reconcile(alive)
     sweeper = Sweeper(service.engine)
     await sweeper.look(alive)
     await sweeper.look(alive)
-    assert listener.ready
     assert {each for each in service.phones.asked if isinstance(each, HangUp | Part)} == {HangUp("9" * 32)}
     found = await service.ask("GET", "interactions")
     assert [each["id"] for each in found.body["items"]] == [str(second)]
