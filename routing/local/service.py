@@ -15,7 +15,7 @@ import structlog
 
 from routing.local.health import Health
 from routing.local.home import Home
-from routing.local.processes import Process, find, spawn
+from routing.local.processes import Process, find, read_pid, spawn
 from routing.local.program import ringback
 from routing.local.users import SERVICE, account
 
@@ -25,7 +25,7 @@ _LEASE_PATIENCE = 1.0  # seconds; with Postgres away the lease runs out by itsel
 
 
 class ServicePart:
-    """`expire_lease` makes the dead owner's shard free at once."""
+    """`expire_lease` makes the shard free at once that a dead process had, named by its pid."""
 
     name = "service"
 
@@ -34,7 +34,7 @@ class ServicePart:
         home: Home,
         environment: Mapping[str, str],
         health: Health,
-        expire_lease: Callable[[], Awaitable[None]],
+        expire_lease: Callable[[int], Awaitable[None]],
         log_file: Path | None,
     ) -> None:
         self._home = home
@@ -45,14 +45,14 @@ class ServicePart:
         self._standby: tuple[Process, int] | None = None
         self._warming: asyncio.Task[None] | None = None
         self._guard: asyncio.Task[None] | None = None
-        self._predecessor_died = False
+        self._dead: int | None = None
+        self._pid: int | None = None
 
     async def start(self) -> Process:
-        if self._predecessor_died:
-            self._predecessor_died = False
-            await self._free_shard()
+        await self._free_shard()
         self._health.reset()
         process = self._wake_standby() or self._spawn()
+        self._pid = process.pid
         self._warming = asyncio.create_task(self._warm_up(), name="service-standby")
         self._guard = asyncio.create_task(self._end_when_hung(process), name="service-guard")
         return process
@@ -60,6 +60,7 @@ class ServicePart:
     async def ended(self) -> bool:
         if self._guard:
             self._guard.cancel()
+        self._dead = self._pid
         await self._free_shard()
         return self._health.ready.is_set()
 
@@ -81,7 +82,7 @@ class ServicePart:
             return
         if alive := find(pid_file, "serve", str(self._home.root)):
             await alive.stop(signal.SIGKILL, patience=1)
-        self._predecessor_died = True
+        self._dead = read_pid(pid_file)
 
     async def _end_when_hung(self, process: Process) -> None:
         """A service that lives and does nothing is worse than none: the next one takes its place."""
@@ -90,9 +91,13 @@ class ServicePart:
         process.send(signal.SIGKILL)
 
     async def _free_shard(self) -> None:
+        """Of the process that died last. Another may have taken the shard meanwhile: that keeps it."""
+        dead, self._dead = self._dead, None
+        if dead is None:
+            return
         try:
             async with asyncio.timeout(_LEASE_PATIENCE):
-                await self._expire_lease()
+                await self._expire_lease(dead)
         except Exception as error:  # Postgres may be what died; then the lease runs out by itself
             log.warning("lease_not_expired", error=str(error) or type(error).__name__)
 

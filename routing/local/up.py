@@ -115,10 +115,10 @@ class Up:
             carrier=self.options.carrier_uri,
         )
 
-    async def _expire_lease(self) -> None:
+    async def _expire_lease(self, pid: int) -> None:
         from routing.store.shards import expire_lease
 
-        await expire_lease(self.postgres.service_dsn, words.APP)
+        await expire_lease(self.postgres.service_dsn, words.APP, pid)
 
 
 def _asterisk(options: Options, credentials: Credentials, say: Callable[[str], None]) -> AsteriskInstance:

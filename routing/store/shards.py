@@ -4,6 +4,7 @@ As that clock may jump, a lease that has run out is no proof that its owner is g
 live: who wants the shard sees for themselves that nobody renews it (`routing.engine.lease`).
 """
 
+import socket
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -32,6 +33,8 @@ RETURNING epoch
 """
 
 _RELEASE = "UPDATE shards SET until = '-infinity' WHERE name = $1 AND owner = $2 AND epoch = $3"
+
+_EXPIRE = "UPDATE shards SET until = '-infinity' WHERE name = $1 AND starts_with(owner, $2)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +90,16 @@ async def remember_telephones(pool: Pool, shard: str, epoch: int, life: str) -> 
         await c.execute("UPDATE shards SET telephones = $3 WHERE name = $1 AND epoch = $2", shard, epoch, life)
 
 
-async def expire_lease(dsn: str, shard: str) -> None:
-    """For the parent that saw the owner die: nobody holds the shard."""
+def process(pid: int) -> str:
+    """How the names of all owners begin that are this process of this machine."""
+    return f"{socket.gethostname()}:{pid}:"
+
+
+async def expire_lease(dsn: str, shard: str, pid: int) -> None:
+    """For the parent that saw its process die: if that had the shard, nobody has it any more."""
     connection_ = await asyncpg.connect(dsn, timeout=5)
     try:
         if await connection_.fetchval("SELECT to_regclass('shards')"):
-            await connection_.execute("UPDATE shards SET until = '-infinity' WHERE name = $1", shard)
+            await connection_.execute(_EXPIRE, shard, process(pid))
     finally:
         await connection_.close()

@@ -19,6 +19,7 @@ from demo.api import Api
 from demo.sip.carrier import Carrier
 from demo.sip.errors import RegistrationFailed
 from demo.stage import Stage
+from dialplan.words import APP
 from routing.local import asterisk_package, postgres_binaries
 from routing.local.asterisk import AsteriskInstance
 from routing.local.credentials import Credentials, load_or_create
@@ -29,6 +30,7 @@ from routing.local.ports import Ports, reserved
 from routing.local.postgres import Postgres
 from routing.local.processes import Process
 from routing.local.service import spawn_service
+from routing.store.shards import expire_lease
 from tests.faketime import WallClock
 from tests.faults.proxy import Proxy
 
@@ -94,9 +96,16 @@ class Rig(Stage):
         await self.parts.running.pop(part).wait()
         return False
 
-    async def kill(self, part: str) -> None:
-        """kill -9. Nobody starts it again."""
+    async def kill(self, part: str) -> int:
+        """kill -9. Nobody starts it again. The pid it had."""
+        pid = self.pid(part)
         await self.end(part, signal.SIGKILL)
+        return pid
+
+    async def succeed(self, dead: int) -> None:
+        """Start a service that need not wait for the dead one's lease: as `up` does it."""
+        await expire_lease(self.parts.postgres.dsn, APP, dead)
+        self.start_service()
 
     async def end(self, part: str, number: signal.Signals, patience: float = 10) -> int | None:
         """Send a signal and wait for the end; the exit code."""

@@ -14,7 +14,7 @@ from demo.sip.carrier import Phone
 from demo.sip.outgoing import OutgoingCall
 from demo.stage import Worker
 from routing.local.prompts import TONES
-from routing.store.shards import LEASE, expire_lease
+from routing.store.shards import LEASE
 from tests.calls.desk import customer_with_callback, hear_each_other, talk
 from tests.calls.story import menu, steps
 from tests.faults.conftest import AuditedLine
@@ -32,12 +32,13 @@ Injection = Callable[[Rig, OutgoingCall, str], Coroutine[Any, Any, None]]
 
 
 async def _killed(rig: Rig) -> None:
-    """And a successor, which need not wait for the lease: as `up` does it."""
-    if rig.alive("service"):
-        await rig.kill("service")
-    await expire_lease(rig.parts.postgres.dsn, "ringback-00")
+    """And a successor, which need not wait for the lease."""
+    await _succeeded(rig, await rig.kill("service"))
+
+
+async def _succeeded(rig: Rig, dead: int) -> None:
     await rig.pg.heal()
-    rig.start_service()
+    await rig.succeed(dead)
 
 
 async def before_the_commit(rig: Rig, call: OutgoingCall, number: str) -> None:
@@ -53,8 +54,8 @@ async def during_the_commit(rig: Rig, call: OutgoingCall, number: str) -> None:
     async with _row_locked(rig, number):
         await call.dtmf("2")
         await _waits_for_the_row(rig)
-        await rig.kill("service")
-    await _killed(rig)
+        dead = await rig.kill("service")
+    await _succeeded(rig, dead)
 
 
 async def after_the_commit(rig: Rig, call: OutgoingCall, number: str) -> None:

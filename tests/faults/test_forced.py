@@ -8,7 +8,6 @@ import pytest
 
 from demo.sip.call import Call, Ending
 from routing.local.prompts import TONES
-from routing.store.shards import expire_lease
 from tests.calls.desk import CUSTOMER, Talk, talk
 from tests.calls.story import menu, steps
 from tests.faults.conftest import AuditedLine
@@ -26,11 +25,10 @@ async def forced_and_killed(rig: Rig, force: Awaitable[object]) -> None:
     """The decision is stored, nothing of it reaches Asterisk, and the service is killed; a successor takes over."""
     rig.ari.drop_up()
     await force
-    await rig.kill("service")
+    dead = await rig.kill("service")
     await rig.ari.refuse()  # what is still on its way goes with it
     await rig.ari.heal()
-    await expire_lease(rig.parts.postgres.dsn, "ringback-00")
-    rig.start_service()
+    await rig.succeed(dead)
     await rig.gets_ready()
 
 
