@@ -19,7 +19,7 @@ from aiohttp import web
 
 from dialplan.ari import models
 from dialplan.ari.client import AriClient
-from dialplan.ari.connection import AriConnection
+from dialplan.ari.connection import Alone, AriConnection
 
 APP = "bench-floor"
 INBOUND = "inbound"
@@ -110,7 +110,7 @@ async def main() -> None:
     await sql.execute(TABLE)
     async with AriClient(told["ari"], told["username"], told["password"]) as ari:
         floor = Floor(ari, await sql.prepare(INSERT))
-        connection = AriConnection(ari, APP)
+        connection = AriConnection(ari, APP, Alone())
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(each) for each in (connection.run(), floor.listen(connection), ari.keep_warm())

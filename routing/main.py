@@ -65,7 +65,10 @@ async def _check_database(pool: Pool) -> None:
 
 async def _serve(settings: Settings, pool: Pool, api_pool: Pool, lease: Lease) -> None:
     ari = AriClient(
-        settings.ari_url.rstrip("/") + "/ari", settings.ari_username, settings.ari_password.get_secret_value()
+        settings.ari_url.rstrip("/") + "/ari",
+        settings.ari_username,
+        settings.ari_password.get_secret_value(),
+        may_change=lease.may_act,
     )
     try:
         await lease.take()
@@ -108,7 +111,7 @@ class Service:
         self._pool = pool
         phones = AsteriskPhones(ari, engine.hear, settings.trunk, lambda: engine.lease.valid)
         engine.use(phones)
-        self._connection = AriConnection(ari, words.APP)
+        self._connection = AriConnection(ari, words.APP, engine.lease)
         self._contact = asyncio.Event()
         self._accounts_there = False
         self._site: web.AppRunner | None = None
@@ -175,7 +178,7 @@ class Service:
             group.create_task(_as_coroutine(task), name=name)
 
     async def _listen(self) -> None:
-        """Raises AppReplaced when another process took our application."""
+        """Raises Fenced or AppReplaced when another process took our application."""
         await self._check_asterisk()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._connection.run(), name="ari connection")

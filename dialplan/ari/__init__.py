@@ -9,7 +9,7 @@ The ten traps of ARI (measured on Asterisk 22.10.1) and where each is met:
  5 no ChannelDestroyed for callers  `applications.subscribe(app, event_source="channel:ID")` outlives our reconnect
  6 originate without a listener     ask `connection.AriConnection.connected` first
  7 slow reader loses events         the reader of `connection` only decodes and queues
- 8 one app, two owners              `errors.AppReplaced` ends `connection.AriConnection.run`
+ 8 one app, two owners              `connection.Owner` is asked before each connect and after `errors.AppReplaced`
  9 playback ends `done` or `failed` the caller chooses playback ids and gives each a deadline of its own
 10 device-state deadlock            never subscribed to (asterisk issue 2170): `dialplan.ami` has the states
 

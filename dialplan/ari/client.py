@@ -1,7 +1,7 @@
 """The ARI client: `client.channels.originate(...)` and all other requests; `connection` has the events."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import cache
@@ -21,6 +21,11 @@ T = TypeVar("T")
 WARM_AT_ONCE = 8  # Asterisk's listen backlog is 10
 
 
+async def anybody() -> bool:
+    """Where there is only one process."""
+    return True
+
+
 @dataclass(frozen=True)
 class Made:
     """A channel with the id we chose; `created` is False when it was there before."""
@@ -33,12 +38,22 @@ class AriClient(Resources):
     """Every request ends within `timeout` seconds, with an answer or an `errors.AriError`.
 
     `url` is like `http://127.0.0.1:8088/ari`. Use it as `async with AriClient(...) as ari:`.
-    `last_answer` is when Asterisk last obeyed, in the loop's seconds.
+    `last_answer` is when Asterisk last obeyed, in the loop's seconds. `may_change` is asked before each request that
+    would change something: Asterisk obeys whoever asks, also who was replaced.
     """
 
-    def __init__(self, url: str, username: str, password: str, *, timeout: float = 3.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        username: str,
+        password: str,
+        *,
+        timeout: float = 3.0,
+        may_change: Callable[[], Awaitable[bool]] = anybody,
+    ) -> None:
         super().__init__(self)
         self.last_answer: float | None = None
+        self.may_change = may_change
         self._transport = HttpTransport(url, username, password, timeout)
 
     async def __aenter__(self) -> Self:
@@ -53,7 +68,13 @@ class AriClient(Resources):
         await self._transport.close()
 
     async def request(self, method: str, path: str, fields: Mapping[str, object], returns: type[T]) -> T:
-        """All requests pass here; what is None is not sent. An answer not of type `returns` is an AriError."""
+        """All requests pass here. What we may not change is as if Asterisk were not there."""
+        if method != "GET" and not await self.may_change():
+            raise AriUnavailable("not ours to change", f"{method} {path}", sent=False)
+        return await self.send(method, path, fields, returns)
+
+    async def send(self, method: str, path: str, fields: Mapping[str, object], returns: type[T]) -> T:
+        """What is None is not sent. An answer not of type `returns` is an AriError."""
         given = {name: value for name, value in fields.items() if value is not None}
         if method == "GET":
             answer = await self._transport.send(method, path, _query(given), None)

@@ -9,6 +9,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import aiohttp
 import structlog
@@ -22,6 +23,8 @@ from dialplan.ari.transport import Socket
 log = structlog.get_logger(__name__)
 STABLE_AFTER = 1.0  # a connection that lived shorter does not earn an immediate reconnect
 LONGEST_WAIT = 1.0
+ASKED_AGAIN = 0.1
+"""Seconds until the owner is asked again who it is."""
 
 
 @dataclass(frozen=True)
@@ -71,13 +74,44 @@ class _Backlog:
     error: Exception | None = None  # why there will be no snapshot
 
 
+class Owner(Protocol):
+    """Who may have the application; of several processes one at a time. Implemented by `routing.engine.lease`."""
+
+    @property
+    def valid(self) -> bool: ...  # by its own clock nobody else can have become it
+
+    def doubt(self) -> None:
+        """Nobody hears Asterisk for us any more: another process may."""
+
+    async def confirmed(self) -> bool:
+        """Whether we are it for certain. May raise what ends us."""
+
+
+class Alone:
+    """The owner where there is only one process: whoever else takes the application has no right to it."""
+
+    valid = True
+
+    def doubt(self) -> None:
+        return
+
+    async def confirmed(self) -> bool:
+        return True
+
+
 class AriConnection:
-    """Let one task await `run()` and one other iterate: `async for item in connection`. `uniform` draws pauses."""
+    """Let one task await `run()` and one other iterate: `async for item in connection`. `owner` is asked before each
+    connect, as who connects takes the application from whoever has it. `uniform` draws pauses."""
 
     def __init__(
-        self, client: AriClient, app: str, uniform: Callable[[float, float], float] = random.uniform
+        self,
+        client: AriClient,
+        app: str,
+        owner: Owner,
+        uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
         self.app = app
+        self._owner = owner
         self.connected = False
         self.health = Health()
         self._client = client
@@ -105,13 +139,15 @@ class AriConnection:
         return item
 
     async def run(self) -> None:
-        """Connects for ever. Ends by cancellation, or with `AppReplaced`: then we own nothing any more."""
+        """Connects for ever. Ends by cancellation, by what `owner` raises, or with `AppReplaced`: another process has
+        the application, as far as we know rightly."""
         failures = 0
         try:
             while True:
                 started = asyncio.get_running_loop().time()
-                await self._one_connection()
-                await self._client.renew()
+                if await self._owner.confirmed():
+                    await self._one_connection()
+                    await self._client.renew()
                 lived = asyncio.get_running_loop().time() - started
                 failures = 0 if lived > STABLE_AFTER else failures + 1
                 await asyncio.sleep(pause(failures, self._uniform))
@@ -125,11 +161,20 @@ class AriConnection:
                 reason = await self._serve(socket)
         except AppReplaced:
             reason = "replaced"
-            raise
+            if not await self._still_ours():
+                raise
         except AriError as error:
             reason = str(error)
         finally:
             self._lost(reason)
+
+    async def _still_ours(self) -> bool:
+        """Asked while it may be so. Who took the application had no right to it, then."""
+        while not await self._owner.confirmed():
+            if not self._owner.valid:
+                return False
+            await asyncio.sleep(ASKED_AGAIN)
+        return True
 
     def _lost(self, reason: str) -> None:
         log.warning("ari disconnected", app=self.app, reason=reason)
@@ -145,6 +190,7 @@ class AriConnection:
         try:
             reason = await self._read(socket, backlog)
         finally:
+            self._owner.doubt()
             announce.cancel()
             await asyncio.gather(announce, return_exceptions=True)
         if backlog.error:

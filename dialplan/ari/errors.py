@@ -28,7 +28,7 @@ class AriUnavailable(AriError):
 
 
 class AppReplaced(Exception):
-    """Somebody else registered our application: this process is no longer its owner."""
+    """Somebody else registered our application: unless it was not theirs to take, this process owns it no longer."""
 
 
 def refusal(status: int, message: str, request: str) -> AriError:

@@ -61,6 +61,9 @@ AT_A_TIME, PUT_RIGHT_EVERY = 500, 0.2
 WITHOUT_CONTACT = timedelta(seconds=0.2)
 """How long until it is looked again whether Asterisk is heard, for those whom time would have something to tell."""
 
+FINISH_WITHIN, CANCELLED_WITHIN = 3.0, 0.5
+"""Seconds at the end for what is being handled, and for what is broken off then."""
+
 CALLS = (RingAgent, DialCustomer)
 
 ANSWER_WITHIN = 2.0
@@ -138,14 +141,19 @@ class Engine:
 
     def halt(self) -> None:
         """Start nothing any more."""
-        self.lease.give_up()
+        self.lease.close()
         self._timers.cancel_all()
 
     async def stop(self) -> None:
-        """Let what is being handled finish, then let go of the shard. Calls are left as they are."""
+        """Let what is being handled finish while the shard is ours, and break off the rest; then let go of the shard.
+        Calls are left as they are."""
         self.halt()
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=3)
+            await asyncio.wait(self._tasks, timeout=min(FINISH_WITHIN, self.lease.left))
+        if left_over := tuple(self._tasks):
+            for task in left_over:
+                task.cancel()
+            await asyncio.wait(left_over, timeout=CANCELLED_WITHIN)
         await self.lease.release()
 
     def add_part(self, name: str, healthy: Callable[[], bool]) -> None:
@@ -375,13 +383,20 @@ class Engine:
         self._keep_track(before, it)
         effects = tuple(each for each in decision.effects if not self._is_pointless(it, each))
         acting = asyncio.ensure_future(self._actor.perform_all(it, effects, letter.posted))
-        await asyncio.wait([acting], timeout=NEWS_WITHIN)
+        try:
+            await asyncio.wait([acting], timeout=NEWS_WITHIN)
+            self._tell_of(before, decision, cursor, letter)
+            await acting
+        finally:
+            acting.cancel()
+
+    def _tell_of(self, before: Interaction | None, decision: Decision, cursor: int, letter: Letter) -> None:
+        it = decision.interaction
         letter.reply(it)
         self._log(before, decision, letter)
         self._notify(InteractionChanged(before, it, decision.feed, cursor))
         self._notify_agents(before, it)
         self._stir(before, it)
-        await acting
 
     def _is_pointless(self, it: Interaction, effect: Effect) -> bool:
         """A call to, or for, an agent's phone whose end waits to be handled already."""

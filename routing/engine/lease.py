@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 from collections.abc import Callable
 
 import structlog
@@ -46,21 +45,28 @@ class Watch:
 
 
 class Lease:
-    """`valid` says whether calls may be started, `lost` that another process has the shard; `ownership` goes with
+    """`valid` says whether calls may be started, `lost` that the shard is not ours any more; `ownership` goes with
     every write. `owner` names this process, as no other ever was. By `boottime` a lease ends while the machine is
-    suspended, too."""
+    suspended, too.
+
+    `left` are the seconds for which nobody else can have the shard. When they are over Postgres may merely be away:
+    those on the line are still seen to, until something makes it doubtful that the shard is ours. That is a sleep, or
+    the loss of contact with the telephones, as another process may have it since. In doubt nothing is done at all
+    before Postgres was asked.
+    """
 
     def __init__(
         self, pool: Pool, shard: str, owner: str | None = None, boottime: Callable[[], float] = boottime
     ) -> None:
         self._pool = pool
         self._shard = shard
-        self._owner = owner or f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}"
+        self._owner = owner or f"{shards.process(os.getpid())}{os.urandom(4).hex()}"
         self._boottime = boottime
         self._epoch = 0
         self._until = 0.0
+        self._closed = False
         self._pulse = boottime()
-        self._doubtful = False
+        self._doubts = self._settled = self._asked = 0
         self._asking = asyncio.Lock()
         self.lost = False
         self.answered = False  # whether Postgres answered the last time it was asked
@@ -70,18 +76,36 @@ class Lease:
         return Ownership(self._shard, self._epoch)
 
     @property
+    def left(self) -> float:
+        return 0.0 if self.lost else max(0.0, self._until - self._boottime())
+
+    @property
     def valid(self) -> bool:
-        return self._boottime() < self._until
+        return self.left > 0 and not self._closed
+
+    @property
+    def _in_doubt(self) -> bool:
+        return self._settled < self._doubts
 
     async def may_act(self) -> bool:
-        """Whether anything may be done at all. One who slept (a process stopped, a machine paused) asks Postgres
-        first, as its shard may be another's."""
+        """Whether anything may be done at all."""
         self._feel_pulse()
-        if self._doubtful:
-            async with self._asking:  # once for all who woke up together
-                if self._doubtful and not self.lost:
-                    await self._renew()
-        return not (self.lost or self._doubtful)
+        if self._in_doubt:
+            await self._ask()
+        return not (self.lost or self._in_doubt)
+
+    async def confirmed(self) -> bool:
+        """Whether the shard is ours for certain. Raises Fenced when it is another's."""
+        self._feel_pulse()
+        if not self._certain():
+            await self._ask()
+        if self.lost:
+            raise Fenced("another process owns the shard")
+        return self._certain()
+
+    def doubt(self) -> None:
+        """Another process may have the shard; only an answer to what is asked from now on can tell."""
+        self._doubts += 1
 
     async def watch_pulse(self) -> None:
         """Notice for ever that we slept."""
@@ -93,8 +117,11 @@ class Lease:
         now = self._boottime()
         if now - self._pulse > ASLEEP:
             log.warning("slept", seconds=round(now - self._pulse, 1))
-            self._doubtful = True
+            self.doubt()
         self._pulse = now
+
+    def _certain(self) -> bool:
+        return self.left > 0 and not self._in_doubt
 
     async def take(self) -> None:
         """Wait until the shard is ours."""
@@ -118,33 +145,44 @@ class Lease:
         """Renew for ever. Raises Fenced when another process took over."""
         while not self.lost:
             await asyncio.sleep(shards.LEASE / 3)
-            await self._renew()
+            async with self._asking:
+                await self._renew()
         raise Fenced("another process owns the shard")
 
+    async def _ask(self) -> None:
+        """Once for all who want to know at the same time."""
+        asked = self._asked
+        async with self._asking:
+            if asked == self._asked and not self._certain() and not self.lost:
+                await self._renew()
+
     async def _renew(self) -> None:
-        asked = self._boottime()
+        self._asked += 1
+        asked, doubts = self._boottime(), self._doubts
         try:
-            self.lost = not await shards.renew(self._pool, self._shard, self._owner, self._epoch)
-            self.answered = True
-            if self.lost:
-                self.give_up()
-            else:
-                self._doubtful = False
-                self._extend(asked)
+            ours = await shards.renew(self._pool, self._shard, self._owner, self._epoch)
         except Unavailable:
             self.answered = False
             log.warning("lease not renewed: Postgres does not answer", valid=self.valid)
+            return
+        self.answered = True
+        if ours:
+            self._settled = max(self._settled, doubts)  # what came up meanwhile is no older than the answer
+            self._extend(asked)
+        else:
+            self.lost = True
 
     async def release(self) -> None:
-        """Let a successor in at once."""
-        self.give_up()
+        """Let a successor in at once. From now on nothing is done any more."""
+        self.lost = True
         try:
             await shards.release(self._pool, self._shard, self._owner, self._epoch)
         except Unavailable:
             log.warning("shard not released: Postgres does not answer", shard=self._shard)
 
-    def give_up(self) -> None:
-        self._until = 0.0
+    def close(self) -> None:
+        """Start no call any more; what was begun may still be ended."""
+        self._closed = True
 
     def _extend(self, asked: float) -> None:
-        self._until = asked + shards.LEASE - MARGIN
+        self._until = max(self._until, asked + shards.LEASE - MARGIN)

@@ -16,7 +16,7 @@ from demo.sip.agent import SipAgent
 from dialplan.accounts import account_objects, ha1
 from dialplan.ari import generate, models
 from dialplan.ari.client import AriClient
-from dialplan.ari.connection import AriConnection, Connected, Disconnected, Snapshot
+from dialplan.ari.connection import Alone, AriConnection, Connected, Disconnected, Snapshot
 from dialplan.ari.errors import AppReplaced, AriConflict, AriError, AriNotFound
 from dialplan.words import APP
 from routing.local.asterisk import AsteriskInstance
@@ -49,7 +49,7 @@ async def ari(instance: AsteriskInstance) -> AsyncIterator[AriClient]:
 
 @contextlib.asynccontextmanager
 async def running(ari: AriClient) -> AsyncIterator[AriConnection]:
-    connection = AriConnection(ari, APP)
+    connection = AriConnection(ari, APP, Alone())
     task = asyncio.create_task(connection.run())
     yield connection
     task.cancel()
@@ -211,8 +211,20 @@ async def test_a_missing_sound_ends_as_failed(ari: AriClient) -> None:
         assert (playback.id, playback.state) == ("p1", "failed")
 
 
+class Replaced(Alone):
+    """Has lost the shard, and is not told."""
+
+    valid = False
+
+    def doubt(self) -> None:
+        self.doubtful = True
+
+    async def confirmed(self) -> bool:
+        return not hasattr(self, "doubtful")
+
+
 async def test_a_second_owner_of_the_application_ends_the_first(ari: AriClient) -> None:
-    first = AriConnection(ari, APP)
+    first = AriConnection(ari, APP, Replaced())
     task = asyncio.create_task(first.run())
     await wait_for(first, Connected)
     async with running(ari) as second:

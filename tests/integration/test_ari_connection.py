@@ -24,6 +24,25 @@ def event(kind: str, **fields: object) -> dict[str, object]:
     return {"type": kind, "application": APP, "timestamp": "2026-11-20T12:54:14.830+0000", **fields}
 
 
+class Owner:
+    """`may`: what it says when it is asked. `asked` and `doubts` are counted."""
+
+    def __init__(self) -> None:
+        self.may: bool | Exception = True
+        self.valid = True
+        self.asked = 0
+        self.doubts = 0
+
+    def doubt(self) -> None:
+        self.doubts += 1
+
+    async def confirmed(self) -> bool:
+        self.asked += 1
+        if isinstance(self.may, Exception):
+            raise self.may
+        return self.may
+
+
 class Asterisk:
     """Serves the events websocket and the three lists; a test speaks through `sockets` and `listing`."""
 
@@ -73,12 +92,14 @@ class Asterisk:
 
 
 @asynccontextmanager
-async def connected_to(asterisk: Asterisk) -> AsyncIterator[tuple[AriConnection, asyncio.Task[None]]]:
+async def connected_to(
+    asterisk: Asterisk, owner: Owner | None = None
+) -> AsyncIterator[tuple[AriConnection, asyncio.Task[None]]]:
     async with (
         TestServer(asterisk.application()) as server,
         AriClient(str(server.make_url("/ari")), "u", "p") as ari,
     ):
-        connection = AriConnection(ari, APP)
+        connection = AriConnection(ari, APP, owner or Owner())
         running = asyncio.create_task(connection.run())
         yield connection, running
         running.cancel()
@@ -156,10 +177,53 @@ async def test_pongs_keep_a_quiet_connection_alive(monkeypatch: pytest.MonkeyPat
         assert asyncio.get_running_loop().time() - connection.health.last_heard < 0.15
 
 
-async def test_being_replaced_ends_it_for_good() -> None:
-    asterisk = Asterisk()
-    async with connected_to(asterisk) as (connection, running):
+class Lost(Exception):
+    """The shard has another owner."""
+
+
+async def test_who_is_not_the_owner_any_more_does_not_take_the_application_back() -> None:
+    """Nor does who does not know: the websocket ended while the process slept, say."""
+    asterisk, owner = Asterisk(), Owner()
+    async with connected_to(asterisk, owner) as (connection, running):
         await anext(connection)
+        owner.may = False
+        await (await asterisk.sockets.get()).close()
+        await until(lambda: owner.asked > 3)
+        assert owner.doubts and len(asterisk.queries) == 1
+        owner.may = Lost()
+        with pytest.raises(Lost):
+            await running
+        assert len(asterisk.queries) == 1
+
+
+async def test_an_owner_who_was_replaced_asks_and_takes_the_application_back() -> None:
+    asterisk, owner = Asterisk(), Owner()
+    async with connected_to(asterisk, owner) as (connection, _):
+        await anext(connection)
+        owner.may = False
+        await say(await asterisk.sockets.get(), "ApplicationReplaced")
+        await until(lambda: owner.asked > 3)
+        assert owner.doubts and len(asterisk.queries) == 1
+        owner.may = True
+        assert await anext(connection) == Disconnected("replaced")
+        assert isinstance(await anext(connection), Connected)
+
+
+async def test_who_was_replaced_by_the_next_owner_ends() -> None:
+    asterisk, owner = Asterisk(), Owner()
+    async with connected_to(asterisk, owner) as (connection, running):
+        await anext(connection)
+        owner.may = Lost()
+        await say(await asterisk.sockets.get(), "ApplicationReplaced")
+        with pytest.raises(Lost):
+            await running
+
+
+async def test_being_replaced_ends_who_cannot_ask_and_whose_lease_is_over() -> None:
+    asterisk, owner = Asterisk(), Owner()
+    async with connected_to(asterisk, owner) as (connection, running):
+        await anext(connection)
+        owner.may = owner.valid = False
         await say(await asterisk.sockets.get(), "ApplicationReplaced")
         items = [item async for item in connection]
         assert items == [Disconnected("replaced")]
@@ -217,7 +281,7 @@ async def test_it_ends_whenever_it_is_cancelled() -> None:
         AriClient(str(server.make_url("/ari")), "u", "p") as ari,
     ):
         for moments in range(60):
-            running = asyncio.create_task(AriConnection(ari, APP).run())
+            running = asyncio.create_task(AriConnection(ari, APP, Owner()).run())
             for _ in range(moments):
                 await asyncio.sleep(0)
             running.cancel()

@@ -48,6 +48,30 @@ async def test_who_slept_and_was_missed_by_nobody_goes_on(pool: Pool) -> None:
     assert await lease.may_act() and lease.valid
 
 
+async def test_an_answer_from_before_the_sleep_settles_no_doubt(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Postgres says that the shard is ours, we are stopped before we read it, and another takes over meanwhile."""
+    lease, answered, read = Lease(pool, "test"), asyncio.Event(), asyncio.Event()
+    await lease.take()
+    real = shards.renew
+
+    async def renew(pool: Pool, shard: str, owner: str, epoch: int) -> bool:
+        answer = await real(pool, shard, owner, epoch)
+        answered.set()
+        await read.wait()
+        return answer
+
+    monkeypatch.setattr(shards, "renew", renew)
+    asking = asyncio.create_task(lease._renew())
+    await answered.wait()
+    await another_takes_over(pool)
+    sleep_long(lease)
+    monkeypatch.undo()
+    lease._feel_pulse()
+    read.set()
+    await asking
+    assert not await lease.may_act()
+
+
 async def test_who_slept_and_cannot_ask_postgres_waits(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
     async def away(*_: object) -> bool:
         raise Unavailable
@@ -79,7 +103,7 @@ async def test_without_the_lease_the_agents_phone_is_not_to_blame(service: Servi
     await service.queue(numbers=["600"], workflow=QUICK)
     it = await service.stored(await service.call_in())
     service.engine._actor._hear = lambda _, event: told.append(event)
-    service.engine.lease.give_up()
+    service.engine.lease._until = 0.0
     ring = RingAgent("a" * 32, it.id.hex, "1001", "+49", 20.0)
     await service.engine._actor.perform_all(it, (ring,), 0.0)
     assert told == [LegGone("a" * 32, refused=True, certain=False, lost=True)]
@@ -90,7 +114,7 @@ async def test_without_the_lease_nothing_is_offered_only_to_be_taken_back(servic
     await service.queue(numbers=["600"], workflow=QUICK)
     await service.agent("1001", "support")
     interaction_id, changed = await service.callback(), service.changes()
-    service.engine.lease.give_up()
+    service.engine.lease._until = 0.0
     await service.engine.desks.set_availability("1001", Availability.READY, None)
     await changed.until(lambda it: it.status is Status.OFFERED and service.engine.lease.valid)
     feed = (await service.ask("GET", f"interactions/{interaction_id}/feed")).body["items"]

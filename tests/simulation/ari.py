@@ -10,7 +10,7 @@ import msgspec
 from aiohttp import WSMsgType
 
 from dialplan.ari import models
-from dialplan.ari.client import AriClient
+from dialplan.ari.client import AriClient, anybody
 from dialplan.ari.errors import AriUnavailable
 from dialplan.ari.resources import Resources
 from routing.engine.lease import Lease
@@ -41,6 +41,7 @@ class Socket:
         self.runner = runner
         self.open = True
         self.mute = False
+        self.ended_at = float("inf")
         self._asterisk = asterisk
         self._frames: asyncio.Queue[Frame] = asyncio.Queue()
         self._last = 0.0
@@ -62,13 +63,20 @@ class Socket:
 
     def _deliver(self, frame: Frame) -> None:
         if self.open and not self.mute and self.runner.alive:
+            if _REPLACED in frame.data:
+                self._ended()
             self._frames.put_nowait(frame)
 
     def cut(self) -> None:
         """The connection is reset."""
         if self.open:
             self.open = False
+            self._ended()
             self._frames.put_nowait(Frame(WSMsgType.CLOSED))
+
+    def _ended(self) -> None:
+        """As far as its owner can know, now or when it goes on."""
+        self.ended_at = min(self.ended_at, self.runner.world.now)
 
     def blackhole(self) -> None:
         """Half open: nothing comes any more, until the heartbeat notices."""
@@ -92,12 +100,14 @@ class SimulatedAri(AriClient):
     def __init__(self, runner: Runner, asterisk: "Asterisk", pool: Any) -> None:
         Resources.__init__(self, self)
         self.last_answer = None
+        self.may_change = anybody
         self.cut = False
         self.lease: Lease | None = None
+        self.socket: Socket | None = None
         self._runner = runner
         self._asterisk = asterisk
 
-    async def request(self, method: str, path: str, fields: Mapping[str, object], returns: type[T]) -> T:
+    async def send(self, method: str, path: str, fields: Mapping[str, object], returns: type[T]) -> T:
         world, asterisk = self._runner.world, self._asterisk
         name = f"{method} {path}"
         if not asterisk.up or (self.cut and world.chance(0.5)):
@@ -127,6 +137,10 @@ class SimulatedAri(AriClient):
     def epoch(self) -> int:
         return self.lease.ownership.epoch if self.lease else 0
 
+    def out_of_contact(self, at: float) -> bool:
+        """Whether it could know at that moment that Asterisk's news go to it no longer."""
+        return self.socket is None or self.socket.ended_at < at
+
     async def renew(self) -> None:
         return
 
@@ -136,11 +150,13 @@ class SimulatedAri(AriClient):
     @asynccontextmanager
     async def listen(self, app: str) -> AsyncIterator[Any]:  # type: ignore[override]
         world = self._runner.world
+        asked_at = world.now
         await asyncio.sleep(self._asterisk.latency())
         if not self._asterisk.up or self.cut:
             await asyncio.sleep(world.between(0.0, 2.0 if self.cut else 0.01))
             raise AriUnavailable("refused", "GET /events", sent=False)
-        socket = Socket(self._runner, self._asterisk)
+        socket = self.socket = Socket(self._runner, self._asterisk)
+        self._asterisk.witness.connected(self, asked_at)
         self._asterisk.register(socket)
         try:
             yield socket
@@ -149,3 +165,4 @@ class SimulatedAri(AriClient):
 
 
 _LOST = object()
+_REPLACED = b"ApplicationReplaced"

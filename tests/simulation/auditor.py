@@ -207,8 +207,16 @@ class Auditor:
 
     # What Asterisk is told
 
+    def connected(self, ari: SimulatedAri, asked_at: float) -> None:
+        """A9: who does not own the shard any more does not take the application from who does."""
+        self.figures["connects"] += 1
+        if ari.lease and ari.epoch != self._memory.shards[words.APP].epoch and self._taken_before(asked_at):
+            self.fail("A9", f"the application is taken by the stale epoch {ari.epoch}")
+
     def commanded(self, ari: SimulatedAri, sent_at: float, what: str, channel: Channel) -> None:
-        """A9: who does not own the shard any more starts no call; commands on their way when it was lost pass.
+        """A9: who does not own the shard any more starts no call, and does nothing at all once it can know, because
+        Asterisk's news go to it no longer. Until then Postgres may merely be away, and it sees to those on the line
+        as the next owner would. Commands on their way when the shard was lost pass.
 
         A8: nor is a call started by who never stored anything about it at a moment the rules allowed it.
         """
@@ -216,7 +224,7 @@ class Auditor:
         self.figures[f"told {what}"] += 1
         self._made[channel.id] += what == "create"
         shard = self._memory.shards[words.APP]
-        if what not in ("create", "dial") or ari.lease is None:
+        if ari.lease is None or not (what in ("create", "dial") or ari.out_of_contact(sent_at)):
             return
         if ari.epoch != shard.epoch and self._taken_before(sent_at):
             self.fail("A9", f"{what} {channel.id[:8]} by the stale epoch {ari.epoch}")

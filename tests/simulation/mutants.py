@@ -156,6 +156,43 @@ def _lease_does_not_matter() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _often_away() -> Iterator[None]:
+    away = ("pause", "pause", "postgres cut", "websocket cut", "rival")
+    with (
+        patch.object(faults, "OWNERS", away),
+        patch.object(faults, "KINDS", away),
+        patch.object(faults, "LONGEST", 25.0),
+    ):
+        yield
+
+
+@contextmanager
+def _connects_without_asking() -> Iterator[None]:
+    async def yes(self: Lease) -> bool:
+        return True
+
+    with _often_away(), patch.object(Lease, "confirmed", yes):
+        yield
+
+
+@contextmanager
+def _goes_on_when_replaced() -> Iterator[None]:
+    """Whoever has the shard: what is in hand is finished."""
+
+    async def yes(self: Lease) -> bool:
+        return True
+
+    async def stop(self: Engine) -> None:
+        self.halt()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=3)
+        await self.lease.release()
+
+    with _often_away(), patch.object(Lease, "may_act", yes), patch.object(Engine, "stop", stop):
+        yield
+
+
 _real_event = listen.event
 
 
@@ -237,6 +274,8 @@ MUTANTS: dict[str, Planted] = {
     "nothing is woken after a recovery": Planted("L2", _timers_never_again),
     "no timer is ever set": Planted("L2", _instead(Timers, "set", _timer_forgets)),
     "calls are started without a lease": Planted("A9", _lease_does_not_matter),
+    "who was replaced goes on": Planted("A9", _goes_on_when_replaced),
+    "the application is taken without asking": Planted("A9", _connects_without_asking),
     "ends of channels are not heard": Planted("F6 L4", _instead(listen, "event", _deaf_to_ends)),
     "what ended unseen is never noticed": Planted("L2 L3", _unseen_ends_unnoticed),
     "an unconfirmed commit counts as failed": Planted("L3 L4", _instead(Decider, "_settled", _never_settled)),

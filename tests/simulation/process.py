@@ -87,7 +87,7 @@ class Process(Runner):
     async def _serve(self) -> None:
         lease = Lease(self.pool, words.APP, self.name, self.world.monotonic)  # type: ignore[arg-type]
         await lease.take()
-        self.ari.lease = lease
+        self.ari.lease, self.ari.may_change = lease, lease.may_act
         self.world.log(f"{self.name} owns the shard, epoch {lease.ownership.epoch}")
         clock = await Clock.of(self.pool, words.APP, self.world.machine)  # type: ignore[arg-type]
         engine = Engine(self.pool, clock, lease, self.world.new_id)  # type: ignore[arg-type]
@@ -100,7 +100,7 @@ class Process(Runner):
         phones = AsteriskPhones(self.ari, engine.hear, may_call=lambda: lease.valid, monotonic=self.world.monotonic)
         engine.use(phones)
         self.engine = engine
-        connection = AriConnection(self.ari, words.APP, self.world.pauses.uniform)
+        connection = AriConnection(self.ari, words.APP, lease, self.world.pauses.uniform)
         listener = Listener(connection, engine, phones.started, self._contact.set)
         engine.add_part("ari", lambda: connection.connected and listener.ready)
         async with asyncio.TaskGroup() as group:
