@@ -14,6 +14,8 @@ import pytest
 from demo.api import Refused
 from demo.sip.errors import CallFailed, SipTimeout
 from demo.stage import Worker
+from dialplan.ari.client import AriClient
+from dialplan.words import APP
 from routing.local.prompts import TONES
 from tests.calls.desk import customer_with_callback, hear_each_other
 from tests.faults.conftest import AuditedLine
@@ -24,6 +26,7 @@ from tests.faults.scenes import PATIENT, everywhere, own_line, waits
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 _COMMAND = re.compile(rb"(?:POST|PUT|DELETE) (/ari/(?:channels|bridges|playbacks)\S*) HTTP")
+_COMMAND_OR_CONNECT = re.compile(rb"((?:POST|PUT|DELETE) /ari/\S*|GET /ari/events\S*) HTTP")
 
 
 @asynccontextmanager
@@ -59,10 +62,10 @@ async def _waits_for_the_shard(rig: Rig, since: int) -> None:
 
 
 @contextmanager
-def commands(rig: Rig) -> Iterator[list[str]]:
-    """What is asked of Asterisk through the proxy that could change a call."""
+def commands(rig: Rig, what: re.Pattern[bytes] = _COMMAND) -> Iterator[list[str]]:
+    """What is asked of Asterisk through the proxy; by default all that could change a call."""
     seen: list[str] = []
-    rig.ari.tap = lambda data: seen.extend(path.decode() for path in _COMMAND.findall(data))
+    rig.ari.tap = lambda data: seen.extend(path.decode() for path in what.findall(data))
     try:
         yield seen
     finally:
@@ -112,6 +115,60 @@ async def test_f7_a_service_that_froze_changes_nothing_when_it_wakes(
         await line.stage.when(scene.confirming.number, status="open", subtype="callback")
         await line.stage.when(scene.waiting.number, status="closed", outcome="abandoned")
         await line.auditor.end_all_calls()
+
+
+async def test_f7_a_service_that_lost_contact_while_it_froze_does_not_take_the_application_back(
+    rig: Rig, line: AuditedLine, figures: Figures, repeats: Callable[[int, int], range]
+) -> None:
+    """Nothing tells it that it was replaced: its connections are gone, and it has to ask before it makes new ones."""
+    scene = await everywhere(line)
+    for _ in repeats(1, 30):
+        first, mark = rig.process("service"), rig.log.stat().st_size
+        async with successor(rig) as url:
+            await _waits_for_the_shard(rig, mark)
+            first.send(signal.SIGSTOP)
+            rig.ari.cut()
+            await _is_up(url, "/readyz")
+            with commands(rig, _COMMAND_OR_CONNECT) as late:
+                first.send(signal.SIGCONT)
+                code = await asyncio.wait_for(first.wait(), 10)
+            rig.parts.running.pop("service")
+            assert code not in (None, 0), "it says that it was replaced"
+            figures.note("F7", "cut off while frozen, then woken: its connects and commands", len(late), limit=0)
+            await _is_up(url, "/readyz", within=1)
+            assert rig.log_lines(mark).count("ari connected") == 1, "the next owner keeps the application"
+            await hear_each_other(scene.talking.offer, scene.talking.back)
+            mark = rig.log.stat().st_size
+            rig.start_service()
+            await _waits_for_the_shard(rig, mark)
+        await rig.gets_ready()
+    ended = [call for call in (*scene.calls, scene.talking.offer, scene.talking.back) if call.end]
+    figures.note("F7", "cut off while frozen, then woken: calls ended", len(ended), limit=0)
+
+
+async def test_f7_an_owner_whose_application_is_taken_asks_and_takes_it_back(
+    rig: Rig, line: AuditedLine, figures: Figures, repeats: Callable[[int, int], range]
+) -> None:
+    """By a process that has no right to it: one of an older version that does not ask, say."""
+    scene, service = await everywhere(line), rig.pid("service")
+    asterisk = rig.parts.asterisk
+    for _ in repeats(2, 30):
+        mark = rig.log.stat().st_size
+        async with AriClient(asterisk.ari_url, asterisk.ari.username, asterisk.ari.password) as thief:
+            began = time.monotonic()
+            async with thief.listen(APP) as socket:
+                async with asyncio.timeout(5):
+                    while b"ApplicationReplaced" not in ((await socket.receive()).data or b""):
+                        pass
+                figures.note("F7", "application taken: taken back", time.monotonic() - began, unit="s", limit=2)
+        async with asyncio.timeout(5):
+            while "reconciled" not in rig.log_lines(mark):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        await rig.gets_ready()
+        await hear_each_other(scene.talking.offer, scene.talking.back)
+    assert rig.alive("service") and rig.pid("service") == service
+    ended = [call for call in (*scene.calls, scene.talking.offer, scene.talking.back) if call.end]
+    figures.note("F7", "application taken: calls ended", len(ended), limit=0)
 
 
 async def _asks(agent: Worker, path: str) -> None:
