@@ -156,7 +156,7 @@ class SimulatedAri(AriClient):
             await asyncio.sleep(world.between(0.0, 2.0 if self.cut else 0.01))
             raise AriUnavailable("refused", "GET /events", sent=False)
         socket = self.socket = Socket(self._runner, self._asterisk)
-        self._asterisk.witness.connected(self, asked_at)
+        world.at(world.now, self._asterisk.witness.connected, self, asked_at)
         self._asterisk.register(socket)
         try:
             yield socket

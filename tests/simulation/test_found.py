@@ -145,3 +145,26 @@ async def _adopt(read: Interaction, engine: Engine) -> None:
     """What recovery does with each row it has read."""
     engine.adopt(read)
     engine.tell(read.id, ServiceRestarted())
+
+
+def test_who_lost_contact_while_it_slept_leaves_the_application_to_its_next_owner() -> None:
+    world = World(1)
+    asterisk, postgres = Asterisk(world), Postgres(world)
+    Auditor(world, postgres.memory, asterisk)
+    People(world, asterisk, postgres.memory, lambda: None)
+    postgres.memory.queues["support"] = [QUEUE]
+    with quiet_ends(), installed():
+        first = Process(world, "first", asterisk, postgres, lambda _: None)
+        world.run(START + 1)
+        assert asterisk.app and asterisk.app.runner is first
+        first.pause(9.0)
+        asterisk.app.cut()
+        asterisk.app = None
+        second = Process(world, "second", asterisk, postgres, lambda _: None)
+        world.run(START + 9)
+        taken = asterisk.app
+        assert taken and taken.runner is second and first.alive
+        world.run(START + 15)
+        assert asterisk.app is taken and second.alive and not first.alive
+        first.bury()
+        second.bury()
