@@ -22,7 +22,7 @@ from routing.engine.legs import Legs
 from routing.engine.mailbox import Letter, Mailbox
 from routing.engine.queues import Queues
 from routing.engine.trust import Trust
-from routing.errors import Conflict, NotFound, RingbackError, Unavailable
+from routing.errors import Conflict, Invalid, NotFound, RingbackError, Unavailable
 from routing.events import CallbackRequested, CallerArrived, Event, LegGone, ServiceRestarted
 from routing.interaction import Interaction
 from routing.lifecycle import Decision, arrive, decide, request
@@ -86,6 +86,9 @@ class Arrivals:
                 return
             decided = queue, decision
             cursor = await self._create(decision)
+        except Invalid:  # the queue was deleted at this moment
+            await self._turn_away(event, Refusal.UNKNOWN_NUMBER)
+            return
         except (Unavailable, Conflict) as error:
             self._legs.drop(event.leg)
             await self._act(SendBack(event.leg))

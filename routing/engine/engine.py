@@ -172,7 +172,8 @@ class Engine:
     # What comes in
 
     async def request(self, event: CallbackRequested) -> Interaction:
-        """A callback that was asked for. Raises NotFound for its queue, DuplicateCallback, Unavailable."""
+        """A callback that was asked for. Raises NotFound or, deleted meanwhile, Invalid for its queue, DuplicateCallback,
+        Unavailable."""
         return await self.ask(self._new_id(), event)
 
     async def ask(self, interaction_id: UUID, event: PersonEvent | CallbackRequested) -> Interaction:

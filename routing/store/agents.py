@@ -81,6 +81,7 @@ async def put(pool: Pool, agent_id: str, settings: Settings, secrets: Mapping[st
 
 async def put_in(c: Any, agent_id: str, settings: Settings, secrets: Mapping[str, str | None]) -> None:
     """The same, within a transaction."""
+    await _find_queues(c, settings.queues)
     await c.execute(
         _PUT,
         agent_id,
@@ -104,13 +105,20 @@ async def set_sip_ha1(pool: Pool, agent_id: str, ha1: str) -> None:
         raise NotFound("There is no such agent.")
 
 
-async def _set_queues(c: Any, agent_id: str, queues: tuple[Membership, ...]) -> None:
+async def _find_queues(c: Any, queues: tuple[Membership, ...]) -> None:
+    """They are there, and none is deleted before the commit. Asked first: `apply` has queues before agents too."""
     names = [each.queue for each in queues]
-    known = await c.fetch("SELECT name FROM queues WHERE name = ANY($1) AND deleted_at IS NULL", names)
+    known = await c.fetch(
+        "SELECT name FROM queues WHERE name = ANY($1) AND deleted_at IS NULL ORDER BY name FOR KEY SHARE", names
+    )
     unknown = set(names) - {row["name"] for row in known}
     for i, name in enumerate(names):
         if name in unknown:
             raise Invalid(f"There is no queue {name}.", f"/queues/{i}/queue")
+
+
+async def _set_queues(c: Any, agent_id: str, queues: tuple[Membership, ...]) -> None:
+    names = [each.queue for each in queues]
     await c.execute("DELETE FROM agent_queues WHERE agent = $1 AND queue <> ALL($2)", agent_id, names)
     await c.execute(
         "INSERT INTO agent_queues (agent, queue, penalty) SELECT $1, * FROM unnest($2::text[], $3::int[])"

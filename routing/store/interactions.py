@@ -14,7 +14,7 @@ import msgspec
 import structlog
 
 from routing import metrics
-from routing.errors import Conflict, DuplicateCallback, NotFound
+from routing.errors import Conflict, DuplicateCallback, Invalid, NotFound
 from routing.interaction import (
     Attempt,
     Deadline,
@@ -57,6 +57,7 @@ _COLUMNS = (
 )
 _FIELDS = tuple(name.strip() for name in _COLUMNS.split(","))
 _PLACES = tuple(f"${i}" for i in range(9, 9 + len(_FIELDS)))
+_PLACE = dict(zip(_FIELDS, _PLACES, strict=True))
 
 # A newer version may have put more into these: its keys stay (routing.store.lenient).
 _MERGED = {
@@ -64,7 +65,7 @@ _MERGED = {
     "waiting": "interactions.waiting || ",
     "deadlines": f"interactions.deadlines - '{{{','.join(Deadline)}}}'::text[] || ",
 }
-_CHANGED = ", ".join(_MERGED.get(name, "") + at for name, at in zip(_FIELDS, _PLACES, strict=True))
+_CHANGED = ", ".join(_MERGED.get(name, "") + at for name, at in _PLACE.items())
 
 # $1 id, $2 shard, $3 epoch, $4 legs, $5 attempts, $6 feed, $7 now, $8 what became of the agent; then _COLUMNS
 _REST = """,
@@ -123,6 +124,16 @@ SELECT (SELECT id FROM saved) AS id, (SELECT max(cursor) FROM written) AS cursor
 """
 
 
+# Whoever comes into a queue locks it until the commit: who deletes it waits for that, and the other way round. What
+# is closed waits for nobody.
+_THERE = f"""there AS MATERIALIZED (
+    SELECT q.name FROM queues q WHERE q.name = {_PLACE["queue"]} AND q.deleted_at IS NULL FOR KEY SHARE OF q
+),
+"""  # noqa: S608  # of the constants above
+_MAY_COME = f"({_PLACE['status']} = 'closed' OR EXISTS (SELECT FROM there))"
+_GONE = f", NOT {_MAY_COME} AS gone\n"
+
+
 def _guard(moment: Moment | None) -> tuple[str, str, str]:
     """How a statement asks the number rules too: the question, the condition, what it tells. The Check comes last."""
     if moment is None:
@@ -132,13 +143,15 @@ def _guard(moment: Moment | None) -> tuple[str, str, str]:
     return f"{question},\n", "AND NOT EXISTS (SELECT FROM refused)", told
 
 
-def _save(moment: Moment | None) -> str:
+def _save(moment: Moment | None, *, moves: bool) -> str:
     """The row is locked before the epoch is looked at, and the shard until the commit: whoever waited for the row
-    notices that the shard has another owner by then, and who takes the shard waits for those who did not."""
+    notices that the shard has another owner by then, and who takes the shard waits for those who did not. `moves`: it
+    comes into another queue."""
     question, condition, told = _guard(moment)
+    there, comes, gone = (_THERE, f"AND {_MAY_COME}", _GONE) if moves else ("", "", "")
     same = f"id = $1 AND version = ${8 + len(_FIELDS)} - 1 AND status = ${9 + len(_FIELDS)}"
     return f"""
-WITH {question}held AS MATERIALIZED (
+WITH {question}{there}held AS MATERIALIZED (
     SELECT id FROM interactions WHERE {same} FOR NO KEY UPDATE
 ),
 owned AS MATERIALIZED (
@@ -148,28 +161,28 @@ owned AS MATERIALIZED (
 ),
 saved AS (
     UPDATE interactions SET ({_COLUMNS}, updated_at) = ({_CHANGED}, $7)
-     WHERE {same} AND EXISTS (SELECT FROM owned) {condition}
+     WHERE {same} AND EXISTS (SELECT FROM owned) {comes} {condition}
     RETURNING id
-){_REST}{told}
+){_REST}{told}{gone}
 """  # noqa: S608  # put together from the constants above, once
 
 
 def _insert(moment: Moment | None) -> str:
     question, condition, told = _guard(moment)
     return f"""
-WITH {question}owned AS MATERIALIZED (
+WITH {question}{_THERE}owned AS MATERIALIZED (
     SELECT s.name FROM shards s WHERE s.name = $2 AND s.epoch = $3 FOR KEY SHARE OF s
 ),
 saved AS (
     INSERT INTO interactions (id, shard, {_COLUMNS}, dialled_number, entered_at)
     SELECT $1, $2, {", ".join(_PLACES)}, ${9 + len(_FIELDS)}, $7
-     WHERE EXISTS (SELECT FROM owned) {condition}
+     WHERE EXISTS (SELECT FROM owned) AND {_MAY_COME} {condition}
     RETURNING id
-){_REST}{told}
+){_REST}{told}{_GONE}
 """  # noqa: S608
 
 
-_SAVE = {moment: _save(moment) for moment in (None, *Moment)}
+_SAVE = {(moment, moves): _save(moment, moves=moves) for moment in (None, *Moment) for moves in (False, True)}
 _INSERT = {moment: _insert(moment) for moment in (None, *Moment)}
 
 
@@ -217,8 +230,9 @@ async def load_living(pool: Pool, shard: str) -> tuple[list[Interaction], Unread
 
 
 async def create(pool: Pool, owner: Ownership, decision: Decision, now: datetime, check: Check | None = None) -> int:
-    """Store a new interaction. Returns the feed's cursor; raises DuplicateCallback, or Conflict when it exists or the
-    shard is not ours; with a `check` also NumberBlocked, RateLimited or Stale."""
+    """Store a new interaction. Returns the feed's cursor; raises DuplicateCallback, Invalid when its queue was
+    deleted, or Conflict when it exists or the shard is not ours; with a `check` also NumberBlocked, RateLimited or
+    Stale."""
     statement = _INSERT[check and check.moment]
     return await _write(pool, statement, owner, None, decision, now, (decision.interaction.dialled_number,), check)
 
@@ -226,9 +240,10 @@ async def create(pool: Pool, owner: Ownership, decision: Decision, now: datetime
 async def save(
     pool: Pool, owner: Ownership, before: Interaction, decision: Decision, now: datetime, check: Check | None = None
 ) -> int:
-    """Store what became of `before`. Returns the feed's cursor; raises Conflict when another writer was first, with a
-    `check` also NumberBlocked, RateLimited or Stale."""
-    return await _write(pool, _SAVE[check and check.moment], owner, before, decision, now, (before.status,), check)
+    """Store what became of `before`. Returns the feed's cursor; raises Conflict when another writer was first,
+    Invalid when the queue it comes into was deleted, with a `check` also NumberBlocked, RateLimited or Stale."""
+    statement = _SAVE[check and check.moment, decision.interaction.queue != before.queue]
+    return await _write(pool, statement, owner, before, decision, now, (before.status,), check)
 
 
 async def _write(
@@ -266,6 +281,8 @@ async def _write(
     if row["id"] is None:
         if check and row["rule"]:
             trust.refuse(row["rule"], row["until"], now)
+        if row.get("gone"):
+            raise Invalid("There is no such queue.", "/queue")
         raise Conflict
     return int(row["cursor"] or 0)
 

@@ -1,14 +1,12 @@
 """One row that is locked, unreadable or cannot be decided, one answer that is lost: it costs only itself."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import pytest
 from api_service import CUSTOMER, Service
+from locks import locked
 
 from routing.agents import Availability, PhoneState
 from routing.effects import HangUp, Part
@@ -36,23 +34,10 @@ async def is_ready(service: Service) -> None:
     await service.engine.desks.set_availability("1001", Availability.READY, None)
 
 
-@asynccontextmanager
-async def locked(dsn: str, interaction: UUID) -> AsyncIterator[None]:
-    other = await asyncpg.connect(dsn)
-    held = other.transaction()
-    await held.start()
-    await other.execute("SELECT FROM interactions WHERE id = $1 FOR UPDATE", interaction)
-    try:
-        yield
-    finally:
-        await held.rollback()
-        await other.close()
-
-
 async def test_a_locked_row_does_not_keep_the_agent_from_those_behind_it(service: Service, dsn: str) -> None:
     first, second = await two_wait(service)
     changed = service.changes()
-    async with locked(dsn, first):
+    async with locked(dsn, "SELECT FROM interactions WHERE id = $1 FOR UPDATE", first):
         await is_ready(service)
         await changed.until(lambda it: it.id == second and it.status is Status.OFFERED)
 

@@ -4,8 +4,8 @@ import asyncio
 from datetime import UTC, datetime
 from uuid import UUID
 
-import asyncpg
 import pytest
+from locks import locked, waits_for_a_lock
 from store_book import QUEUE, Book
 
 from routing.errors import Conflict
@@ -16,6 +16,7 @@ from routing.store import feed, idempotency, interactions, shards
 from routing.store.database import Pool
 
 SHARD = "ringback-00"
+AGENT = "UPDATE agents SET name = name WHERE id = '1001'"
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
@@ -24,16 +25,11 @@ async def test_a_save_that_waited_for_its_row_notices_that_the_shard_was_taken(
 ) -> None:
     it = await book.call()
     decision = decide(it, QUEUE, LegGone(it.legs[0].id), book.now)
-    other = await asyncpg.connect(dsn)
-    held = other.transaction()
-    await held.start()
-    await other.execute("SELECT FROM interactions WHERE id = $1 FOR UPDATE", it.id)
-    saving = asyncio.create_task(interactions.save(pool, book.owner, it, decision, book.now))
-    await _waits_for_a_lock(pool)
-    await pool.execute("UPDATE shards SET until = '-infinity'")
-    assert await shards.take(pool, SHARD, "another") == book.owner.epoch + 1, "it is not kept from the shard"
-    await held.rollback()
-    await other.close()
+    async with locked(dsn, "SELECT FROM interactions WHERE id = $1 FOR UPDATE", it.id):
+        saving = asyncio.create_task(interactions.save(pool, book.owner, it, decision, book.now))
+        await waits_for_a_lock(pool)
+        await pool.execute("UPDATE shards SET until = '-infinity'")
+        assert await shards.take(pool, SHARD, "another") == book.owner.epoch + 1, "it is not kept from the shard"
     with pytest.raises(Conflict):
         await saving
     assert await interactions.load(pool, it.id) == it
@@ -46,18 +42,13 @@ async def test_the_shard_is_taken_only_after_what_is_being_stored_for_its_owner(
     it = await book.happen(await book.callback(), Offered("1001"))
     agent = it.leg(Role.AGENT)
     assert agent
-    other = await asyncpg.connect(dsn)
-    held = other.transaction()
-    await held.start()
-    await other.execute("UPDATE agents SET name = name WHERE id = '1001'")
-    decision = decide(it, QUEUE, LegGone(agent.id, 486), book.now)
-    saving = asyncio.create_task(interactions.save(pool, book.owner, it, decision, book.now))
-    await _waits_for_a_lock(pool)
-    await pool.execute("UPDATE shards SET until = '-infinity'")
-    taking = asyncio.create_task(shards.take(pool, SHARD, "another"))
-    await _waits_for_a_lock(pool, 2)
-    await held.rollback()
-    await other.close()
+    async with locked(dsn, AGENT):
+        decision = decide(it, QUEUE, LegGone(agent.id, 486), book.now)
+        saving = asyncio.create_task(interactions.save(pool, book.owner, it, decision, book.now))
+        await waits_for_a_lock(pool)
+        await pool.execute("UPDATE shards SET until = '-infinity'")
+        taking = asyncio.create_task(shards.take(pool, SHARD, "another"))
+        await waits_for_a_lock(pool, 2)
     await saving
     assert await taking == book.owner.epoch + 1
     assert (await interactions.load(pool, it.id)).version == it.version + 1
@@ -70,17 +61,12 @@ async def test_a_line_of_the_feed_that_is_committed_late_is_not_behind_a_readers
     it = await book.happen(await book.callback(), Offered("1001"))
     agent = it.leg(Role.AGENT)
     assert agent
-    other = await asyncpg.connect(dsn)
-    held = other.transaction()
-    await held.start()
-    await other.execute("UPDATE agents SET name = name WHERE id = '1001'")
-    decision = decide(it, QUEUE, LegGone(agent.id, 486), book.now)
-    saving = asyncio.create_task(interactions.save(pool, book.owner, it, decision, book.now))
-    await _waits_for_a_lock(pool)
-    await book.call("+4915112345699")
-    seen = await feed.last_cursor(pool)
-    await held.rollback()
-    await other.close()
+    async with locked(dsn, AGENT):
+        decision = decide(it, QUEUE, LegGone(agent.id, 486), book.now)
+        saving = asyncio.create_task(interactions.save(pool, book.owner, it, decision, book.now))
+        await waits_for_a_lock(pool)
+        await book.call("+4915112345699")
+        seen = await feed.last_cursor(pool)
     await saving
     ids, _ = await feed.changed_after(pool, seen)
     assert [UUID(str(each)) for each in ids] == [it.id]
@@ -94,14 +80,3 @@ async def test_a_process_that_was_replaced_does_not_free_its_successors_key(pool
     await idempotency.keep(pool, "agent:1001", "k", 1, 200, "", b"the old one's")
     third = await idempotency.begin(pool, "agent:1001", "k", request, 2, NOW)
     assert third and third.status is None, "the successor is still at it"
-
-
-_WAITING = """
-SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
-"""
-
-
-async def _waits_for_a_lock(pool: Pool, sessions: int = 1) -> None:
-    async with asyncio.timeout(5):
-        while await pool.fetchval(_WAITING) < sessions:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
