@@ -34,7 +34,7 @@ from routing.effects import (
     StopSaying,
 )
 from routing.errors import Unavailable
-from routing.events import LegGone, NetworkEvent, SayFinished
+from routing.events import Heard, LegDialled, LegGone, SayFinished
 
 log = structlog.get_logger()
 
@@ -48,7 +48,7 @@ JUST_ENTERED = 0.05
 
 _CAUSES = {Refusal.UNKNOWN_NUMBER: words.UNKNOWN_NUMBER, Refusal.BUSY: words.BUSY}
 
-Hear = Callable[[str, NetworkEvent], None]
+Hear = Callable[[str, Heard], None]
 SetUp = tuple[float, float]
 """Seconds it took until Asterisk had made a channel, and then until that was in our application."""
 
@@ -181,9 +181,9 @@ class AsteriskPhones:
         """Of one that is gone the end is told by an event, or it is found missing."""
         try:
             if self._may_call():
-                await self._ari.channels.dial(call.leg, timeout=math.ceil(call.timeout))
+                await self._dial(call.leg, call.timeout)
         except AriConflict:
-            log.info("dialled already", leg=call.leg)
+            self._dialled_already(call.leg)
 
     def _create_customer(self, call: DialCustomer) -> Coroutine[object, object, SetUp]:
         variables = {
@@ -215,17 +215,25 @@ class AsteriskPhones:
             if not self._may_call():  # the process slept meanwhile, say: by now it may be another's to dial
                 raise AriUnavailable("the lease is over", f"dial {leg}", sent=False)
             asked = self._monotonic()
-            await self._ari.channels.dial(leg, timeout=math.ceil(seconds))
+            await self._dial(leg, seconds)
             took = {"create": created, "start": started, "dial": self._monotonic() - asked}
             log.info("dialled", leg=leg, **{part: round(1000 * each, 2) for part, each in took.items()})
         except AriConflict:
-            log.info("dialled already", leg=leg)
+            self._dialled_already(leg)
         except AriUnavailable as error:
             self._not_placed(leg, error, refused=not error.sent, lost=to_agent)
         except TimeoutError as error:
             self._not_placed(leg, error, refused=False, lost=to_agent)
         except AriError as error:
             self._not_placed(leg, error, refused=True)
+
+    async def _dial(self, leg: str, seconds: float) -> None:
+        await self._ari.channels.dial(leg, timeout=math.ceil(seconds))
+        self._hear(leg, LegDialled(leg))
+
+    def _dialled_already(self, leg: str) -> None:
+        log.info("dialled already", leg=leg)
+        self._hear(leg, LegDialled(leg))
 
     def _not_placed(self, leg: str, error: Exception, *, refused: bool, lost: bool = False) -> None:
         """As far as we know; should the leg be there all the same, the core has it hung up."""

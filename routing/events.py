@@ -56,6 +56,14 @@ class SayFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class LegDialled:
+    """Asterisk took the call to this leg: it has gone out. Nothing becomes of that by itself; but only who was called
+    can have failed to answer."""
+
+    leg: str
+
+
+@dataclass(frozen=True, slots=True)
 class LegRinging:
     leg: str
 
@@ -280,6 +288,8 @@ NetworkEvent = (
     | TimeReached
     | ServiceRestarted
 )
+Heard = NetworkEvent | LegDialled
+"""What the telephones tell the engine."""
 Force = CallStopped | AgentReleased
 Operation = Cancelled | Requeued | Reassigned | Rescheduled | Settled | Edited | NoteAdded
 PersonEvent = (

@@ -4,7 +4,7 @@ a while when Postgres does not answer. What it returns is durable."""
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
@@ -26,6 +26,7 @@ from routing.events import (
     Edited,
     Event,
     LegAnswered,
+    LegGone,
     LegRinging,
     NumberRefused,
     Requeued,
@@ -33,10 +34,11 @@ from routing.events import (
     Settled,
     TimeReached,
 )
-from routing.interaction import Interaction, Role
+from routing.interaction import Interaction, LegState, Role
 from routing.lifecycle import Decision, decide
 from routing.lifecycle.jumped import rebased
 from routing.lifecycle.late import begun_late
+from routing.lifecycle.unanswered import unanswered
 from routing.numbers import Rule
 from routing.numbers.moments import dials
 from routing.store import interactions
@@ -68,7 +70,8 @@ class Stored:
 
 
 class Decider:
-    """`act` carries out an effect no decision stands behind; `in_contact` tells whether Asterisk is heard."""
+    """`act` carries out an effect no decision stands behind; `in_contact` tells whether Asterisk is heard,
+    `was_dialled` whether the call to a leg is known to have gone out."""
 
     def __init__(
         self,
@@ -81,6 +84,7 @@ class Decider:
         comfort: Comfort,
         trust: Trust,
         in_contact: Callable[[], bool],
+        was_dialled: Callable[[str], bool],
     ) -> None:
         self._pool = pool
         self._clock = clock
@@ -91,6 +95,7 @@ class Decider:
         self._comfort = comfort
         self._trust = trust
         self._in_contact = in_contact
+        self._was_dialled = was_dialled
         self._pacer = Pacer()
 
     async def decide(self, box: Mailbox, letter: Letter, event: Event) -> Stored:
@@ -195,7 +200,7 @@ class Decider:
         now = self._clock.now()
         before = rebased(row, queue, self._clock.shift, now)
         box.row = Row(queue, before)
-        decision = decide(before, queue, event, now)
+        decision = decide(before, queue, self._as_it_was(before, event, now), now)
         if decision.ignored or (decision.interaction == row and not decision.effects):
             return Stored(before, decision, None)
         letter.decided = self._clock.monotonic()
@@ -209,16 +214,26 @@ class Decider:
         return Stored(before, replace(decision, interaction=box.interaction), cursor)
 
     def _is_void(self, box: Mailbox, letter: Letter, row: Interaction, event: Event) -> bool:
-        """Without contact time tells nothing of those on the line: what they did in time is not known yet. And of an
-        agent's phone that has gone since, nobody is called or joined for its sake any more."""
+        """Time tells nothing while what was done in time is still to come: in a letter behind this one, or from those
+        on the line who are out of contact. And of an agent's phone that has gone since, nobody is called or joined
+        for its sake any more."""
         match event:
             case TimeReached():
-                return bool(row.legs) and not self._in_contact()
+                return box.has_news or (bool(row.legs) and not self._in_contact())
             case LegRinging(leg) | LegAnswered(leg):
                 found = row.leg_with(leg)
                 return bool(found and found.role is Role.AGENT and box.tells_end_of(leg) and not letter.joined)
             case _:
                 return False
+
+    def _as_it_was(self, it: Interaction, event: Event, now: datetime) -> Event:
+        """Who was not called, as far as we know, has not failed to answer: the call is over and nobody to blame."""
+        if not isinstance(event, TimeReached):
+            return event
+        silent = unanswered(it, now)
+        if silent is None or silent.state is not LegState.ASKED or self._was_dialled(silent.id):
+            return event
+        return LegGone(silent.id, certain=False, lost=silent.role is Role.AGENT)
 
     async def _save(
         self, box: Mailbox, before: Interaction, decision: Decision, letter: Letter, asker: str | None

@@ -33,7 +33,8 @@ from routing.events import (
     CallbackRequested,
     CallerArrived,
     Event,
-    NetworkEvent,
+    Heard,
+    LegDialled,
     PersonEvent,
     ServiceRestarted,
     TimeReached,
@@ -114,6 +115,7 @@ class Engine:
             self._comfort,
             self.trust,
             self._in_contact,
+            self._legs.was_dialled,
         )
         self._arrivals = Arrivals(
             self.pool,
@@ -172,8 +174,8 @@ class Engine:
     # What comes in
 
     async def request(self, event: CallbackRequested) -> Interaction:
-        """A callback that was asked for. Raises NotFound or, deleted meanwhile, Invalid for its queue, DuplicateCallback,
-        Unavailable."""
+        """A callback that was asked for. Raises NotFound or, deleted at this moment, Invalid for its queue,
+        DuplicateCallback, Unavailable."""
         return await self.ask(self._new_id(), event)
 
     async def ask(self, interaction_id: UUID, event: PersonEvent | CallbackRequested) -> Interaction:
@@ -190,8 +192,11 @@ class Engine:
         except TimeoutError:
             raise Uncertain() if letter.decided else Unavailable("Postgres does not answer.") from None
 
-    def hear(self, leg: str, event: NetworkEvent) -> None:
+    def hear(self, leg: str, event: Heard) -> None:
         """News from the telephones about a leg. Of legs we no longer have it is late, and counted."""
+        if isinstance(event, LegDialled):
+            self._legs.dialled(leg)
+            return
         interaction_id = self._legs.owner(leg)
         if interaction_id is None:
             metrics.EVENTS_IGNORED.labels(event=type(event).__name__).inc()

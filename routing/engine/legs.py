@@ -1,4 +1,5 @@
-"""Whose leg is whose, for all living interactions; and who of them called in, which `Queue.admission` limits."""
+"""Whose leg is whose, for all living interactions, and which of those we call were called; and who of them called in,
+which `Queue.admission` limits."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ class Legs:
     def __init__(self) -> None:
         self._owners: dict[str, UUID] = {}
         self._calls: dict[str, _Call] = {}
+        self._dialled: set[str] = set()
 
     def __contains__(self, leg: str) -> bool:
         return leg in self._owners
@@ -38,6 +40,16 @@ class Legs:
     def drop(self, leg: str) -> None:
         self._owners.pop(leg, None)
         self._calls.pop(leg, None)
+        self._dialled.discard(leg)
+
+    def dialled(self, leg: str) -> None:
+        """The call to it has gone out."""
+        if leg in self._owners:
+            self._dialled.add(leg)
+
+    def was_dialled(self, leg: str) -> bool:
+        """Whether that is known; of what a process before this one dialled it is not."""
+        return leg in self._dialled
 
     def follow(self, before: Interaction | None, it: Interaction) -> None:
         """Those `it` has are its own; those it had `before`, and has no more, nobody's, unless they are another's by

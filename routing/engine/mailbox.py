@@ -10,7 +10,7 @@ from uuid import UUID
 import structlog
 
 from routing.errors import Unavailable, Uncertain
-from routing.events import CallbackRequested, CallerArrived, Event, LegGone
+from routing.events import CallbackRequested, CallerArrived, Event, LegGone, TimeReached
 from routing.interaction import Interaction
 from routing.lifecycle import Decision
 from routing.queues import Queue
@@ -121,6 +121,11 @@ class Mailbox:
     def go_on(self) -> None:
         """It does."""
         self.stalled, self.held = False, None
+
+    @property
+    def has_news(self) -> bool:
+        """Whether a letter that waits tells of anything but time."""
+        return any(not isinstance(each.event, TimeReached) for each in self._letters)
 
     def tells_end_of(self, leg: str) -> bool:
         """Whether a letter that waits says that this leg has gone."""

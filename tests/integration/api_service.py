@@ -1,6 +1,7 @@
 """The service as API tests see it: real engine, real HTTP server, real Postgres; only the phones are not."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -8,9 +9,9 @@ from uuid import UUID
 import aiohttp
 
 from routing.agents import PhoneState
-from routing.effects import DialCustomer, Effect
+from routing.effects import DialCustomer, Effect, RingAgent
 from routing.engine.engine import Engine
-from routing.events import CallerArrived, DigitPressed, LegGone
+from routing.events import CallerArrived, DigitPressed, Heard, LegDialled, LegGone
 from routing.interaction import Interaction, Role, Stage
 from routing.queues import Queue
 from routing.store import agents, interactions, queues, tokens
@@ -22,14 +23,18 @@ QUICK = {"steps": [{"after": 0, "menu": "offer", "keys": {"2": "callback"}}], "l
 
 @dataclass
 class SilentPhones:
-    """Takes every request and never answers; the test says what the telephones do."""
+    """Takes every request and places every call; of what comes of it the test tells. `places` may be taken back."""
 
+    hear: Callable[[str, Heard], None] = lambda leg, event: None
     asked: list[Effect] = field(default_factory=list)
     accounts: dict[str, str] = field(default_factory=dict)
     fails: Exception | None = None
+    places: bool = True
 
     async def perform(self, effect: Effect) -> None:
         self.asked.append(effect)
+        if self.places and isinstance(effect, RingAgent | DialCustomer):
+            self.hear(effect.leg, LegDialled(effect.leg))
 
     def reserve(self, call: DialCustomer) -> None:
         pass

@@ -92,6 +92,7 @@ async def service(pool: Pool) -> AsyncIterator[Service]:
     await lease.take()
     engine = Engine(pool, await Clock.of(pool, "test"), lease)
     engine.use(phones)
+    phones.hear = engine.hear
     for part in ("ari", "ami"):
         engine.add_part(part, lambda: True)
     runner = await start_site(create_app(engine, pool, realm="ringback", a_second=100_000), "127.0.0.1", 0)

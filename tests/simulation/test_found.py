@@ -9,7 +9,7 @@ from typing import Any
 from dialplan.phones import AsteriskPhones
 from routing.effects import DialCustomer, Join
 from routing.engine.engine import Engine
-from routing.events import LegGone, NetworkEvent, ServiceRestarted
+from routing.events import Heard, LegGone, ServiceRestarted
 from routing.interaction import Interaction, Role, Stage
 from routing.lifecycle import decide
 from tests.lifecycle.explore import QUEUE, moves
@@ -33,7 +33,7 @@ class Line:
     world: World
     asterisk: Asterisk
     invited: list[Channel]
-    heard: list[NetworkEvent]
+    heard: list[Heard]
     may_call: bool = True
     troubles: list[str] = field(default_factory=list)
 

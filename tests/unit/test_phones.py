@@ -14,7 +14,7 @@ from dialplan.ari.models import Channel
 from dialplan.ari.resources import Resources
 from dialplan.phones import AsteriskPhones
 from routing.effects import DialCustomer, RingAgent
-from routing.events import NetworkEvent
+from routing.events import Heard, LegDialled
 
 T = TypeVar("T")
 LEG = "0" * 31 + "1"
@@ -60,8 +60,8 @@ async def test_a_channel_that_was_adopted_is_dialled_when_it_has_entered(
     effect: DialCustomer | RingAgent, app_name: str, tells: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "STARTED_WITHIN", 0.1)
-    heard: list[NetworkEvent] = []
+    heard: list[Heard] = []
     asterisk = Asterisk(app_name, tells=tells)
     asterisk.phones = AsteriskPhones(asterisk, lambda leg, event: heard.append(event))
     await asterisk.phones.perform(effect)
-    assert (asterisk.dialled, heard) == (1, [])
+    assert (asterisk.dialled, heard) == (1, [LegDialled(LEG)])
