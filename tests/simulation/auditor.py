@@ -47,7 +47,6 @@ class Auditor:
         self._memory = memory
         self._asterisk = asterisk
         self._invites: Counter[str] = Counter()
-        self._made: Counter[str] = Counter()
         self._dialled: Counter[UUID] = Counter()
         self._accepts: Counter[UUID] = Counter()
         self._epochs: dict[str, int] = {}
@@ -60,10 +59,6 @@ class Auditor:
 
     def fail(self, invariant: str, what: str, about: Iterable[str] = ()) -> None:
         raise Violation(invariant, what, about)
-
-    def made_again(self, leg: str) -> bool:
-        """Whether a second channel was made under this id."""
-        return self._made[leg] > 1
 
     # Every commit
 
@@ -222,7 +217,6 @@ class Auditor:
         """
         self.figures["commands"] += 1
         self.figures[f"told {what}"] += 1
-        self._made[channel.id] += what == "create"
         shard = self._memory.shards[words.APP]
         if ari.lease is None or not (what in ("create", "dial") or ari.out_of_contact(sent_at)):
             return

@@ -18,23 +18,19 @@ MOST_REPORTS = 3
 
 @dataclass
 class Batch:
-    """What all the runs came to together. `failed` are the first few that broke an invariant, `known` counts those
-    that ended by a race that is known and open."""
+    """What all the runs came to together. `failed` are the first few that broke an invariant."""
 
     seeds: int = 0
     steps: int = 0
     seconds: float = 1.0
     failed: list[Report] = field(default_factory=list)
     figures: Counter[str] = field(default_factory=Counter)
-    known: Counter[str] = field(default_factory=Counter)
 
     def __str__(self) -> str:
-        open_races = "; ".join(f"{name}: {n}" for name, n in sorted(self.known.items())) or "none"
         return "\n".join([
             f"simulation: {self.seeds} seeds, {self.steps} steps, {self.seeds / self.seconds:.0f} seeds/s;"
             " reached (and the floor):",
             *floors.told(self.figures, self.seeds),
-            f"  ended by a known race: {open_races}",
         ])  # fmt: skip
 
 
@@ -78,7 +74,6 @@ def _add(batch: Batch, report: Report) -> None:
     batch.seeds += 1
     batch.steps += report.steps
     batch.figures += report.figures
-    batch.known.update([report.known] if report.known else [])
     if report.violation and len(batch.failed) < MOST_REPORTS:
         batch.failed.append(report)
 

@@ -46,15 +46,13 @@ class Mood(Enum):
 
 
 class Postgres:
-    """The server. `unconfirmed` is how often an answer is lost after the statement was done, or before; `made_late`
-    are the interactions whose row came to be after its process had been told that Postgres does not answer."""
+    """The server. `unconfirmed` is how often an answer is lost after the statement was done, or before."""
 
     def __init__(self, world: World) -> None:
         self.memory = Memory(lambda: world.wall)
         self.mood = Mood.WELL
         self.unconfirmed = 0.0
         self.slow = 0.0
-        self.made_late: set[str] = set()
         self._world = world
         self._frozen: list[Callable[[], None]] = []
 
@@ -118,8 +116,6 @@ class Pool:
         def do() -> None:
             try:
                 result, error = getattr(server.memory, name)(*arguments), None
-                if name == "create" and fate == "late":
-                    server.made_late.add(arguments[1].interaction.id.hex)
             except (RingbackError, Conflict, trust.Stale, Impossible) as refused:
                 result, error = None, refused
             if lost:

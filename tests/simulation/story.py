@@ -19,7 +19,6 @@ from tests.model.memory import Agent, Commit
 from tests.simulation.asterisk import Asterisk
 from tests.simulation.auditor import Auditor
 from tests.simulation.faults import Faults
-from tests.simulation.known import known
 from tests.simulation.operations import Operations
 from tests.simulation.operators import Operators
 from tests.simulation.people import People
@@ -44,14 +43,13 @@ TAIL = 60
 @dataclass
 class Report:
     """What a run came to. `violation` is None when all was well; `invariant` is the one that was broken, HARNESS when
-    the run could not be lived through. `known` names the open race it ended by instead."""
+    the run could not be lived through."""
 
     seed: int
     steps: int = 0
     seconds: float = 0.0
     violation: str | None = None
     invariant: str | None = None
-    known: str | None = None
     trace: list[str] = field(default_factory=list)
     figures: Counter[str] = field(default_factory=Counter)
 
@@ -79,9 +77,7 @@ def run(seed: int, *, verbose: bool = False) -> Report:
             try:
                 story.live()
             except Violation as violation:
-                report.known = known(violation, story.auditor, story.postgres)
-                if report.known is None:
-                    report.break_off(violation.invariant, str(violation))
+                report.break_off(violation.invariant, str(violation))
             except Exception as error:  # a fault of the harness, or of the service outside of a task
                 report.break_off(HARNESS, f"{error!r}\n{traceback.format_exc(limit=-6)}")
             story.bury()
