@@ -2,11 +2,9 @@
 
 import asyncio
 import contextlib
-import re
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable
 
 import aiohttp
 import pytest
@@ -22,54 +20,9 @@ from tests.faults.conftest import AuditedLine
 from tests.faults.figures import Figures
 from tests.faults.rig import Rig
 from tests.faults.scenes import PATIENT, everywhere, own_line, waits
+from tests.faults.successors import commands, is_up, successor, waits_for_the_shard
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-_COMMAND = re.compile(rb"(?:POST|PUT|DELETE) (/ari/(?:channels|bridges|playbacks)\S*) HTTP")
-_COMMAND_OR_CONNECT = re.compile(rb"((?:POST|PUT|DELETE) /ari/\S*|GET /ari/events\S*) HTTP")
-
-
-@asynccontextmanager
-async def successor(rig: Rig) -> AsyncIterator[str]:
-    """Another service on the same Postgres and Asterisk, past the ARI proxy; waits for the shard. Its address."""
-    port = rig.ports.http + 3
-    url, process = (
-        f"http://127.0.0.1:{port}",
-        rig.another_service(HTTP_PORT=str(port), ARI_URL=rig.parts.asterisk.ari_url.removesuffix("/ari")),
-    )
-    try:
-        yield url
-    finally:
-        await process.stop(signal.SIGTERM, patience=5)
-
-
-async def _is_up(url: str, path: str, within: float = 20) -> None:
-    async with asyncio.timeout(within), aiohttp.ClientSession() as http:
-        while True:
-            try:
-                async with http.get(url + path) as response:
-                    if response.status == 200:
-                        return
-            except aiohttp.ClientError:
-                pass
-            await asyncio.sleep(0.005)
-
-
-async def _waits_for_the_shard(rig: Rig, since: int) -> None:
-    async with asyncio.timeout(20):
-        while "waiting for the shard's owner" not in rig.log_lines(since):  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
-
-
-@contextmanager
-def commands(rig: Rig, what: re.Pattern[bytes] = _COMMAND) -> Iterator[list[str]]:
-    """What is asked of Asterisk through the proxy; by default all that could change a call."""
-    seen: list[str] = []
-    rig.ari.tap = lambda data: seen.extend(path.decode() for path in what.findall(data))
-    try:
-        yield seen
-    finally:
-        rig.ari.tap = None
 
 
 async def test_f7_a_service_that_froze_changes_nothing_when_it_wakes(
@@ -86,7 +39,7 @@ async def test_f7_a_service_that_froze_changes_nothing_when_it_wakes(
         customer, interaction = await customer_with_callback(own)
         first, mark = rig.process("service"), rig.log.stat().st_size
         async with successor(rig) as url:
-            await _waits_for_the_shard(rig, mark)
+            await waits_for_the_shard(rig, mark)
             asking = asyncio.create_task(_asks(agent, f"interactions/{interaction}/pickup"))
             await asyncio.sleep(0.002 + 0.030 * n / len(rounds))
             frozen = time.monotonic()
@@ -96,7 +49,7 @@ async def test_f7_a_service_that_froze_changes_nothing_when_it_wakes(
             menu_call, waiting_call, confirm_call, _ = scene.calls
             await asyncio.gather(menu_call.dtmf("2"), waiting_call.hangup(), confirm_call.hangup())
             scene.ringing[1].calls[-1].answer()
-            await _is_up(url, "/readyz")
+            await is_up(url, "/readyz")
             figures.note("F7", "frozen: taken over by a second service", time.monotonic() - frozen, unit="s", limit=6)
             await arriving.hear(TONES["music"])
             with commands(rig) as late:
@@ -125,22 +78,22 @@ async def test_f7_a_service_that_lost_contact_while_it_froze_does_not_take_the_a
     for _ in repeats(1, 30):
         first, mark = rig.process("service"), rig.log.stat().st_size
         async with successor(rig) as url:
-            await _waits_for_the_shard(rig, mark)
+            await waits_for_the_shard(rig, mark)
             first.send(signal.SIGSTOP)
             rig.ari.cut()
-            await _is_up(url, "/readyz")
-            with commands(rig, _COMMAND_OR_CONNECT) as late:
+            await is_up(url, "/readyz")
+            with commands(rig) as late:
                 first.send(signal.SIGCONT)
                 code = await asyncio.wait_for(first.wait(), 10)
             rig.parts.running.pop("service")
             assert code not in (None, 0), "it says that it was replaced"
             figures.note("F7", "cut off while frozen, then woken: its connects and commands", len(late), limit=0)
-            await _is_up(url, "/readyz", within=1)
+            await is_up(url, "/readyz", within=1)
             assert rig.log_lines(mark).count("ari connected") == 1, "the next owner keeps the application"
             await hear_each_other(scene.talking.offer, scene.talking.back)
             mark = rig.log.stat().st_size
             rig.start_service()
-            await _waits_for_the_shard(rig, mark)
+            await waits_for_the_shard(rig, mark)
         await rig.gets_ready()
     ended = [call for call in (*scene.calls, scene.talking.offer, scene.talking.back) if call.end]
     figures.note("F7", "cut off while frozen, then woken: calls ended", len(ended), limit=0)
@@ -189,13 +142,13 @@ async def test_f8_a_service_that_is_asked_to_end_hands_its_calls_over_at_once(
     for n in repeats(1, 10):
         mark = rig.log.stat().st_size
         async with successor(rig) as url:
-            await _waits_for_the_shard(rig, mark)
+            await waits_for_the_shard(rig, mark)
             began = time.monotonic()
             ending = rig.parts.running.pop("service")
             ending.send(signal.SIGTERM)
-            await _is_up(url, "/healthz")
+            await is_up(url, "/healthz")
             taken = time.monotonic() - began
-            await _is_up(url, "/readyz")
+            await is_up(url, "/readyz")
             ready = time.monotonic() - began
             assert await asyncio.wait_for(ending.wait(), 10) == 0
             figures.note("F8", "asked to end: shard handed over", 1000 * taken, unit="ms", limit=500)
@@ -203,7 +156,7 @@ async def test_f8_a_service_that_is_asked_to_end_hands_its_calls_over_at_once(
             await hear_each_other(scene.talking.offer, scene.talking.back)
             mark = rig.log.stat().st_size
             rig.start_service()
-            await _waits_for_the_shard(rig, mark)
+            await waits_for_the_shard(rig, mark)
         await rig.gets_ready()
         lost = [call for _, call in many if call.end] + [call for call in scene.calls if call.end]
         figures.note("F8", f"calls lost of {len(many) + len(scene.calls) + 5}", len(lost), limit=0)
