@@ -1,5 +1,5 @@
 # From a bare checkout to calls, tests and figures. Each target first sets up what is missing; again, that is quick.
-.PHONY: help setup demo run test faults stranger soak odd-times check format bench
+.PHONY: help setup demo run test faults stalls stranger soak odd-times check format bench
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 BIN := .venv/bin
@@ -13,6 +13,7 @@ help:
 	@echo "make test    all tests"
 	@echo "make check   format, lint, types, layers, tests"
 	@echo "make faults  every part fails in every way, measured (under 30 minutes)"
+	@echo "make stalls  many people while nobody serves them (ROUNDS=30)"
 	@echo "make stranger  ten minutes of attacks from another network"
 	@echo "make soak    an hour of mixed load: what grows, hangs or is left over (MINUTES=60)"
 	@echo "make odd-times  the tests on a young and an old machine, at night, while clocks change, as nobody"
@@ -33,6 +34,10 @@ test: setup tools
 
 faults: setup tools
 	@$(BIN)/pytest tests/faults --faults=full -q
+
+ROUNDS ?= 30
+stalls: setup tools
+	@$(BIN)/pytest tests/faults/test_stalls.py --faults=full --rounds=$(ROUNDS) -q
 
 odd-times: setup tools
 	@$(BIN)/python -m tests.odd_times

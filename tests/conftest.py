@@ -17,6 +17,7 @@ settings.load_profile("ringback")
 def pytest_addoption(parser: pytest.Parser) -> None:
     faults = parser.getgroup("faults")
     faults.addoption("--faults", choices=("fast", "full"), default="fast", help="how often the fault rows repeat")
+    faults.addoption("--rounds", type=int, metavar="N", help="how often the rows with many people repeat")
     faults.addoption("--figures-file", metavar="PATH", help="write the table of the fault rows there, as Markdown")
     faults.addoption("--stranger", type=float, metavar="SECONDS", help="how long the stranger tries")
     simulation = parser.getgroup("simulation")

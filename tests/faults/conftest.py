@@ -51,7 +51,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if later:
         config.hook.pytest_deselected(items=later)
         items[:] = [item for item in items if item not in later]
-    seconds = 900 if full else 120
+    seconds = 3600 if config.getoption("--rounds") else 900 if full else 120
     for item in items:
         if Path(__file__).parent in item.path.parents and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(seconds))
@@ -98,6 +98,13 @@ def full(pytestconfig: pytest.Config) -> bool:
 def repeats(full: bool) -> Callable[[int, int], range]:
     """`for i in repeats(3, 100)`: so often when fast, and when full."""
     return lambda fast, often: range(often if full else fast)
+
+
+@pytest.fixture(scope="session")
+def rounds(full: bool, pytestconfig: pytest.Config) -> Callable[[int], range]:
+    """`for n in rounds(2)`: once when fast, so often when full, or as often as `--rounds` says."""
+    told: int | None = pytestconfig.getoption("--rounds")
+    return lambda often: range(told or (often if full else 1))
 
 
 @dataclass(kw_only=True)
