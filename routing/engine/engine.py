@@ -85,7 +85,7 @@ class Engine:
         self.queues = Queues(pool)
         self.trust = Trust(pool, clock, self.queues)
         self.timekeeper = Timekeeper(pool, clock, lease, self._clock_jumped)
-        self._timers = Timers(clock, self._wake)
+        self._timers = Timers(clock, self._wake, lease.woke_within)
         self._look = asyncio.Event()
         self._some_before_jump = True
         self._boxes: dict[UUID, Mailbox] = {}

@@ -21,7 +21,9 @@ MARGIN = 0.5
 RENEWED_WITHIN = shards.LEASE / 2
 """Seconds in which a living owner has renewed a lease that is over by Postgres' clock, which may have jumped."""
 
-PULSE = 0.5
+PULSE, HICCUP = 0.5, 0.2
+"""Seconds between two pulses, and how late one is from which on this process stood still."""
+
 ASLEEP = 2.0
 """Seconds without a pulse after which the lease may have run out unnoticed, and another process have taken over."""
 
@@ -65,7 +67,7 @@ class Lease:
         self._epoch = 0
         self._until = 0.0
         self._closed = False
-        self._pulse = boottime()
+        self._pulse, self._woke = boottime(), 0.0
         self._doubts = self._settled = self._asked = 0
         self._asking = asyncio.Lock()
         self.lost = False
@@ -113,8 +115,15 @@ class Lease:
             self._feel_pulse()
             await asyncio.sleep(PULSE)
 
+    def woke_within(self, seconds: float) -> bool:
+        """Whether nothing of this process ran until so short ago."""
+        self._feel_pulse()
+        return self._boottime() - self._woke < seconds
+
     def _feel_pulse(self) -> None:
         now = self._boottime()
+        if now - self._pulse > PULSE + HICCUP:
+            self._woke = now
         if now - self._pulse > ASLEEP:
             log.warning("slept", seconds=round(now - self._pulse, 1))
             self.doubt()

@@ -11,18 +11,23 @@ GRAIN = 0.001
 """Seconds: event loops count in milliseconds and may wake a little early; then the timer is simply set again."""
 
 LATE, CATCH_UP = 0.2, 0.3
-"""Seconds: who is woken so late stood still; what others did in time is still in the sockets and is read first."""
+"""Seconds: who is woken so late stood still; what others did in time is still in the sockets and is read first. So it
+is for what was due just before the end of a stall, hence hardly late."""
 
 HORIZON = 60.0
 """Seconds ahead for which timers are set in memory."""
 
 
 class Timers:
-    """One timer for each interaction that is due within the horizon."""
+    """One timer for each interaction that is due within the horizon. `woke_within` says whether nothing of this
+    process ran until so many seconds ago."""
 
-    def __init__(self, clock: Clock, wake: Callable[[UUID], None]) -> None:
+    def __init__(
+        self, clock: Clock, wake: Callable[[UUID], None], woke_within: Callable[[float], bool] = lambda _: False
+    ) -> None:
         self._clock = clock
         self._wake = wake
+        self._woke_within = woke_within
         self._timers: dict[UUID, asyncio.TimerHandle] = {}
 
     def set(self, interaction_id: UUID, at: datetime | None) -> None:
@@ -48,7 +53,7 @@ class Timers:
     def _due(self, interaction_id: UUID, at: float) -> None:
         """`at` is when, on the loop's clock, this should have been."""
         loop = asyncio.get_running_loop()
-        if loop.time() - at > LATE:
+        if loop.time() - at > LATE or self._woke_within(CATCH_UP):
             later = loop.time() + CATCH_UP
             self._timers[interaction_id] = loop.call_at(later, self._due, interaction_id, later)
             return

@@ -41,13 +41,15 @@ def leg(it: Interaction, role: Role) -> Leg:
 
 
 @contextlib.asynccontextmanager
-async def far_end(service: Service, caller: str) -> AsyncIterator[socket.socket]:
-    """A socket through which keys and the hang-up of this caller come, as from Asterisk."""
+async def far_end(service: Service, caller: str, reading: float = 0) -> AsyncIterator[socket.socket]:
+    """A socket through which keys and the hang-up of this caller come, as from Asterisk. It takes `reading` seconds
+    until what is in it is read: much else is."""
     ours, theirs = socket.socketpair()
     reader, writer = await asyncio.open_connection(sock=ours)
 
     async def listen() -> None:
         while line := await reader.readline():
+            await asyncio.sleep(reading)
             event = LegGone(caller) if line == b"bye\n" else DigitPressed(caller, line.decode().strip())
             service.engine.hear(caller, event)
 
@@ -59,8 +61,10 @@ async def far_end(service: Service, caller: str) -> AsyncIterator[socket.socket]
     theirs.close()
 
 
-@pytest.mark.parametrize("stall", [1.5, 3.0])
-async def test_a_key_pressed_in_time_counts_though_nothing_ran_for_longer(service: Service, stall: float) -> None:
+@pytest.mark.parametrize(("stall", "reading"), [(1.5, 0), (3.0, 0), (1.1, 0.05)])
+async def test_a_key_pressed_in_time_counts_though_nothing_ran_for_longer(
+    service: Service, stall: float, reading: float
+) -> None:
     await service.queue(numbers=["600"], workflow=MENU)
     changed = service.changes()
     await service.call_in()
@@ -76,7 +80,7 @@ async def test_a_key_pressed_in_time_counts_though_nothing_ran_for_longer(servic
         time.sleep(0.2)
         theirs.sendall(b"bye\n")
 
-    async with far_end(service, caller) as theirs:
+    async with far_end(service, caller, reading) as theirs:
         presser = threading.Thread(target=presses, args=(theirs,))
         presser.start()
         time.sleep(stall)  # noqa: ASYNC251  # nothing of the process runs

@@ -10,7 +10,7 @@ from api_service import QUICK, Service
 from routing.agents import Availability
 from routing.effects import HangUp, RingAgent
 from routing.engine.clock import boottime
-from routing.engine.lease import ASLEEP, Lease
+from routing.engine.lease import ASLEEP, HICCUP, PULSE, Lease
 from routing.errors import Fenced, Unavailable
 from routing.events import LegGone
 from routing.interaction import Status
@@ -46,6 +46,16 @@ async def test_who_slept_and_was_missed_by_nobody_goes_on(pool: Pool) -> None:
     await lease.take()
     sleep_long(lease)
     assert await lease.may_act() and lease.valid
+
+
+async def test_who_stood_still_for_less_than_a_sleep_knows_it_and_only_for_a_while(pool: Pool) -> None:
+    lease = Lease(pool, "test")
+    await lease.take()
+    lease._pulse -= PULSE + HICCUP / 2
+    assert not lease.woke_within(60)
+    lease._pulse -= PULSE + 2 * HICCUP
+    assert lease.woke_within(60) and lease.woke_within(60)
+    assert not lease.woke_within(0)
 
 
 async def test_an_answer_from_before_the_sleep_settles_no_doubt(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from routing.engine.clock import Clock
-from routing.engine.timers import HORIZON, Timers
+from routing.engine.timers import CATCH_UP, HORIZON, Timers
 
 ONE, TWO = UUID(int=1), UUID(int=2)
 
@@ -41,3 +41,20 @@ async def test_what_is_due_later_than_the_horizon_is_left_to_the_table() -> None
     timers = Timers(clock, lambda _: None)
     timers.set(ONE, clock.now() + timedelta(seconds=HORIZON + 5))
     assert not timers.has(ONE)
+
+
+async def test_who_stood_still_until_just_now_reads_first_what_was_done_meanwhile() -> None:
+    """Also where the time was over so shortly before that the timer is hardly late."""
+    clock, told, woken = Clock(datetime.now(UTC)), [], asyncio.Event()
+    loop = asyncio.get_running_loop()
+    woke = loop.time()
+
+    def wake(which: UUID) -> None:
+        told.append("time")
+        woken.set()
+
+    timers = Timers(clock, wake, lambda seconds: loop.time() - woke < seconds)
+    timers.set(ONE, clock.now())
+    loop.call_later(CATCH_UP / 2, told.append, "key")
+    await asyncio.wait_for(woken.wait(), 1)
+    assert told == ["key", "time"]
