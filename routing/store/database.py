@@ -9,6 +9,7 @@ import asyncpg
 import msgspec
 
 from routing.errors import AgentBusy, Conflict, DuplicateCallback, Invalid, RingbackError, Unavailable
+from routing.store import hosts
 
 Pool = asyncpg.Pool
 Connection = asyncpg.pool.PoolConnectionProxy
@@ -58,6 +59,7 @@ async def connect(dsn: str, *, size: int = 10, statement_timeout: float = STATEM
             init=_prepare,
             reset=_leave_as_is,
             max_inactive_connection_lifetime=0,
+            connect=hosts.connect,
         )
 
 

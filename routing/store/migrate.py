@@ -8,7 +8,7 @@ from importlib.resources import files
 import asyncpg
 
 from routing.errors import RingbackError
-from routing.store import queue_numbers
+from routing.store import hosts, queue_numbers
 from routing.store.database import Pool, connection
 from routing.store.roles import secure
 
@@ -39,7 +39,7 @@ async def migrate(dsn: str, service_password: str | None = None) -> list[str]:
     `service_password` becomes that of the service's role. Raises SchemaMismatch for a foreign or altered schema,
     RolesNotMade where the owner may not make roles.
     """
-    c = await asyncpg.connect(dsn)
+    c = await hosts.connect(dsn)
     try:
         return await bring_up_to_date(c, service_password)
     finally:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from routing.errors import NotFound
+from routing.store import hosts
 from routing.store.database import Pool, connection, database_errors
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ async def create_token(dsn: str, role: str, agent: str | None = None) -> str:
     """The same for commands, which have no pool."""
     token = _new()
     with database_errors():
-        connection_ = await asyncpg.connect(dsn, timeout=5)
+        connection_ = await hosts.connect(dsn, timeout=5)
         try:
             await _issue(connection_, token, role, agent)
         finally:
