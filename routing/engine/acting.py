@@ -63,7 +63,7 @@ class Actor:
             log.warning("not ours to do", effect=type(effect).__name__)
 
     async def _perform(self, it: Interaction, effect: Effect, since: float) -> None:
-        if isinstance(effect, RingAgent | DialCustomer) and not (await self._lease.may_act() and self._lease.valid):
+        if isinstance(effect, RingAgent | DialCustomer) and not await self._lease.may_call():
             log.warning("no lease: call not started", leg=effect.leg)
             # It may have been set up already; by then it may also be another's, whom the epoch protects from this.
             lost = isinstance(effect, RingAgent)  # the phone is not to blame

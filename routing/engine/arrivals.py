@@ -185,7 +185,7 @@ class Arrivals:
 
     async def _known(self, interaction_id: UUID, create: Callable[[], Awaitable[Any]]) -> Interaction | None:
         with suppress(NotFound):
-            return await interactions.load(self._pool, interaction_id)
+            return await self._confirmed(interaction_id)
         try:
             await create()
         except Conflict:
@@ -194,6 +194,12 @@ class Arrivals:
             raise
         except RingbackError:  # perhaps as it has landed meanwhile
             with suppress(NotFound):
-                return await interactions.load(self._pool, interaction_id)
+                return await self._confirmed(interaction_id)
             raise
         return None
+
+    async def _confirmed(self, interaction_id: UUID) -> Interaction:
+        """As it is on every machine that may take over. Raises NotFound."""
+        it = await interactions.load(self._pool, interaction_id)
+        await self._lease.committed()
+        return it

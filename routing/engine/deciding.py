@@ -40,7 +40,6 @@ from routing.lifecycle.jumped import rebased
 from routing.lifecycle.late import begun_late
 from routing.lifecycle.unanswered import unanswered
 from routing.numbers import Rule
-from routing.numbers.moments import dials
 from routing.store import interactions
 from routing.store.database import Pool
 from routing.store.trust import Check, blocked
@@ -157,9 +156,12 @@ class Decider:
         it = await interactions.load(self._pool, box.id)
         if it.version == before.version:
             it = await self._overtaken(it)
-        box.unsure, box.interaction = None, it
         # What changes nothing cannot be told from having been overtaken: its effects may be asked for twice.
-        if decision.interaction == before or it != replace(decision.interaction, version=before.version + 1):
+        is_stored = decision.interaction != before and it == replace(decision.interaction, version=before.version + 1)
+        if is_stored:
+            await self._lease.committed()
+        box.unsure, box.interaction = None, it
+        if not is_stored:
             if unsure is given_up:
                 letter.refuse(Unavailable("Postgres does not answer."))
                 await self._clear_away(before, decision)
@@ -204,7 +206,7 @@ class Decider:
         if decision.ignored or (decision.interaction == row and not decision.effects):
             return Stored(before, decision, None)
         letter.decided = self._clock.monotonic()
-        await self._await_turn(letter, before, decision.interaction, watch)
+        await self._await_turn(letter, decision, watch)
         watch.decides_of(box.row)
         asker = event.asker if isinstance(event, Edited) else None
         cursor = await self._save(box, before, decision, letter, asker)
@@ -256,12 +258,12 @@ class Decider:
         now = self._clock.now()
         return await interactions.save(self._pool, self._lease.ownership, before, decision, now, check)
 
-    async def _await_turn(self, letter: Letter, before: Interaction, after: Interaction, watch: Watch) -> None:
-        """A call out waits a moment for its turn (`dial.cps`). Raises RateLimited for a person whose call has none;
-        without a person it goes back to the line."""
-        if not dials(before, after):
+    async def _await_turn(self, letter: Letter, decision: Decision, watch: Watch) -> None:
+        """A call out waits a moment for its turn (`dial.cps`), be it only asked for once more: after an outage those
+        are many. Raises RateLimited for a person whose call has none; without a person it goes back to the line."""
+        if not any(isinstance(each, DialCustomer) for each in decision.effects):
             return
-        queue, _ = await self._queues.current(after.queue)
+        queue, _ = await self._queues.current(decision.interaction.queue)
         seconds = self._pacer.turn(queue.name, queue.dial.cps, self._clock.monotonic())
         if seconds <= pacing.MOST:
             watch.stop()

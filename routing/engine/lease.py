@@ -65,7 +65,7 @@ class Lease:
         self._owner = owner or f"{shards.process(os.getpid())}{os.urandom(4).hex()}"
         self._boottime = boottime
         self._epoch = 0
-        self._until = 0.0
+        self._until = self._renewed = 0.0
         self._closed = False
         self._pulse, self._woke = boottime(), 0.0
         self._doubts = self._settled = self._asked = 0
@@ -95,6 +95,15 @@ class Lease:
         if self._in_doubt:
             await self._ask()
         return not (self.lost or self._in_doubt)
+
+    async def may_call(self) -> bool:
+        """Whether a call may be started. A lease that ran out while Postgres was away is renewed for it: who accepts
+        just when Postgres is back need not wait for the next renewal."""
+        if not await self.may_act():
+            return False
+        if not self.left:
+            await self._ask()
+        return self.valid
 
     async def confirmed(self) -> bool:
         """Whether the shard is ours for certain. Raises Fenced when it is another's."""
@@ -165,6 +174,19 @@ class Lease:
             if asked == self._asked and not self._certain() and not self.lost:
                 await self._renew()
 
+    async def committed(self) -> None:
+        """Until Postgres has confirmed a commit that was begun after this was asked. Raises Unavailable.
+
+        A primary whose standby is away shows everybody what it could not confirm to its author, and what a failover
+        loses. In its log that stands before this commit, so that a standby which has this one has that, too.
+        """
+        asked = self._boottime()
+        async with self._asking:
+            if self._renewed <= asked:
+                await self._renew()
+        if self._renewed < asked:
+            raise Unavailable("Postgres confirms nothing.")
+
     async def _renew(self) -> None:
         self._asked += 1
         asked, doubts = self._boottime(), self._doubts
@@ -194,4 +216,5 @@ class Lease:
         self._closed = True
 
     def _extend(self, asked: float) -> None:
+        self._renewed = max(self._renewed, asked)
         self._until = max(self._until, asked + shards.LEASE - MARGIN)
