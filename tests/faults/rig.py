@@ -196,18 +196,19 @@ class Rig(Stage):
 
 
 @contextlib.asynccontextmanager
-async def open_rig(data_dir: Path, sounds: Path, clocks: Clocks | None = None) -> AsyncIterator[Rig]:
+async def open_rig(
+    data_dir: Path, sounds: Path, clocks: Clocks | None = None, kind: type[Postgres] = Postgres
+) -> AsyncIterator[Rig]:
     """Start everything on free ports; stop all of it at the end. Postgres and the service go by `clocks`."""
     with reserved() as ports:
-        parts = await _prepare(data_dir, sounds, ports, clocks)
-        socket = parts.postgres.socket_dir / ".s.PGSQL.5432"
+        parts = await _prepare(data_dir, sounds, ports, clocks, kind)
         async with (
-            Proxy(socket) as pg,
+            Proxy(socket_of(parts.postgres)) as pg,
             Proxy(("127.0.0.1", ports.ari)) as ari,
             Proxy(("127.0.0.1", ports.ami)) as ami,
         ):
             parts.environment |= {
-                "RINGBACK_DATABASE_URL": f"postgresql://ringback_service@127.0.0.1:{pg.port}/ringback?sslmode=disable",
+                "RINGBACK_DATABASE_URL": service_dsn(pg),
                 "RINGBACK_ARI_URL": f"http://127.0.0.1:{ari.port}",
                 "RINGBACK_AMI_PORT": str(ami.port),
             }
@@ -218,16 +219,25 @@ async def open_rig(data_dir: Path, sounds: Path, clocks: Clocks | None = None) -
                 await _stop(parts)
 
 
-async def _prepare(data_dir: Path, sounds: Path, ports: Ports, clocks: Clocks | None) -> Parts:
+def socket_of(postgres: Postgres) -> Path:
+    return postgres.socket_dir / ".s.PGSQL.5432"
+
+
+def service_dsn(*proxies: Proxy) -> str:
+    """Through one of them: the one behind which a Postgres takes writes."""
+    hosts = ",".join(f"127.0.0.1:{each.port}" for each in proxies)
+    wanted = "&target_session_attrs=primary" if len(proxies) > 1 else ""
+    return f"postgresql://ringback_service@{hosts}/ringback?sslmode=disable{wanted}"
+
+
+async def _prepare(data_dir: Path, sounds: Path, ports: Ports, clocks: Clocks | None, kind: type[Postgres]) -> Parts:
     """Postgres and Asterisk, running; the service's settings."""
     options = Options(data_dir, ports, sounds=sounds, demo_seed=False)
     home = Home(data_dir)
     home.prepare()
     credentials = load_or_create(home.credentials)
     bin_dir = postgres_binaries.find_or_install(print)
-    postgres = (
-        ClockedPostgres(home.postgres, bin_dir, clocks.postgres) if clocks else Postgres(home.postgres, bin_dir)
-    )
+    postgres = ClockedPostgres(home.postgres, bin_dir, clocks.postgres) if clocks else kind(home.postgres, bin_dir)
     asterisk = AsteriskInstance(
         home=home.asterisk,
         binary=asterisk_package.find_or_install(print),
