@@ -108,15 +108,31 @@ async def test_what_was_decided_before_the_sleep_is_not_done_after_it(service: S
     assert service.phones.asked == []
 
 
-async def test_without_the_lease_the_agents_phone_is_not_to_blame(service: Service) -> None:
+async def test_without_the_lease_the_agents_phone_is_not_to_blame(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> bool:
+        raise Unavailable
+
     told: list[object] = []
     await service.queue(numbers=["600"], workflow=QUICK)
     it = await service.stored(await service.call_in())
     service.engine._actor._hear = lambda _, event: told.append(event)
+    monkeypatch.setattr(shards, "renew", away)
     service.engine.lease._until = 0.0
     ring = RingAgent("a" * 32, it.id.hex, "1001", "+49", 20.0)
     await service.engine._actor.perform_all(it, (ring,), 0.0)
     assert told == [LegGone("a" * 32, refused=True, certain=False, lost=True)]
+
+
+async def test_a_lease_that_ran_out_is_renewed_for_the_first_call(service: Service) -> None:
+    """After an outage of Postgres the next renewal may be more than a second away."""
+    await service.queue(numbers=["600"], workflow=QUICK)
+    it = await service.stored(await service.call_in())
+    service.engine.lease._until = 0.0
+    ring = RingAgent("a" * 32, it.id.hex, "1001", "+49", 20.0)
+    await service.engine._actor.perform_all(it, (ring,), 0.0)
+    assert ring in service.phones.asked
 
 
 async def test_without_the_lease_nothing_is_offered_only_to_be_taken_back(service: Service) -> None:
