@@ -27,9 +27,9 @@ async def release(service: Service, who: str = "supervisor", agent: str = "1001"
 
 
 async def offered(service: Service) -> UUID:
+    interaction_id = await service.callback()  # before anybody is ready, who would be offered the caller
     changed = service.changes()
     await service.ask("PUT", "agents/1001/state", "1001", json={"state": "ready"})
-    interaction_id = await service.callback()
     await changed.until(lambda it: it.status is Status.OFFERED)
     return interaction_id
 
