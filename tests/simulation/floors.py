@@ -47,7 +47,8 @@ FLOOR = {figure: floor for each in FLOORS.values() for figure, floor in each.ite
 
 
 def floor(figure: str, seeds: int) -> int:
-    return FLOOR[figure] * seeds // 1000
+    """In fewer seeds half as many for each: of what is rare there may be none by chance."""
+    return FLOOR[figure] * seeds // (1000 if seeds >= 1000 else 2000)
 
 
 def short(figures: Counter[str], seeds: int) -> list[str]:
