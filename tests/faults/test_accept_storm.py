@@ -62,7 +62,7 @@ async def test_f35_all_agents_accept_at_once_after_an_outage(line: AuditedLine, 
     late = max(0.0, at[-1] - healed - len(agents) / CPS)
     figures.note("F35", "last one called, later than at that rate", late, unit="s", limit=5)
     lag = (await line.rig.loop_lags()).p99_since(lags)
-    figures.note("F35", "event loop lag p99, at most", lag, unit="s", limit=0.1)
+    figures.note("F35", "event loop lag p99, at most", lag, unit="s", limit=0.5)
 
 
 async def _all_called_or_in_line(line: AuditedLine, agents: list[Worker]) -> None:

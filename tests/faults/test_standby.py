@@ -136,7 +136,7 @@ Death = Callable[[Rig, Standby], Awaitable[None]]
 
 
 @pytest.mark.parametrize(
-    ("gone", "within"), [(killed, 2.0), pytest.param(silent, STATEMENT_TIMEOUT + 3, marks=pytest.mark.full)]
+    ("gone", "within"), [(killed, 2.0), pytest.param(silent, STATEMENT_TIMEOUT + 5, marks=pytest.mark.full)]
 )
 async def test_a_standby_takes_over_and_nothing_that_was_confirmed_is_lost(
     rig: Rig, standby: Standby, line: AuditedLine, figures: Figures, gone: Death, within: float
