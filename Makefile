@@ -13,7 +13,7 @@ help:
 	@echo "make test    all tests"
 	@echo "make check   format, lint, types, layers, tests"
 	@echo "make faults  every part fails in every way, measured (under 30 minutes)"
-	@echo "make stalls  many people while nobody serves them (ROUNDS=30)"
+	@echo "make stalls  many people while nobody serves them, or Postgres says nothing (ROUNDS=30)"
 	@echo "make stranger  ten minutes of attacks from another network"
 	@echo "make soak    an hour of mixed load: what grows, hangs or is left over (MINUTES=60)"
 	@echo "make odd-times  the tests on a young and an old machine, at night, while clocks change, as nobody"
@@ -37,7 +37,7 @@ faults: setup tools
 
 ROUNDS ?= 30
 stalls: setup tools
-	@$(BIN)/pytest tests/faults/test_stalls.py --faults=full --rounds=$(ROUNDS) -q
+	@$(BIN)/pytest tests/faults/test_stalls.py tests/faults/test_postgres_mute.py --faults=full --rounds=$(ROUNDS) -q
 
 odd-times: setup tools
 	@$(BIN)/python -m tests.odd_times

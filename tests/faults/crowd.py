@@ -18,6 +18,7 @@ from routing.local.prompts import TONES
 from tests.calls.desk import AGENT, CUSTOMER, Talk, hear_each_other
 from tests.calls.story import menu, steps
 from tests.faults.conftest import AuditedLine
+from tests.faults.scenes import few_at_a_time
 
 CALLS_A_SECOND = 25
 
@@ -110,18 +111,11 @@ class Crowd:
         }
         await self.desk.settings(limits=limits, **patient)
         await self.line.settings(**steps(menu(timeout=self.patience, tries=1)), callback={"initial_delay": 0})
-        workers = await self._workers(self.size.talks + 3 * self.size.pairs)
+        workers = await few_at_a_time(self.desk.agent() for _ in range(self.size.talks + 3 * self.size.pairs))
         talking, rest = workers[: self.size.talks], workers[self.size.talks :]
         pairs = self.size.pairs
         self.offered, self.picked, self.dialling = rest[:pairs], rest[pairs : 2 * pairs], rest[2 * pairs :]
         self.talks = await asyncio.gather(*(self._talk(each) for each in talking))
-
-    async def _workers(self, many: int) -> list[Worker]:
-        """Few at a time: a password takes long on purpose."""
-        made: list[Worker] = []
-        while left := many - len(made):
-            made += await asyncio.gather(*(self.desk.agent() for _ in range(min(left, 4))))
-        return made
 
     async def _talk(self, agent: Worker) -> Talk:
         customer = self.desk.caller(policy.answer())

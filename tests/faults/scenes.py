@@ -1,9 +1,11 @@
 """What the rows about the parts' ends share: people at every point of the path, and readings of the rig."""
 
 import asyncio
+import itertools
 import time
+from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 
@@ -16,6 +18,8 @@ from tests.calls.desk import Talk, customer_with_callback, offered, talk
 from tests.calls.story import menu, steps
 from tests.faults.conftest import AuditedLine
 from tests.faults.rig import Rig
+
+T = TypeVar("T")
 
 PATIENT: dict[str, Any] = {
     **steps(menu(timeout=60)),
@@ -133,6 +137,15 @@ async def talks_at_once(line: AuditedLine) -> tuple[Worker, Phone, OutgoingCall]
     (await agent.phone.incoming()).answer()
     await line.stage.when(caller.number, status="connected", stage="talking")
     return agent, caller, call
+
+
+async def few_at_a_time(makings: Iterable[Awaitable[T]], few: int = 4) -> list[T]:
+    """Agents, say: a password takes long on purpose, so that not too many are made at once."""
+    made: list[T] = []
+    todo = iter(makings)
+    while group := list(itertools.islice(todo, few)):
+        made += await asyncio.gather(*group)
+    return made
 
 
 async def is_noticed(rig: Rig, part: str, within: float = 10) -> float:

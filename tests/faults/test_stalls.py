@@ -73,7 +73,7 @@ async def test_f7_what_people_did_in_time_counts_though_the_service_stood_still(
 ) -> None:
     what = f"stopped for {seconds:g} s"
     crowd = await _crowd(line, seconds, full=full)
-    for _ in rounds(2):
+    for _ in rounds(2 if seconds < 10 else 1):
         people = await crowd.gather()
         await _just_before(people, seconds)
         rig.process("service").send(signal.SIGSTOP)
@@ -100,7 +100,7 @@ async def test_f5_what_people_did_in_time_counts_though_the_service_was_dead(
     Asterisk remembers."""
     what = f"dead for {seconds:g} s"
     crowd = await _crowd(line, seconds, full=full)
-    for _ in rounds(2):
+    for _ in rounds(2 if seconds < 10 else 1):
         people = await crowd.gather()
         await _just_before(people, seconds)
         await rig.kill("service")
