@@ -52,6 +52,13 @@ class Place:
         await self.agent.api.post(f"interactions/{interaction}/pickup")
         return await self.agent.phone.incoming()
 
+    async def calls(self, how: Policy | None = None) -> tuple[Phone, str, IncomingCall, IncomingCall]:
+        """An agent who has lifted, and the INVITE at the customer's: customer, interaction, both calls."""
+        customer, interaction = await self.callback(how)
+        offer = await self.picks_up(interaction)
+        offer.answer()
+        return customer, interaction, offer, await customer.incoming()
+
     async def ends(self, customer: Phone, interaction: str, invites: int = 1) -> None:
         """They talked; then everything is over, and the agent free for the next round."""
         assert len(customer.invites) == invites, f"{customer.number} was called {len(customer.invites)} times"
@@ -125,10 +132,7 @@ async def an_agent_who_picked_up(place: Place) -> AsyncIterator[None]:
 
 async def a_customer_who_is_dialled(place: Place) -> AsyncIterator[None]:
     """The INVITE is there; the phone rings, and is answered, while Postgres says nothing."""
-    customer, interaction = await place.callback(policy.manual())
-    offer = await place.picks_up(interaction)
-    offer.answer()
-    back = await customer.incoming()
+    customer, interaction, offer, back = await place.calls(policy.manual())
     await place.line.stage.when(customer.number, stage="dialing")
     yield
     back.ring()
@@ -139,10 +143,7 @@ async def a_customer_who_is_dialled(place: Place) -> AsyncIterator[None]:
 
 
 async def a_customer_whose_phone_rings(place: Place) -> AsyncIterator[None]:
-    customer, interaction = await place.callback()
-    offer = await place.picks_up(interaction)
-    offer.answer()
-    back = await customer.incoming()
+    customer, interaction, offer, back = await place.calls()
     await place.line.stage.when(customer.number, stage="ringing")
     yield
     back.answer()
@@ -152,10 +153,7 @@ async def a_customer_whose_phone_rings(place: Place) -> AsyncIterator[None]:
 
 
 async def two_who_talk(place: Place) -> AsyncIterator[None]:
-    customer, interaction = await place.callback(policy.answer())
-    offer = await place.picks_up(interaction)
-    offer.answer()
-    back = await customer.incoming()
+    customer, interaction, offer, back = await place.calls(policy.answer())
     await hear_each_other(offer, back)
     offer.reset_gaps()
     back.reset_gaps()
@@ -171,11 +169,9 @@ async def two_who_talk(place: Place) -> AsyncIterator[None]:
 async def an_agent_who_may_redial(place: Place) -> AsyncIterator[None]:
     """Clicks on redial while Postgres says nothing: refused, unless that was soon over. Once it is heard again, the
     customer is called once, however often was clicked."""
-    customer, interaction = await place.callback(policy.answer())
-    offer = await place.picks_up(interaction)
-    offer.answer()
-    await hear_each_other(offer, await customer.incoming())
-    await customer.calls[-1].hangup()
+    customer, interaction, offer, back = await place.calls(policy.answer())
+    await hear_each_other(offer, back)
+    await back.hangup()
     await place.line.stage.when(customer.number, stage="ready_to_call")
     yield
     first = await status_of(place.agent.api.post(f"interactions/{interaction}/redial"))

@@ -7,7 +7,8 @@ time. Then their deadlines pass, as many as possible before anybody runs again.
 import asyncio
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -40,6 +41,15 @@ async def _just_before(people: People, stall: float) -> None:
     left = people.first - time.monotonic() - stall / 3 - IN_TIME
     assert left >= 0, "they were too slow to come: nothing is shown by this round"
     await asyncio.sleep(left)
+
+
+@contextmanager
+def _stopped(process: Process) -> Iterator[None]:
+    process.send(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        process.send(signal.SIGCONT)
 
 
 async def _nobody_runs(crowd: Crowd, people: People, seconds: float) -> int:
@@ -76,11 +86,10 @@ async def test_f7_what_people_did_in_time_counts_though_the_service_stood_still(
     for _ in rounds(2 if seconds < 10 else 1):
         people = await crowd.gather()
         await _just_before(people, seconds)
-        rig.process("service").send(signal.SIGSTOP)
-        passed = await _nobody_runs(crowd, people, seconds)
-        reading = asyncio.create_task(hear(people.stay, "confirm-number", KEPT))
-        await asyncio.sleep(0)
-        rig.process("service").send(signal.SIGCONT)
+        with _stopped(rig.process("service")):
+            passed = await _nobody_runs(crowd, people, seconds)
+            reading = asyncio.create_task(hear(people.stay, "confirm-number", KEPT))
+            await asyncio.sleep(0)
         figures.note("F7", f"{what}: deadlines that had passed, of {len(people.numbers)}", passed)
         assert passed, "no deadline passed: nothing is shown by this round"
         figures.note("F7", f"{what}: pressed 2 in time, not read to", (await reading).count(False), limit=0)
@@ -141,12 +150,12 @@ async def test_f7_a_service_that_was_replaced_while_it_stood_still_wakes_up_and_
             await waits_for_the_shard(rig, mark)
             people = await crowd.gather()
             await _just_before(people, PAST_THE_LEASE)
-            first.send(signal.SIGSTOP)
-            asked = asyncio.create_task(hear(people.stay, "menu-offer", PAST_THE_LEASE + KEPT))
-            await _nobody_runs(crowd, people, PAST_THE_LEASE)
-            await is_up(url, "/readyz")
-            await _asked_again(crowd, people, figures, "F7", what, await asked)
-            figures.note("F7", f"{what}: commands of the woken one", await _wakes(rig, first, n), limit=0)
+            with _stopped(first):
+                asked = asyncio.create_task(hear(people.stay, "menu-offer", PAST_THE_LEASE + KEPT))
+                await _nobody_runs(crowd, people, PAST_THE_LEASE)
+                await is_up(url, "/readyz")
+                await _asked_again(crowd, people, figures, "F7", what, await asked)
+                figures.note("F7", f"{what}: commands of the woken one", await _wakes(rig, first, n), limit=0)
             await _joined(crowd, people, figures, "F7", what)
             await is_up(url, "/readyz", 1)
         rig.start_service()
