@@ -28,7 +28,7 @@ from tests.faults.scenes import PATIENT, confirms, few_at_a_time, in_menu, own_l
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 READ_BACK, BOOKED = TONES["confirm-number"], TONES["booked"]
-SHORTEST, LONGEST, FAST = 1.0, 30.0, 3.0
+SHORTEST, LONGEST, FAST = 1.0, 30.0, 2.0
 """Seconds."""
 STORED_WITHIN = 3.0
 """Seconds after the silence in which a key that was not given up is stored."""
