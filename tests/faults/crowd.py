@@ -43,7 +43,7 @@ class Size:
     gathered: float
 
 
-SMALL, LARGE = Size(4, 3, 1, 1, 1, gathered=3.0), Size(20, 20, 10, 10, 4, gathered=6.0)
+SMALL, LARGE = Size(4, 3, 1, 1, 1, gathered=4.0), Size(20, 20, 10, 10, 4, gathered=6.0)
 
 
 @dataclass
