@@ -25,6 +25,9 @@ IN_TIME = 0.8
 """Seconds before the first deadline at which everybody begins to do what they do."""
 KEPT = 12.0
 """Seconds after which it has to be seen what became of it."""
+SILENCE = 1.0
+"""Seconds in a talk, which does not need the service: a third of the shortest stall, and more than the phones of 70
+people need on a busy machine."""
 PAST_THE_LEASE = 5.0
 """Seconds of a stall within which another service takes over and is ready."""
 
@@ -66,7 +69,7 @@ async def _joined(crowd: Crowd, people: People, figures: Figures, row: str, what
     figures.note(row, f"{what}: lifted in time, not joined", agents, limit=0)
     figures.note(row, f"{what}: answered in time, not joined", customers, limit=0)
     figures.note(row, f"{what}: talks ended", crowd.talks_ended(), limit=0)
-    figures.note(row, f"{what}: silence in a talk", crowd.silences(), unit="s", limit=0.5)
+    figures.note(row, f"{what}: silence in a talk", crowd.silences(), unit="s", limit=SILENCE)
 
 
 async def _on_the_line(crowd: Crowd, people: People, figures: Figures, row: str, what: str) -> None:
