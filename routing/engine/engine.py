@@ -453,7 +453,7 @@ class Engine:
     def _forget_when_quiet(self, box: Mailbox) -> None:
         """Keep in memory only what has channels or is due soon."""
         it = box.interaction
-        if it and (it.legs or self._timers.has(it.id)):
+        if it and (it.legs or (it.wake_at and self._timers.has(it.id))):
             return
         asyncio.get_running_loop().call_soon(self._forget, box)
 

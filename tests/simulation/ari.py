@@ -55,17 +55,22 @@ class Socket:
             arrives = self._last = max(arrives, self._last)
         else:
             arrives += world.between(0.0, 0.3)
-        world.at(arrives, self._deliver, Frame(WSMsgType.TEXT, msgspec.json.encode(event)))
+        world.at(arrives, self._deliver, event)
         if world.chance(disorder):
-            world.at(
-                arrives + world.between(0.0, 0.5), self._deliver, Frame(WSMsgType.TEXT, msgspec.json.encode(event))
-            )
+            world.at(arrives + world.between(0.0, 0.5), self._deliver, event)
 
-    def _deliver(self, frame: Frame) -> None:
+    def _deliver(self, event: models.AnyEvent) -> None:
+        """Into the buffer of the process' machine, also while that process is paused."""
         if self.open and not self.mute and self.runner.alive:
-            if _REPLACED in frame.data:
+            if isinstance(event, models.ApplicationReplaced):
                 self._ended()
-            self._frames.put_nowait(frame)
+            self._asterisk.witness.reached(self, event)
+            self._frames.put_nowait(Frame(WSMsgType.TEXT, msgspec.json.encode(event)))
+
+    @property
+    def epoch(self) -> int:
+        """Of the process whose connection this is."""
+        return self.runner.ari.epoch  # type: ignore[attr-defined,no-any-return]
 
     def cut(self) -> None:
         """The connection is reset."""
@@ -130,7 +135,7 @@ class SimulatedAri(AriClient):
                     await asyncio.sleep(TIMEOUT + 1)
         except TimeoutError:
             raise AriUnavailable("timeout", name, sent=True) from None
-        self.last_answer = world.now
+        self.last_answer = self._runner.monotonic()
         return answer  # type: ignore[no-any-return]
 
     @property
@@ -165,4 +170,3 @@ class SimulatedAri(AriClient):
 
 
 _LOST = object()
-_REPLACED = b"ApplicationReplaced"

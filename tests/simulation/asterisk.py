@@ -37,6 +37,8 @@ class Witness(Protocol):
     def played(self, channel: "Channel", said: tuple[str, ...]) -> None: ...
     def bridged(self, channels: list["Channel"]) -> None: ...
     def sent_back(self) -> None: ...
+    def reached(self, socket: Socket, event: models.AnyEvent) -> None: ...
+    def answered(self, channel: "Channel") -> None: ...
 
 
 @dataclass(eq=False)
@@ -176,18 +178,18 @@ class Asterisk:
             case ["DELETE", "channels", channel]:
                 return self._hang_up(ari, sent_at, self._find(channel, request), refused="reason_code" in fields)
             case ["POST", "channels", channel, "play", name]:
-                return self._play(self._inside(channel, request), name, fields, request)
+                return self._play(ari, sent_at, self._inside(channel, request), name, fields, request)
             case [_, "channels", channel, *what]:
-                return self._simple(self._inside(channel, request), method, what)
+                return self._simple(ari, sent_at, self._inside(channel, request), method, what)
             case ["DELETE", "playbacks", name]:
-                return self._stop(name, request)
+                return self._stop(ari, sent_at, name, request)
             case ["POST", "bridges", name]:
                 self.bridges.setdefault(name, [])
                 return _bridge(name, self.bridges[name])
             case ["POST", "bridges", name, "addChannel"]:
                 return self._add(ari, sent_at, name, fields, request)
             case ["DELETE", "bridges", name]:
-                return self._destroy(name, request)
+                return self._destroy(ari, sent_at, name, request)
             case ["PUT" | "DELETE", "asterisk", *_]:
                 return [] if method == "PUT" else None
             case _:
@@ -268,9 +270,12 @@ class Asterisk:
         self.witness.commanded(ari, sent_at, "refuse" if refused else "hang up", channel)
         self._end(channel, 487 if channel.dialled and channel.state != "Up" else None)
 
-    def _play(self, channel: Channel, name: str, fields: Mapping[str, Any], request: str) -> models.Playback:
+    def _play(
+        self, ari: SimulatedAri, sent_at: float, channel: Channel, name: str, fields: Mapping[str, Any], request: str
+    ) -> models.Playback:
         if any(each == name for each, _ in channel.playing):
             raise AriConflict(409, "Playback with given unique ID already exists", request)
+        self.witness.commanded(ari, sent_at, "play", channel)
         said = tuple(fields["media"])
         self.witness.played(channel, said)
         channel.playing.append((name, said))
@@ -300,9 +305,10 @@ class Asterisk:
         if channel.playing:
             self._start_playing(channel)
 
-    def _stop(self, name: str, request: str) -> None:
+    def _stop(self, ari: SimulatedAri, sent_at: float, name: str, request: str) -> None:
         for channel in self.channels.values():
             if any(each == name for each, _ in channel.playing):
+                self.witness.commanded(ari, sent_at, "stop playing", channel)
                 if channel.playing[0][0] == name:
                     self._playback_ends(channel, name)
                 else:
@@ -310,7 +316,8 @@ class Asterisk:
                 return
         raise AriNotFound(404, "Playback not found", request)
 
-    def _simple(self, channel: Channel, method: str, what: list[str]) -> None:
+    def _simple(self, ari: SimulatedAri, sent_at: float, channel: Channel, method: str, what: list[str]) -> None:
+        self.witness.commanded(ari, sent_at, what[0], channel)
         match [method, *what]:
             case ["POST", "answer"]:
                 if channel.state != "Up":
@@ -355,9 +362,11 @@ class Asterisk:
         for channel in there:
             self.people.joined(channel)
 
-    def _destroy(self, name: str, request: str) -> None:
+    def _destroy(self, ari: SimulatedAri, sent_at: float, name: str, request: str) -> None:
         if name not in self.bridges:
             raise AriNotFound(404, "Bridge not found", request)
+        for channel in self.bridges[name]:
+            self.witness.commanded(ari, sent_at, "part", channel)
         for channel in self.bridges.pop(name):
             channel.bridge = None
             self._sound(channel)
@@ -405,6 +414,7 @@ class Asterisk:
         """200 OK. Of a call cancelled meanwhile it is acknowledged and ended at once, and nobody is told."""
         if channel.alive and channel.state != "Up":
             channel.state = "Up"
+            self.witness.answered(channel)
             self._sound(channel)
             self._state_changed(channel)
 

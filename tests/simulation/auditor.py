@@ -10,11 +10,13 @@ from itertools import pairwise
 from uuid import UUID
 
 from dialplan import words
+from dialplan.ari import models
 from routing.interaction import Interaction, Role, Stage, Status, Subtype
 from routing.matching import match
 from tests.model.memory import HELD, Commit, Memory, pending
-from tests.simulation.ari import SimulatedAri
+from tests.simulation.ari import SimulatedAri, Socket
 from tests.simulation.asterisk import Asterisk, Channel
+from tests.simulation.lived import Lived
 from tests.simulation.world import Violation, World
 
 ALLOWED = {
@@ -54,6 +56,7 @@ class Auditor:
         self._seq: Counter[UUID] = Counter()
         self._may_call: set[tuple[str, int]] = set()
         self._could_meet: dict[tuple[UUID, str], float] = {}
+        self._lived = Lived(world, memory, asterisk, self.fail)
         memory.on_commit = self.committed
         asterisk.witness = self
 
@@ -68,6 +71,7 @@ class Auditor:
         self.figures["commits"] += 1
         self.figures.update(f"line {line.event}" for line in commit.feed)
         self._epoch(commit)
+        self._lived.committed(commit)
         self._graph(commit)
         self._story(commit)
         self._attempts(after)
@@ -236,6 +240,14 @@ class Auditor:
         taken = (self._memory.shards[words.APP].taken_at - self._world.wall).total_seconds() + self._world.now
         return taken < sent_at
 
+    def reached(self, socket: Socket, event: models.AnyEvent) -> None:
+        """An event is in the buffer of a process' machine."""
+        self._lived.reached(socket, event)
+
+    def answered(self, channel: Channel) -> None:
+        """A far end sends its 200."""
+        self._lived.answered.add(channel.id)
+
     def sent_back(self) -> None:
         self.figures["told go on in the dialplan"] += 1
 
@@ -243,6 +255,7 @@ class Auditor:
         """An INVITE leaves Asterisk."""
         self.figures[f"{channel.role}s invited"] += 1
         self._invites[channel.id] += 1
+        self._lived.invited.add(channel.id)
         if self._invites[channel.id] > 1 and channel.role == "customer":
             self.fail("A1", f"{self._invites[channel.id]} INVITEs under one id")
         row = self._memory.legs.get(channel.id)
@@ -300,7 +313,7 @@ class Auditor:
             if _longer(self._world, channel.silent_since, SILENCE_AFTER_FAULTS) and channel.role == "caller":
                 self.fail("L4", f"a caller hears nothing for {SILENCE_AFTER_FAULTS} s")
         free = [each for each in self._memory.free_agents() if each.agent in self._asterisk.registered]
-        line = self._memory.in_line(["support"], self._world.wall, 10)
+        line = self._memory.in_line(self._memory.queues, self._world.wall, 10)
         pairs = {(each.id, agent.agent) for each, agent in match(line, free, self._world.wall)}
         self._could_meet = {pair: self._could_meet.get(pair, self._world.now) for pair in pairs}
         for pair, since in self._could_meet.items():

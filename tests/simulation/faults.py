@@ -2,17 +2,19 @@
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 
+from routing.interaction import Status
 from tests.simulation.asterisk import Asterisk
-from tests.simulation.postgres import Postgres
+from tests.simulation.postgres import Key, Postgres
 from tests.simulation.process import Process
 from tests.simulation.world import World
 
 KINDS = ("kill", "pause", "postgres stopped", "postgres frozen", "postgres cut", "asterisk crash", "asterisk cut",
-         "websocket cut", "websocket half open", "rival", "stop", "phone lost")  # fmt: skip
+         "websocket cut", "websocket half open", "rival", "stop", "phone lost", "row locked")  # fmt: skip
 
-LONGEST = 8.0
-"""Seconds."""
+LONGEST, VERY_LONG = 8.0, 60.0
+"""Seconds; how long one lasts at most, in most runs and in some."""
 
 OWNERS = ("kill", "pause", "pause", "rival", "stop", "postgres cut", "websocket cut")
 
@@ -34,6 +36,7 @@ class Faults:
         self._services = services
         self._start = start
         self.planned = False
+        self.long = world.chance(0.1)
         self.struck: Counter[str] = Counter()
 
     def plan(self, until: float) -> None:
@@ -75,6 +78,7 @@ class Faults:
 
     def over(self) -> None:
         """Everything works again."""
+        self._postgres.unlock_all()
         self._postgres.heal()
         self._postgres.unconfirmed = self._postgres.slow = 0.0
         asterisk = self._asterisk
@@ -90,7 +94,7 @@ class Faults:
         return sorted(self._postgres.memory.agents)
 
     def _strike(self, kind: str) -> None:
-        lasts = self._world.between(0.1, LONGEST)
+        lasts = self._world.between(0.1, VERY_LONG if self.long else LONGEST)
         process = self._world.rng.choice(self._services() or [None])  # type: ignore[list-item]
         match kind:
             case "postgres stopped":
@@ -106,6 +110,9 @@ class Faults:
             case "websocket half open" if self._asterisk.app:
                 self._world.log("the websocket is half open")
                 self._asterisk.app.blackhole()
+            case "row locked" if self._rows():
+                key = self._world.rng.choice(self._rows())
+                self._for(lasts, partial(self._postgres.lock, key), partial(self._postgres.unlock, key))
             case "rival":
                 self._start()
             case "phone lost":
@@ -117,6 +124,12 @@ class Faults:
             case _:
                 return
         self.struck[kind] += 1
+
+    def _rows(self) -> list[Key]:
+        """Those that a lock can hold somebody up at."""
+        memory = self._postgres.memory
+        living = [each.id for each in memory.rows.values() if each.status is not Status.CLOSED]
+        return [*living, *self._phones()]
 
     def kill_all(self) -> None:
         """Not in a run without faults."""

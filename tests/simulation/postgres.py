@@ -9,6 +9,7 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 from enum import Enum
 from typing import Any
 from unittest.mock import patch
+from uuid import UUID
 
 from routing.errors import Conflict, RingbackError, Unavailable
 from routing.store import agents, clock, interactions, line, queues, shards, trust
@@ -37,6 +38,10 @@ STORE = {
 WRITES = frozenset({"create", "save", "set_availability"})
 
 
+Key = UUID | str
+"""An interaction's row, or an agent's."""
+
+
 class Mood(Enum):
     """What happens to a statement."""
 
@@ -55,6 +60,7 @@ class Postgres:
         self.slow = 0.0
         self._world = world
         self._frozen: list[Callable[[], None]] = []
+        self._locked: dict[Key, list[Callable[[], None]]] = {}
 
     def refuse(self) -> None:
         self._world.log("postgres is stopped")
@@ -74,6 +80,27 @@ class Postgres:
 
     def hold(self, statement: Callable[[], None]) -> None:
         self._frozen.append(statement)
+
+    def lock(self, key: Key) -> None:
+        """Somebody's transaction holds this row, and does not end."""
+        self._world.log(f"row {key if isinstance(key, str) else key.hex[:8]} is locked")
+        self._locked.setdefault(key, [])
+
+    def unlock(self, key: Key) -> None:
+        """What waited for the row is done, in order, also for clients that have given up."""
+        for statement in self._locked.pop(key, []):
+            statement()
+
+    def unlock_all(self) -> None:
+        for key in list(self._locked):
+            self.unlock(key)
+
+    def waits(self, name: str, arguments: tuple[Any, ...], statement: Callable[[], None]) -> bool:
+        """Whether this statement has to wait for a row, and does."""
+        key = next((each for each in _written(name, arguments) if each in self._locked), None)
+        if key is not None:
+            self._locked[key].append(statement)
+        return key is not None
 
 
 class Pool:
@@ -110,7 +137,7 @@ class Pool:
         def arrive() -> None:
             if server.mood is Mood.FROZEN:
                 server.hold(do)
-            elif server.mood is Mood.WELL and not self.cut:
+            elif server.mood is Mood.WELL and not self.cut and not server.waits(name, arguments, arrive):
                 do()
 
         def do() -> None:
@@ -140,6 +167,19 @@ class Pool:
     async def fetchval(self, statement: str) -> Any:
         assert statement == "SELECT clock_timestamp()", f"the simulated Postgres does not know: {statement}"
         return self.runner.world.wall
+
+
+def _written(name: str, arguments: tuple[Any, ...]) -> Iterator[Key]:
+    """The rows a statement writes to: an interaction, agents."""
+    match name:
+        case "save":
+            _, before, decision, *_ = arguments
+            yield before.id
+            yield from {each.assigned_to for each in (before, decision.interaction) if each.assigned_to}
+        case "set_availability":
+            yield arguments[0]
+        case _:
+            pass
 
 
 def _stand_in(name: str) -> Callable[..., Any]:

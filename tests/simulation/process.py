@@ -85,11 +85,11 @@ class Process(Runner):
             self._over(self)
 
     async def _serve(self) -> None:
-        lease = Lease(self.pool, words.APP, self.name, self.world.monotonic)  # type: ignore[arg-type]
+        lease = Lease(self.pool, words.APP, self.name, self.monotonic)  # type: ignore[arg-type]
         await lease.take()
         self.ari.lease, self.ari.may_change = lease, lease.may_act
         self.world.log(f"{self.name} owns the shard, epoch {lease.ownership.epoch}")
-        clock = await Clock.of(self.pool, words.APP, self.world.machine)  # type: ignore[arg-type]
+        clock = await Clock.of(self.pool, words.APP, self.machine)  # type: ignore[arg-type]
         engine = Engine(self.pool, clock, lease, self.world.new_id)  # type: ignore[arg-type]
         try:
             await self._run(engine, lease)
@@ -97,7 +97,7 @@ class Process(Runner):
             await engine.stop()
 
     async def _run(self, engine: Engine, lease: Lease) -> None:
-        phones = AsteriskPhones(self.ari, engine.hear, may_call=lambda: lease.valid, monotonic=self.world.monotonic)
+        phones = AsteriskPhones(self.ari, engine.hear, may_call=lambda: lease.valid, monotonic=self.monotonic)
         engine.use(phones)
         self.engine = engine
         connection = AriConnection(self.ari, words.APP, lease, self.world.pauses.uniform)

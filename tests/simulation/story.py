@@ -36,7 +36,8 @@ PEACE = 600.0
 SETTLED = 15.0
 """Seconds after the last fault from which everything is as if there had been none."""
 
-NUMBERS = tuple(f"+491511234567{n}" for n in range(5))
+NUMBERS = tuple(f"+491511234567{n}" for n in range(8))
+QUEUES = {"support": "600", "sales": "601"}
 TAIL = 60
 
 
@@ -103,6 +104,7 @@ class Story:
         self.memory.on_commit = self._committed
         self._peace = False
         self._calm = True
+        self._crowded = world.chance(0.1)
 
     def _committed(self, commit: Commit) -> None:
         self.auditor.committed(commit)
@@ -139,11 +141,12 @@ class Story:
         self._open_the_centre()
         self._start()
         self.world.run(START + 1.0)
-        self.faults.plan(START + TROUBLE)
+        end = START + TROUBLE * (2 if self.faults.long else 1)
+        self.faults.plan(end)
         self._calm = not self.faults.planned
-        self._draw_calls()
-        self._draw_moods()
-        self._run_watching(START + TROUBLE)
+        self._draw_calls(end)
+        self._draw_moods(end)
+        self._run_watching(end)
         self._make_peace()
         self._run_to_quiet()
         self.auditor.at_the_end(calm=self._calm)
@@ -153,8 +156,9 @@ class Story:
 
     def _open_the_centre(self) -> None:
         rng = self.world.rng
-        self.memory.queues["support"] = [Queue.model_validate(_settings(rng))]
-        for n in range(rng.randrange(1, 4)):
+        for name, number in list(QUEUES.items())[: 2 if self._crowded else 1]:
+            self.memory.queues[name] = [Queue.model_validate(_settings(rng, name, number))]
+        for n in range(rng.randrange(3, 7) if self._crowded else rng.randrange(1, 4)):
             name = f"100{n + 1}"
             desk = Desk(
                 auto_answer=rng.random() < 0.1,
@@ -163,24 +167,30 @@ class Story:
             )
             availability = rng.choice([Availability.READY, Availability.READY, Availability.NOT_READY])
             self.memory.agents[name] = Agent(
-                desk, {"support": rng.randrange(2)}, availability, idle_since=self.world.wall
+                desk, self._skills(rng), availability, idle_since=self.world.wall
             )
             self.asterisk.registered.add(name)
 
-    def _draw_calls(self) -> None:
-        world = self.world
-        for _ in range(world.rng.randrange(1, 7)):
-            number = world.rng.choice(NUMBERS) if world.chance(0.93) else None
-            dialled = "600" if world.chance(0.98) else "699"
-            world.at(world.between(world.now, START + TROUBLE * 0.8), self.people.call_in, number, dialled)
+    def _skills(self, rng: random.Random) -> dict[str, int]:
+        """In one queue at least."""
+        queues = list(self.memory.queues)
+        return {name: rng.randrange(2) for name in rng.sample(queues, rng.randrange(1, len(queues) + 1))}
 
-    def _draw_moods(self) -> None:
+    def _draw_calls(self, end: float) -> None:
+        world = self.world
+        for _ in range(world.rng.randrange(6, 15) if self._crowded else world.rng.randrange(1, 7)):
+            number = world.rng.choice(NUMBERS) if world.chance(0.93) else None
+            numbers = [each.numbers[0] for (each, *_) in self.memory.queues.values()]
+            dialled = world.rng.choice(numbers) if world.chance(0.98) else "699"
+            world.at(world.between(world.now, world.now + (end - world.now) * 0.8), self.people.call_in, number, dialled)
+
+    def _draw_moods(self, end: float) -> None:
         """Agents come and go."""
         world = self.world
         for agent in sorted(self.memory.agents):
             for _ in range(world.rng.randrange(0, 5)):
                 mood = world.rng.choice([Availability.READY] * 3 + [Availability.NOT_READY, Availability.LOGGED_OUT])
-                world.at(world.between(world.now, START + TROUBLE), self.people.set_availability, agent, mood)
+                world.at(world.between(world.now, end), self.people.set_availability, agent, mood)
 
     def _run_watching(self, until: float) -> None:
         self.world.at(until, lambda: None)
@@ -243,7 +253,7 @@ class Story:
             process.bury()
 
 
-def _settings(rng: random.Random) -> dict[str, Any]:
+def _settings(rng: random.Random, name: str, number: str) -> dict[str, Any]:
     """A queue, different each time, quick enough for a run."""
     menu = {
         "after": rng.choice([0.5, 2.0, 6.0]),
@@ -257,8 +267,8 @@ def _settings(rng: random.Random) -> dict[str, Any]:
         kind: (rng.randrange(1, 4), rng.choice([0.5, 5.0, 15.0])) for kind in ("busy", "no_answer", "congestion")
     }
     return {
-        "name": "support",
-        "numbers": ["600"],
+        "name": name,
+        "numbers": [number],
         "workflow": {"steps": steps, "loop": rng.random() < 0.8},
         "offer": {
             "accept_timeout": rng.choice([3.0, 8.0]),

@@ -18,6 +18,12 @@ from routing.engine.clock import Machine
 START = 10_000.0
 """Where the monotonic clock begins, in seconds."""
 
+UPTIMES = (0.0, 0.0, -9_990.0, 2_600_000.0)
+"""By how many seconds a machine's monotonic clock is ahead of the world's: one was started just now."""
+
+WRONG = (0.0, 0.0, 0.7, -3.0, 7_200.0, -86_400.0)
+"""By how many seconds a machine's wall clock is ahead."""
+
 WALL = datetime(2026, 3, 4, 9, tzinfo=UTC)
 MOST_STEPS = 400_000
 
@@ -44,16 +50,18 @@ class _NothingToRead:
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
-    """An event loop that runs one turn at a time, when the world says so."""
+    """An event loop that runs one turn at a time, when the world says so. `ahead` is how many seconds its machine's
+    monotonic clock is ahead of the world's."""
 
-    def __init__(self, world: "World") -> None:
+    def __init__(self, world: "World", ahead: float) -> None:
         super().__init__()
         self._world = world
+        self.ahead = ahead
         self._selector = _NothingToRead()
-        self._clock_resolution = 1e-9
+        self._clock_resolution = 1e-8  # a clock two million seconds old counts no finer
 
     def time(self) -> float:
-        return self._world.now
+        return self._world.now + self.ahead
 
     def _process_events(self, _: object) -> None:
         return
@@ -66,7 +74,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         if self._ready:  # type: ignore[attr-defined]
             return self._world.now
         scheduled = self._scheduled  # type: ignore[attr-defined]
-        return float(scheduled[0]._when) if scheduled else float("inf")
+        return float(scheduled[0]._when) - self.ahead if scheduled else float("inf")
 
     def turn(self) -> None:
         asyncio._set_running_loop(self)
@@ -84,6 +92,7 @@ class World:
         self.seed = seed
         self.rng = Random(seed)
         self.pauses = Random(seed)
+        self.clocks = Random(f"clocks {seed}")
         self._ids = Random(f"ids {seed}")
         self.now = START
         self.steps = 0
@@ -92,15 +101,6 @@ class World:
         self._verbose = verbose
         self._heap: list[tuple[float, int, Callable[..., object], tuple[Any, ...]]] = []
         self._order = count()
-
-    def monotonic(self) -> float:
-        """What stands for `time.monotonic`."""
-        return self.now
-
-    @property
-    def machine(self) -> Machine:
-        """What stands for the machine's clocks; none of these is ever suspended."""
-        return Machine(self.monotonic, self.monotonic, lambda: self.wall.timestamp())
 
     def new_id(self) -> UUID:
         """What stands for `uuid4`."""
@@ -161,10 +161,20 @@ class Runner:
     def __init__(self, world: World, name: str) -> None:
         self.world = world
         self.name = name
-        self.loop = VirtualLoop(world)
+        self.loop = VirtualLoop(world, ahead=world.clocks.choice(UPTIMES))
+        self._wrong_by = world.clocks.choice(WRONG)
         self.alive = True
         self.paused = False
         world.runners.append(self)
+
+    def monotonic(self) -> float:
+        """What stands for `time.monotonic` on its machine."""
+        return self.loop.time()
+
+    @property
+    def machine(self) -> Machine:
+        """What stands for its machine's clocks; none of these is ever suspended, some were set wrongly."""
+        return Machine(self.monotonic, self.monotonic, lambda: self.world.wall.timestamp() + self._wrong_by)
 
     @property
     def runs(self) -> bool:
