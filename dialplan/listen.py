@@ -47,7 +47,7 @@ class Hears(Protocol):
     def arrive(self, event: CallerArrived) -> None: ...
     def knows(self, leg: str) -> bool: ...
     async def reconcile(self, alive: Alive) -> None: ...
-    async def end_orphan(self, leg: str) -> None: ...
+    def end_orphan(self, leg: str) -> None: ...
 
 
 class Listener:
@@ -95,7 +95,7 @@ class Listener:
                 self.ready = False
                 self._hung_up.clear()
             case models.StasisStart(args=args, channel=channel):
-                await self._entered(args, channel)
+                self._entered(args, channel)
             case _:
                 self._note(item)
                 if news := event(item):
@@ -138,10 +138,10 @@ class Listener:
             except AriError as error:
                 log.warning("not reconciled yet", error=str(error))
 
-    async def _entered(self, args: list[str], channel: models.Channel) -> None:
+    def _entered(self, args: list[str], channel: models.Channel) -> None:
         if made_by_us(channel.id):
             self._on_started(channel.id)
-            await self._engine.end_orphan(channel.id)
+            self._engine.end_orphan(channel.id)
         elif self._engine.knows(channel.id):
             self._engine.hear(channel.id, CallerReturned(channel.id))
         elif caller := arrival(args, channel, self._written):

@@ -263,10 +263,11 @@ class Engine:
         """Carry out an effect no decision stands behind: recovery clears away what nobody needs."""
         await self._actor.perform(effect)
 
-    async def end_orphan(self, leg: str) -> None:
-        """Hang up a leg that belongs to nothing, unless it does by now or is just being set up."""
+    def end_orphan(self, leg: str) -> None:
+        """Hang up a leg that belongs to nothing, unless it does by now or is just being set up. News of others does
+        not wait for it: a slow Asterisk would make them late."""
         if not self.knows(leg) and not self._phones.expects(leg):
-            await self._actor.perform(HangUp(leg))
+            self._spawn(self._actor.perform(HangUp(leg)))
 
     # Notices
 

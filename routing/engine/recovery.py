@@ -40,7 +40,7 @@ async def reconcile(engine: "Engine", alive: Alive) -> None:
     wanted = {leg.id for it in living for leg in it.legs} | unread.legs
     orphans = ({*alive.ours, *known}) - wanted
     for leg in sorted(orphans):
-        await engine.end_orphan(leg)
+        engine.end_orphan(leg)
     ours = {it.id for it in living} | unread.interactions
     for bridge in alive.bridges:
         if (owner := bridge_owner(bridge)) and owner not in ours:

@@ -42,7 +42,7 @@ class Sweeper:
         self._apart = orphans | ghosts | strangers.keys() | bridges
         for leg in sorted(orphans & before):
             self._tell("orphan", leg)
-            await engine.end_orphan(leg)
+            engine.end_orphan(leg)
         for leg in sorted(ghosts & before):
             if not engine.expects(leg):
                 self._tell("ghost", leg)
@@ -60,7 +60,7 @@ class Sweeper:
         for caller in strangers:
             self._tell("stranger", caller.leg)
             if caller.leg in had:
-                await self._engine.end_orphan(caller.leg)
+                self._engine.end_orphan(caller.leg)
             else:
                 self._engine.arrive(caller)
 

@@ -65,9 +65,8 @@ class Channel:
         return not self.inside or self.music or self.tone or bool(self.playing) or self.bridge is not None
 
     def model(self) -> models.Channel:
-        place = models.DialplanCEP(
-            context="from-carrier", exten="s", priority=1, app_name="Stasis", app_data=self.app_data
-        )
+        at = "Stasis" if self.entered else ""  # of one that was just created it says nothing (measured)
+        place = models.DialplanCEP(context="from-carrier", exten="s", priority=1, app_name=at, app_data=self.app_data)
         return models.Channel(
             id=self.id,
             protocol_id=self.id,
