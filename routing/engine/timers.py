@@ -14,6 +14,9 @@ LATE, CATCH_UP = 0.2, 0.3
 """Seconds: who is woken so late stood still; what others did in time is still in the sockets and is read first. So it
 is for what was due just before the end of a stall, hence hardly late."""
 
+READING = 0.01
+"""Seconds that take what is in the sockets into the mailboxes: nobody knows that they stood still just now."""
+
 HORIZON = 60.0
 """Seconds ahead for which timers are set in memory."""
 
@@ -51,11 +54,14 @@ class Timers:
         self._timers.clear()
 
     def _due(self, interaction_id: UUID, at: float) -> None:
-        """`at` is when, on the loop's clock, this should have been."""
+        """`at` is when, on the loop's clock, this should have been. First what has come in time is read."""
         loop = asyncio.get_running_loop()
         if loop.time() - at > LATE or self._woke_within(CATCH_UP):
             later = loop.time() + CATCH_UP
             self._timers[interaction_id] = loop.call_at(later, self._due, interaction_id, later)
-            return
+        else:
+            self._timers[interaction_id] = loop.call_later(READING, self._fire, interaction_id)
+
+    def _fire(self, interaction_id: UUID) -> None:
         self._timers.pop(interaction_id, None)
         self._wake(interaction_id)

@@ -246,16 +246,15 @@ class Auditor:
 
     def answered(self, channel: Channel) -> None:
         """A far end sends its 200."""
-        self._lived.answered.add(channel.id)
+        self._lived.answered(channel.id)
 
     def sent_back(self) -> None:
         self.figures["told go on in the dialplan"] += 1
 
-    def invited(self, channel: Channel) -> None:
+    def invited(self, ari: SimulatedAri, channel: Channel) -> None:
         """An INVITE leaves Asterisk."""
         self.figures[f"{channel.role}s invited"] += 1
         self._invites[channel.id] += 1
-        self._lived.invited.add(channel.id)
         if self._invites[channel.id] > 1 and channel.role == "customer":
             self.fail("A1", f"{self._invites[channel.id]} INVITEs under one id")
         row = self._memory.legs.get(channel.id)
@@ -265,6 +264,7 @@ class Auditor:
                 f"{channel.role} {channel.id[:8]} is rung at {channel.party}, the row says {row}",
             )
             return
+        self._lived.called(channel.id, ari.epoch)
         if channel.role == "customer":
             self._customer_invited(self._memory.rows[row.interaction], channel)
 

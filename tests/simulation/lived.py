@@ -21,6 +21,9 @@ Fail = Callable[[str, str, Iterable[str]], None]
 JUST = 0.1
 """Seconds before a deadline within which it is anybody's."""
 
+SOON = 0.5
+"""Seconds in which a decision that was made before is carried out."""
+
 HEARD = {"digit_pressed", "callback_duplicate", "number_refused"}
 GONE = ("abandoned", "short_abandon")
 ANSWERED = frozenset({Outcome.ANSWERED, Outcome.CUSTOMER_HUNG_UP})
@@ -44,16 +47,16 @@ class Lived:
         self._fail = fail
         self._up: dict[str, Reached] = {}
         self._asked: dict[str, Reached] = {}
-        self._left: set[str] = set()
-        self.invited: set[str] = set()
-        self.answered: set[str] = set()
+        self._left: dict[str, Reached] = {}
+        self._invited: set[str] = set()
+        self._answered: set[str] = set()
 
     def reached(self, socket: Socket, event: models.AnyEvent) -> None:
         match event:
             case models.ChannelStateChange(channel=channel) if channel.state == "Up":
                 self._up.setdefault(channel.id, Reached(self._world.now, socket))
             case models.StasisEnd(channel=channel) | models.ChannelDestroyed(channel=channel):
-                self._left.add(channel.id)
+                self._left.setdefault(channel.id, Reached(self._world.now, socket))
             case models.ChannelDtmfReceived(digit="2", channel=channel) if self._is_asked(channel.id):
                 self._asked.setdefault(channel.id, Reached(self._world.now, socket))
             case _:
@@ -67,6 +70,18 @@ class Lived:
             return False
         return Deadline.KEY not in it.deadlines or it.deadlines[Deadline.KEY] > self._wall(self._world.now + JUST)
 
+    def answered(self, leg: str) -> None:
+        self._answered.add(leg)
+
+    def called(self, leg: str, epoch: int) -> None:
+        """Nobody is called for an agent whose phone is known to have gone."""
+        self._invited.add(leg)
+        row = self._memory.legs[leg]
+        agent = self._memory.rows[row.interaction].leg(Role.AGENT)
+        gone = self._left.get(agent.id) if agent and row.leg.role is Role.CUSTOMER else None
+        if gone and gone.socket.epoch == epoch and self._world.now - gone.at > SOON:
+            self._fail("A11", f"{leg[:8]} is called for {agent.party}, whose phone has gone", {leg})
+
     def committed(self, commit: Commit) -> None:
         if (before := commit.before) is None:
             return
@@ -78,11 +93,11 @@ class Lived:
             self._gone(before, commit)
 
     def _attempt(self, before: Interaction, ended: Attempt, commit: Commit) -> None:
-        if ended.outcome in ANSWERED and ended.id not in self.answered:
+        if ended.outcome in ANSWERED and ended.id not in self._answered:
             self._tell(commit, f"attempt {ended.id[:8]} ended as {ended.outcome}, and nobody had answered", ended.id)
         if ended.outcome is not Outcome.NO_ANSWER:
             return
-        if ended.id not in self.invited:
+        if ended.id not in self._invited:
             self._tell(commit, f"attempt {ended.id[:8]} ended as no_answer, and nobody was called", ended.id)
         if self._in_time(self._up.get(ended.id), before, Deadline.RING, commit):
             self._tell(commit, f"attempt {ended.id[:8]} ended as no_answer though answered in time", ended.id)
