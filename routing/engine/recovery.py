@@ -35,7 +35,7 @@ async def reconcile(engine: "Engine", alive: Alive) -> None:
     if alive.started and life != alive.started:
         engine.when_handled(partial(shards.remember_telephones, engine.pool, shard, epoch, alive.started))
     for caller in alive.callers:
-        if caller.leg not in known:
+        if caller.leg not in known and caller.leg not in made:  # who was being let in may have been sent back since
             engine.arrive(caller)
     wanted = {leg.id for it in living for leg in it.legs} | unread.legs
     orphans = ({*alive.ours, *known}) - wanted

@@ -22,7 +22,15 @@ from routing.engine.clock import Clock
 from routing.engine.engine import Engine
 from routing.engine.lease import Lease
 from routing.engine.phones import Alive, ChannelState
-from routing.events import DigitPressed, LegAnswered, LegGone, LegRinging, SayFinished
+from routing.events import (
+    DigitPressed,
+    LegAnswered,
+    LegGone,
+    LegRinging,
+    OfferAccepted,
+    SayFinished,
+    TimeReached,
+)
 from routing.interaction import Deadline, Interaction, Leg, Role, Stage, Status, Subtype
 from routing.store import interactions
 from routing.store.database import Pool
@@ -61,7 +69,7 @@ async def far_end(service: Service, caller: str, reading: float = 0) -> AsyncIte
     theirs.close()
 
 
-@pytest.mark.parametrize(("stall", "reading"), [(1.5, 0), (3.0, 0), (1.1, 0.05)])
+@pytest.mark.parametrize(("stall", "reading"), [(1.5, 0), (3.0, 0), (1.1, 0.05), (1.02, 0)])
 async def test_a_key_pressed_in_time_counts_though_nothing_ran_for_longer(
     service: Service, stall: float, reading: float
 ) -> None:
@@ -199,9 +207,9 @@ async def _stored_attempt(service: Service, interaction: UUID) -> None:
             await asyncio.sleep(0.01)
 
 
-async def offered(service: Service) -> Interaction:
+async def offered(service: Service, **offer: object) -> Interaction:
     """A caller who waits, and whose agent's phone rings."""
-    await service.queue(numbers=["600"], workflow={"steps": [], "loop": False})
+    await service.queue(numbers=["600"], workflow={"steps": [], "loop": False}, offer=offer)
     await service.call_in()
     await service.agent("1001", "support")
     changed = service.changes()
@@ -250,3 +258,21 @@ async def test_an_agent_whose_phone_went_before_the_restart_is_not_rung_under_th
     service.engine.hear(agent, LegGone(agent, DECLINED))
     await changed.until(lambda each: each.id == it.id and each.leg(Role.AGENT) is None)
     assert not [each for each in service.phones.asked if isinstance(each, RingAgent) and each.leg == agent]
+
+
+async def test_an_agent_who_lifted_while_the_row_was_locked_is_in_time(service: Service) -> None:
+    """The acceptance waits for the row; the time for it, and then for lifting, ends behind it."""
+    it = await offered(service, accept_timeout=0.5, answer_timeout=0.5)
+    agent, changed = leg(it, Role.AGENT).id, service.changes()
+    async with service.engine.pool.acquire() as other, other.transaction():
+        await other.execute("SELECT FROM interactions WHERE id = $1 FOR UPDATE", it.id)
+        accepting = asyncio.create_task(service.engine.ask(it.id, OfferAccepted("1001")))
+        async with asyncio.timeout(5):
+            box = service.engine._boxes[it.id]
+            while not any(isinstance(each.event, TimeReached) for each in box.waiting):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        service.engine.hear(agent, LegAnswered(agent))
+        await asyncio.sleep(0.6)  # the time for lifting would be over, too
+    await accepting
+    after = await changed.until(lambda each: each.id == it.id and each.stage is not Stage.AGENT_RINGING)
+    assert (after.stage, after.assigned_to) == (Stage.TALKING, "1001")

@@ -56,7 +56,7 @@ class Auditor:
         self._seq: Counter[UUID] = Counter()
         self._may_call: set[tuple[str, int]] = set()
         self._could_meet: dict[tuple[UUID, str], float] = {}
-        self._lived = Lived(world, memory, asterisk, self.fail)
+        self._lived = Lived(world, memory, asterisk, self.figures, self.fail)
         memory.on_commit = self.committed
         asterisk.witness = self
 
@@ -251,7 +251,7 @@ class Auditor:
     def sent_back(self) -> None:
         self.figures["told go on in the dialplan"] += 1
 
-    def invited(self, ari: SimulatedAri, channel: Channel) -> None:
+    def invited(self, ari: SimulatedAri, sent_at: float, channel: Channel) -> None:
         """An INVITE leaves Asterisk."""
         self.figures[f"{channel.role}s invited"] += 1
         self._invites[channel.id] += 1
@@ -264,7 +264,7 @@ class Auditor:
                 f"{channel.role} {channel.id[:8]} is rung at {channel.party}, the row says {row}",
             )
             return
-        self._lived.called(channel.id, ari.epoch)
+        self._lived.called(channel.id, ari.epoch, sent_at)
         if channel.role == "customer":
             self._customer_invited(self._memory.rows[row.interaction], channel)
 

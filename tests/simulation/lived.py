@@ -5,6 +5,7 @@ no agent who lifted becomes Not Ready, no customer who answered a NO_ANSWER, no 
 one. Nor is it written of anybody that they were called, or have gone, when it is not so.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -40,10 +41,11 @@ class Reached:
 class Lived:
     """`reached` is told what arrives, `committed` what is written."""
 
-    def __init__(self, world: World, memory: Memory, asterisk: Asterisk, fail: Fail) -> None:
+    def __init__(self, world: World, memory: Memory, asterisk: Asterisk, figures: Counter[str], fail: Fail) -> None:
         self._world = world
         self._memory = memory
         self._asterisk = asterisk
+        self._figures = figures
         self._fail = fail
         self._up: dict[str, Reached] = {}
         self._asked: dict[str, Reached] = {}
@@ -54,13 +56,18 @@ class Lived:
     def reached(self, socket: Socket, event: models.AnyEvent) -> None:
         match event:
             case models.ChannelStateChange(channel=channel) if channel.state == "Up":
-                self._up.setdefault(channel.id, Reached(self._world.now, socket))
+                self._note(self._up, "answered", channel.id, socket)
             case models.StasisEnd(channel=channel) | models.ChannelDestroyed(channel=channel):
                 self._left.setdefault(channel.id, Reached(self._world.now, socket))
             case models.ChannelDtmfReceived(digit="2", channel=channel) if self._is_asked(channel.id):
-                self._asked.setdefault(channel.id, Reached(self._world.now, socket))
+                self._note(self._asked, "asked for a callback", channel.id, socket)
             case _:
                 pass
+
+    def _note(self, where: dict[str, Reached], what: str, leg: str, socket: Socket) -> None:
+        where.setdefault(leg, Reached(self._world.now, socket))
+        self._figures[f"lived {what}"] += 1
+        self._figures[f"lived {what} while it stood still"] += socket.runner.paused
 
     def _is_asked(self, leg: str) -> bool:
         """Whether this caller's menu waits for a key, by the row; a key that comes after the hang-up is too late."""
@@ -73,13 +80,13 @@ class Lived:
     def answered(self, leg: str) -> None:
         self._answered.add(leg)
 
-    def called(self, leg: str, epoch: int) -> None:
-        """Nobody is called for an agent whose phone is known to have gone."""
+    def called(self, leg: str, epoch: int, sent_at: float) -> None:
+        """Nobody is called for an agent whose phone was known to have gone when the command was sent."""
         self._invited.add(leg)
         row = self._memory.legs[leg]
         agent = self._memory.rows[row.interaction].leg(Role.AGENT)
         gone = self._left.get(agent.id) if agent and row.leg.role is Role.CUSTOMER else None
-        if gone and gone.socket.epoch == epoch and self._world.now - gone.at > SOON:
+        if gone and gone.socket.epoch == epoch and sent_at - gone.at > SOON:
             self._fail("A11", f"{leg[:8]} is called for {agent.party}, whose phone has gone", {leg})
 
     def committed(self, commit: Commit) -> None:

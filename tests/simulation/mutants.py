@@ -17,14 +17,17 @@ from routing.engine.acting import Actor
 from routing.engine.deciding import Decider
 from routing.engine.engine import Engine
 from routing.engine.lease import Lease
+from routing.engine.mailbox import Mailbox
 from routing.engine.sweeping import Sweeper
 from routing.engine.timers import Timers
-from routing.events import OfferAccepted, ServiceRestarted
+from routing.events import OfferAccepted, ServiceRestarted, TimeReached
 from routing.interaction import Attempt, Deadline, Desk, Interaction, Leg, Role, Status
 from routing.lifecycle import _AT, _WHEN, Change, connected, offered, waiting
 from routing.numbers import moments
 from tests.model.memory import Memory
 from tests.simulation import faults
+from tests.simulation.faults import Faults
+from tests.simulation.postgres import Postgres
 
 Mutant = Callable[[], AbstractContextManager[Any]]
 
@@ -243,6 +246,56 @@ async def _dial_at_once(self: phones.AsteriskPhones, leg: str, endpoint: str, va
     return 0.0, 0.0
 
 
+def _woken_at_once(self: Timers, interaction_id: Any, at: float) -> None:
+    self._timers.pop(interaction_id, None)
+    self._wake(interaction_id)
+
+
+def _deadlines_first() -> AbstractContextManager[Any]:
+    """After a stall, and before letters that wait."""
+    stack = ExitStack()
+    stack.enter_context(patch.object(Timers, "_due", _woken_at_once))
+    stack.enter_context(patch.object(Mailbox, "has_news", False))
+    return stack
+
+
+@contextmanager
+def _epoch_of_the_snapshot() -> Iterator[None]:
+    """The epoch is read as a statement begins: one that waited for a row is not asked again."""
+    real = Postgres.waits
+
+    def waits(self: Postgres, name: str, arguments: tuple[Any, ...], statement: Callable[[], None]) -> bool:
+        was_ours = name == "save" and self.memory._owns(arguments[0])
+
+        def by_the_snapshot() -> None:
+            self.memory.checks -= {"epoch"} if was_ours else set()
+            statement()
+            self.memory.checks.add("epoch")
+
+        return real(self, name, arguments, by_the_snapshot)
+
+    def often(self: Faults) -> list[Any]:
+        return [each.id for each in self._postgres.memory.rows.values() if each.status is not Status.CLOSED]
+
+    away = ("row locked", "row locked", "pause", "rival", "stop")
+    with (
+        patch.object(Postgres, "waits", waits),
+        patch.object(Faults, "_rows", often),
+        patch.object(faults, "OWNERS", away),
+        patch.object(faults, "KINDS", away),
+    ):
+        yield
+
+
+def _reserved_twice(self: phones.AsteriskPhones, call: DialCustomer) -> None:
+    self._reserved[call.leg] = asyncio.create_task(self._create_customer(call), name="reserve")
+
+
+def _late_all_the_same(self: Decider, box: Mailbox, letter: Any, row: Interaction, event: Any) -> bool:
+    """Also for an agent whose phone has gone since."""
+    return isinstance(event, TimeReached) and (box.has_news or (bool(row.legs) and not self._in_contact()))
+
+
 class Planted(NamedTuple):
     """`names`: the invariants this bug breaks, one of which has to be noticed first."""
 
@@ -255,6 +308,12 @@ class Planted(NamedTuple):
 
 
 MUTANTS: dict[str, Planted] = {
+    "deadlines come before what was done in time": Planted("A11", _deadlines_first),
+    "the epoch is that of the statement's snapshot": Planted("A9", _epoch_of_the_snapshot),
+    "a leg is reserved twice": Planted("F40 L3", _instead(phones.AsteriskPhones, "reserve", _reserved_twice)),
+    "a customer is called for an agent who has gone": Planted(
+        "A11", _instead(Decider, "_is_void", _late_all_the_same)
+    ),
     "the save ignores version and status": Planted("A4 I9", _without_check("cas")),
     "the save ignores the epoch": Planted("A9", _without_check("epoch")),
     "two callbacks may wait for one number": Planted("A7", _without_check("one_pending_callback")),

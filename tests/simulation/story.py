@@ -153,6 +153,7 @@ class Story:
         self._nothing_left_in_memory()
         self.auditor.figures["faults"] += self.faults.struck.total()
         self.auditor.figures += Counter({f"fault {kind}": n for kind, n in self.faults.struck.items()})
+        self.auditor.figures += Counter({"run long": self.faults.long, "run crowded": self._crowded})
 
     def _open_the_centre(self) -> None:
         rng = self.world.rng
@@ -166,9 +167,7 @@ class Story:
                 wrap_up=rng.choice([None, 0.0, 3.0]),
             )
             availability = rng.choice([Availability.READY, Availability.READY, Availability.NOT_READY])
-            self.memory.agents[name] = Agent(
-                desk, self._skills(rng), availability, idle_since=self.world.wall
-            )
+            self.memory.agents[name] = Agent(desk, self._skills(rng), availability, idle_since=self.world.wall)
             self.asterisk.registered.add(name)
 
     def _skills(self, rng: random.Random) -> dict[str, int]:
@@ -182,7 +181,9 @@ class Story:
             number = world.rng.choice(NUMBERS) if world.chance(0.93) else None
             numbers = [each.numbers[0] for (each, *_) in self.memory.queues.values()]
             dialled = world.rng.choice(numbers) if world.chance(0.98) else "699"
-            world.at(world.between(world.now, world.now + (end - world.now) * 0.8), self.people.call_in, number, dialled)
+            world.at(
+                world.between(world.now, world.now + (end - world.now) * 0.8), self.people.call_in, number, dialled
+            )
 
     def _draw_moods(self, end: float) -> None:
         """Agents come and go."""

@@ -56,7 +56,7 @@ def line() -> Iterator[Line]:
     Auditor(world, postgres.memory, asterisk)
     People(world, asterisk, postgres.memory, lambda: None)
     made = Line(world, asterisk, [], [])
-    asterisk.witness.invited = lambda _, channel: made.invited.append(channel)  # type: ignore[method-assign]
+    asterisk.witness.invited = lambda _, __, channel: made.invited.append(channel)  # type: ignore[method-assign]
     asterisk.witness.commanded = lambda *_: None  # type: ignore[method-assign]
     asterisk.witness.bridged = lambda *_: None  # type: ignore[method-assign]
     world.run(START + 1)
