@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 import structlog
@@ -124,7 +124,7 @@ class Listener:
 
     async def _reconciled(self, snapshot: Snapshot) -> bool:
         try:
-            await self._engine.reconcile(alive(snapshot, self._written))
+            await self._engine.reconcile(alive(snapshot, self._written, self._connection.waiting))
         except Unavailable:
             log.warning("not reconciled yet: Postgres does not answer")
             return False
@@ -181,6 +181,14 @@ def event(item: Item) -> tuple[str, NetworkEvent] | None:
             return None
 
 
+def last_news(items: Iterable[Item | None]) -> dict[str, tuple[NetworkEvent, ...]]:
+    """All that these tell, by leg, of the legs that end by them."""
+    news: dict[str, list[NetworkEvent]] = {}
+    for leg, it in filter(None, (event(item) for item in items if item)):
+        news.setdefault(leg, []).append(it)
+    return {leg: tuple(them) for leg, them in news.items() if any(isinstance(each, LegGone) for each in them)}
+
+
 def leg_of(playback: models.Playback) -> str:
     return playback.target_uri.removeprefix("channel:")
 
@@ -195,19 +203,26 @@ def _state(channel: str, state: str) -> tuple[str, NetworkEvent] | None:
             return None
 
 
-def alive(snapshot: Snapshot, written: NumberFormat = NumberFormat.AUTO) -> Alive:
-    """What Asterisk holds: every channel, the callers inside our application, and our bridges."""
-    inside = set(snapshot.application.channel_ids)
+def alive(
+    snapshot: Snapshot, written: NumberFormat = NumberFormat.AUTO, waiting: Iterable[Item | None] = ()
+) -> Alive:
+    """What Asterisk holds: every channel, the callers inside our application, and our bridges; and what is still
+    `waiting` to be told of those that have ended."""
+    told = last_news(waiting)
+    inside = set(snapshot.application.channel_ids) - told.keys()
     states = {"Up": ChannelState.UP, "Ringing": ChannelState.RINGING}
     channels = {each.id: states.get(each.state, ChannelState.DOWN) for each in snapshot.channels}
     callers = [
         caller
         for each in snapshot.channels
-        if each.id in inside and not made_by_us(each.id) and (caller := _caller(each, written))
+        if each.id in inside
+        and each.id not in told
+        and not made_by_us(each.id)
+        and (caller := _caller(each, written))
     ]
     ours = tuple(each for each in channels if made_by_us(each))
     bridges = tuple(bridge.id for bridge in snapshot.bridges)
-    return Alive(channels, ours, tuple(callers), bridges, snapshot.started or None)
+    return Alive(channels, ours, tuple(callers), bridges, snapshot.started or None, told)
 
 
 def _caller(channel: models.Channel, written: NumberFormat) -> CallerArrived | None:

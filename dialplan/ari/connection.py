@@ -7,6 +7,7 @@ twice: the first `Connected.overlap` events after a `Connected` may be in its sn
 
 import asyncio
 import random
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -117,12 +118,18 @@ class AriConnection:
         self._client = client
         self._uniform = uniform
         self._decoder = EventDecoder()
-        self._items: asyncio.Queue[Item | None] = asyncio.Queue()
+        self._items: deque[Item | None] = deque()
+        self._more = asyncio.Event()
 
     @property
     def queue_depth(self) -> int:
         """Items the consumer has not taken yet."""
-        return self._items.qsize()
+        return len(self._items)
+
+    @property
+    def waiting(self) -> tuple[Item | None, ...]:
+        """Those items, in their order."""
+        return tuple(self._items)
 
     @property
     def odd_events(self) -> int:
@@ -133,8 +140,10 @@ class AriConnection:
         return self
 
     async def __anext__(self) -> Item:
-        item = await self._items.get()
-        if item is None:
+        while not self._items:
+            self._more.clear()
+            await self._more.wait()
+        if (item := self._items.popleft()) is None:
             raise StopAsyncIteration
         return item
 
@@ -152,7 +161,7 @@ class AriConnection:
                 failures = 0 if lived > STABLE_AFTER else failures + 1
                 await asyncio.sleep(pause(failures, self._uniform))
         finally:
-            self._items.put_nowait(None)
+            self._put(None)
 
     async def _one_connection(self) -> None:
         reason = "cancelled"
@@ -181,7 +190,7 @@ class AriConnection:
         self.health.last_error = reason
         if self.connected:
             self.connected = False
-            self._items.put_nowait(Disconnected(reason))
+            self._put(Disconnected(reason))
 
     async def _serve(self, socket: Socket) -> str:
         """Why the websocket ended."""
@@ -205,9 +214,9 @@ class AriConnection:
             await socket.close()  # ends the reader: without a list the events are of no use
             return
         events, backlog.events = backlog.events or [], None
-        self._items.put_nowait(Connected(snapshot, len(events)))
+        self._put(Connected(snapshot, len(events)))
         for event in events:
-            self._items.put_nowait(event)
+            self._put(event)
         self.connected = True
         self.health.connects += 1
         log.info("ari connected", app=self.app, channels=len(snapshot.channels))
@@ -245,9 +254,13 @@ class AriConnection:
             raise AppReplaced(event.application)
         self.health.events += 1
         if backlog.events is None:
-            self._items.put_nowait(event)
+            self._put(event)
         else:
             backlog.events.append(event)
+
+    def _put(self, item: Item | None) -> None:
+        self._items.append(item)
+        self._more.set()
 
 
 def pause(failures: int, uniform: Callable[[float, float], float]) -> float:

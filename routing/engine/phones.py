@@ -1,11 +1,12 @@
 """What the engine wants of the telephones. Implemented by `dialplan.phones`; it alone knows Asterisk."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
 from routing.effects import DialCustomer, Effect
-from routing.events import CallerArrived
+from routing.events import CallerArrived, NetworkEvent
 
 
 class Phones(Protocol):
@@ -41,7 +42,8 @@ class ChannelState(StrEnum):
 class Alive:
     """What the telephones hold at one moment: all channels, those we made, our application's callers, the bridges.
 
-    `started` tells one life of the telephones from the next, which holds nothing of what was before.
+    `started` tells one life of the telephones from the next, which holds nothing of what was before. `told` has, by
+    leg, what was heard since contact is there of legs that have ended since: a key before the hang-up, the reason.
     """
 
     channels: dict[str, ChannelState]
@@ -49,3 +51,4 @@ class Alive:
     callers: tuple[CallerArrived, ...] = ()
     bridges: tuple[str, ...] = ()
     started: str | None = None
+    told: Mapping[str, tuple[NetworkEvent, ...]] = field(default_factory=dict)

@@ -57,13 +57,20 @@ def missed(
     that they are not there. `anew`: the telephones were started anew, so what is gone was not hung up by anybody but
     lost by us.
     """
-    gone: list[NetworkEvent] = [
-        LegGone(leg.id, certain=False, lost=anew)
-        for leg in it.legs
-        if leg.id not in alive.channels and leg.id not in made_since and (anew or not _asked_again(leg))
-    ]
+    gone = [event for leg in it.legs for event in _end(leg, alive, made_since, anew=anew)]
     news = [each for leg in it.legs if (each := _progress(leg, alive.channels.get(leg.id)))]
     return [*gone, *news, ServiceRestarted(it.bridge in alive.bridges)]
+
+
+def _end(leg: Leg, alive: Alive, made_since: Collection[str], *, anew: bool) -> tuple[NetworkEvent, ...]:
+    """What is told of a leg that is not there any more."""
+    if leg.id in alive.channels:
+        return ()
+    if leg.id in alive.told:
+        return alive.told[leg.id]
+    if leg.id in made_since or (_asked_again(leg) and not anew):
+        return ()
+    return (LegGone(leg.id, certain=False, lost=anew),)
 
 
 def _asked_again(leg: Leg) -> bool:

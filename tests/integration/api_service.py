@@ -126,6 +126,11 @@ class Service:
         """The same by the id as the API tells it."""
         return await self.stored(UUID(interaction_id))
 
+    async def settled(self) -> None:
+        """What was begun until now is done."""
+        if begun := tuple(self.engine._tasks):
+            await asyncio.wait(begun)
+
     def changes(self) -> "Changes":
         return Changes(self.engine)
 

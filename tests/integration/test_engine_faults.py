@@ -210,6 +210,7 @@ async def test_a_caller_who_arrives_while_contact_is_regained_is_not_hung_up(ser
 async def test_a_leg_nobody_owns_is_hung_up_when_contact_is_regained(service: Service) -> None:
     orphan = "0" * 32
     await service.engine.reconcile(Alive({orphan: ChannelState.RINGING}, ours=(orphan,)))
+    await service.settled()
     assert service.phones.asked == [HangUp(orphan)]
 
 
@@ -299,4 +300,5 @@ async def test_an_effect_of_recovery_that_fails_unexpectedly_does_not_end_the_se
     orphans = ("0" * 32, "1" * 32)
     FailsUnexpectedly(monkeypatch, service, lambda each: each == HangUp(orphans[0]))
     await service.engine.reconcile(Alive(dict.fromkeys(orphans, ChannelState.UP), ours=orphans))
+    await service.settled()
     assert service.phones.asked == [HangUp(orphans[1])]

@@ -19,6 +19,7 @@ async def test_a_leg_nobody_owns_is_hung_up_when_it_is_seen_twice(service: Servi
     await sweeper.look(seen)
     assert service.phones.asked == []
     await sweeper.look(seen)
+    await service.settled()
     assert service.phones.asked == [HangUp(ORPHAN)]
 
 
@@ -59,6 +60,7 @@ async def test_a_caller_who_was_let_go_and_is_still_there_is_hung_up(service: Se
     await sweeper.look(seen)
     service.phones.asked.clear()
     await sweeper.look(seen)
+    await service.settled()
     assert service.phones.asked == [HangUp(leg)]
 
 

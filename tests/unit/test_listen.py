@@ -5,7 +5,7 @@ import pytest
 
 from dialplan import words
 from dialplan.ari.connection import Snapshot
-from dialplan.ari.events import EventDecoder
+from dialplan.ari.events import Event, EventDecoder
 from dialplan.ari.models import Application, Channel
 from dialplan.listen import alive, arrival, event
 from routing.engine.phones import ChannelState
@@ -25,10 +25,14 @@ def channel(id: str = CALLER, state: str = "Up", app_data: str = "") -> dict[str
 
 
 def heard(type_: str, **fields: object) -> object:
+    return event(decoded(type_, **fields))
+
+
+def decoded(type_: str, **fields: object) -> Event:
     base = {"type": type_, "application": words.APP, "timestamp": "2026-01-01T00:00:00.000+0000", "asterisk_id": "a"}
-    decoded = EventDecoder().decode(msgspec.json.encode({**base, **fields}))
-    assert decoded is not None and not isinstance(decoded, dict), decoded
-    return event(decoded)
+    read = EventDecoder().decode(msgspec.json.encode({**base, **fields}))
+    assert read is not None and not isinstance(read, dict), read
+    return read
 
 
 def test_keys_prompts_and_states_become_events_of_their_leg() -> None:
@@ -76,6 +80,26 @@ def test_a_snapshot_tells_who_is_there() -> None:
     assert seen.channels == {CALLER: ChannelState.UP, OURS: ChannelState.DOWN, "1700000000.9": ChannelState.UP}
     assert seen.ours == (OURS,)
     assert [each.leg for each in seen.callers] == [CALLER]
+
+
+def test_a_caller_who_has_left_since_is_not_there_whatever_the_snapshot_says_and_what_they_did_is_known() -> None:
+    data = f"{words.APP},call,600,+4930123456,allowed_passed_screen,"
+    snapshot = Snapshot(
+        msgspec.convert([channel(app_data=data)], list[Channel]),
+        [],
+        Application(
+            name=words.APP, channel_ids=[CALLER], bridge_ids=[], endpoint_ids=[], device_names=[],
+            events_allowed=[], events_disallowed=[],
+        ),
+    )  # fmt: skip
+    waiting = [
+        decoded("ChannelDtmfReceived", channel=channel(), digit="2", duration_ms=40),
+        decoded("ChannelStateChange", channel=channel(OURS, "Up")),
+        decoded("StasisEnd", channel=channel()),
+    ]
+    seen = alive(snapshot, waiting=waiting)
+    assert seen.callers == ()
+    assert seen.told == {CALLER: (DigitPressed(CALLER, "2"), LegGone(CALLER))}
 
 
 def test_a_channel_that_is_no_call_is_passed_over() -> None:

@@ -2,7 +2,7 @@
 
 from routing.engine.phones import Alive, ChannelState
 from routing.engine.recovery import missed
-from routing.events import LegAnswered, LegGone, LegRinging, Offered, ServiceRestarted
+from routing.events import DigitPressed, LegAnswered, LegGone, LegRinging, Offered, ServiceRestarted
 from routing.interaction import Interaction, Leg, LegState, Role, Status
 from routing.lifecycle import decide
 from tests.lifecycle.explore import QUEUE, START, arrival
@@ -21,6 +21,13 @@ def alive(**channels: ChannelState) -> Alive:
 def test_a_leg_that_is_not_there_any_more_is_gone() -> None:
     it = with_legs(Leg(A, Role.AGENT, "1001", LegState.UP), Leg(C, Role.CUSTOMER, "+49", LegState.RINGING))
     assert missed(it, alive(a=ChannelState.UP)) == [LegGone(C, certain=False), ServiceRestarted()]
+
+
+def test_of_a_leg_that_ended_since_contact_is_there_all_that_was_heard_is_told() -> None:
+    it = with_legs(Leg(C, Role.CALLER, "+49", LegState.UP), Leg(A, Role.AGENT, "1001"))
+    pressed, hung_up, rejected = DigitPressed(C, "2"), LegGone(C), LegGone(A, 486)
+    news = missed(it, Alive({}, told={C: (pressed, hung_up), A: (rejected,)}))
+    assert news == [pressed, hung_up, rejected, ServiceRestarted()]
 
 
 def test_a_leg_that_came_further_is_told_so() -> None:
