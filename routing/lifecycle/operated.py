@@ -152,11 +152,12 @@ def _become_callback(c: Change) -> None:
     """A call whose caller is gone lives on as a callback (T26). Raises InvalidNumber where there is none to call."""
     if c.it.number is None:
         raise InvalidNumber("There is no number to call back.")
+    requested = c.it.requested_at or c.now
     c.set(
         subtype=Subtype.CALLBACK,
         kind=c.it.kind or Kind.QUEUED,
-        requested_at=c.it.requested_at or c.now,
-        promised_at=c.it.promised_at or c.now,
+        requested_at=requested,
+        promised_at=c.it.promised_at or max(c.now, requested),  # by a clock that may have been a little ahead
     )
 
 

@@ -29,9 +29,9 @@ from routing.events import (
     WorkDone,
 )
 from routing.interaction import Deadline, Kind, Outcome, Role, Stage, Status, Subtype
-from routing.lifecycle import request
+from routing.lifecycle import decide, request
 from routing.queues import Queue
-from tests.lifecycle.explore import QUEUE, START
+from tests.lifecycle.explore import QUEUE, START, arrival
 
 NUMBER, OTHER = "+4915112345678", "+4915198765432"
 ADMIN = "operator:admin"
@@ -648,3 +648,12 @@ def test_the_number_of_a_caller_is_not_edited() -> None:
         with pytest.raises(RingbackError) as refused:
             story.then(Edited(ADMIN, number=OTHER))
         assert refused.value.code == "wrong_stage"
+
+
+def test_what_was_asked_for_by_a_clock_that_was_ahead_is_promised_no_earlier() -> None:
+    asked_at = START + timedelta(seconds=0.2)
+    called = arrival().interaction.changed(
+        status=Status.WRAP_UP, assigned_to="1001", legs=(), number=NUMBER, requested_at=asked_at
+    )
+    it = decide(called, QUEUE, Rescheduled(ADMIN, START + timedelta(seconds=0.1)), START).interaction
+    assert it.requested_at == asked_at and it.promised_at == asked_at
