@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -23,7 +23,7 @@ from routing.engine.mailbox import Letter, Mailbox
 from routing.engine.queues import Queues
 from routing.engine.trust import Trust
 from routing.errors import Conflict, Invalid, NotFound, RingbackError, Unavailable
-from routing.events import CallbackRequested, CallerArrived, Event, LegGone, ServiceRestarted
+from routing.events import CallbackRequested, CallerArrived, Event, LegGone
 from routing.interaction import Interaction
 from routing.lifecycle import Decision, arrive, decide, request
 from routing.queues import Queue
@@ -93,7 +93,7 @@ class Arrivals:
             self._legs.drop(event.leg)
             await self._act(SendBack(event.leg))
             if decided and isinstance(error, Unavailable):
-                self._spawn(self._take_back(event.leg, *decided))
+                self._spawn(self._take_back(box, letter, event.leg, *decided))
             raise
         await self._begun(box, letter, decision, cursor)
 
@@ -103,17 +103,21 @@ class Arrivals:
         log.info("call refused", dialled=event.dialled, why=limit or refusal)
         await self._act(Refuse(event.leg, refusal))
 
-    async def _take_back(self, leg: str, queue: Queue, decision: Decision) -> None:
+    async def _take_back(self, box: Mailbox, letter: Letter, leg: str, queue: Queue, decision: Decision) -> None:
         """The caller was sent back, and comes in anew: the row of this time ends, whether it was stored or not."""
         now = self._clock.now()
         lost = decide(decision.interaction, queue, LegGone(leg, lost=True), now)
         closed = replace(lost, feed=(*decision.feed, *lost.feed))
         try:
-            it = await self._until_known(closed.interaction.id, lambda: self._create(closed))
+            known = await self._until_known(box.id, lambda: self._create(closed))
         except Unavailable:  # the shard's next owner looks at who is there; nothing of ours lands any more
             return
-        if it:
-            self._tell(it.id, LegGone(leg, lost=True) if it.leg_with(leg) else ServiceRestarted())
+        if isinstance(known, int):
+            await self._begun(box, letter, closed, known)
+        elif known.leg_with(leg):
+            self._tell(box.id, LegGone(leg, lost=True))
+        elif known.version == 1:  # stored by us, at a try that was not confirmed
+            await self._begun(box, letter, closed, 0)
 
     # Requests
 
@@ -144,20 +148,14 @@ class Arrivals:
 
     async def _take_down_in_the_end(self, box: Mailbox, letter: Letter, decision: Decision) -> None:
         """It may have been stored; whoever waits for it is told as soon as that is certain."""
-        cursor = 0
-
-        async def store(check: Check | None) -> int:
-            nonlocal cursor
-            cursor = await self._create(decision, check)
-            return cursor
-
+        store = partial(self._create, decision)
         try:
             known = await self._until_known(box.id, lambda: self._trust.guarded(None, decision, store))
         except RingbackError as error:
             letter.refuse(error)
             return
-        if known is None or known.version == 1:
-            await self._begun(box, letter, decision, cursor)
+        if isinstance(known, int) or known.version == 1:
+            await self._begun(box, letter, decision, known if isinstance(known, int) else 0)
         else:  # it has gone on since
             letter.reply(known)
 
@@ -172,9 +170,9 @@ class Arrivals:
         """The times in a new life are by the clock as it goes now."""
         return replace(decision, interaction=decision.interaction.changed(shift=self._clock.shift))
 
-    async def _until_known(self, interaction_id: UUID, create: Callable[[], Awaitable[Any]]) -> Interaction | None:
-        """Until Postgres says that it is there: as it is, or None when it was created by this. Raises what refuses
-        it, and Unavailable when the shard has another owner."""
+    async def _until_known(self, interaction_id: UUID, create: Callable[[], Awaitable[int]]) -> Interaction | int:
+        """Until Postgres says that it is there: as it is, or its cursor when it was created by this. Raises what
+        refuses it, and Unavailable when the shard has another owner."""
         while True:
             try:
                 return await self._known(interaction_id, create)
@@ -183,11 +181,11 @@ class Arrivals:
                     raise
                 await asyncio.sleep(AGAIN)
 
-    async def _known(self, interaction_id: UUID, create: Callable[[], Awaitable[Any]]) -> Interaction | None:
+    async def _known(self, interaction_id: UUID, create: Callable[[], Awaitable[int]]) -> Interaction | int:
         with suppress(NotFound):
             return await self._confirmed(interaction_id)
         try:
-            await create()
+            return await create()
         except Conflict:
             raise Unavailable("It was created at this moment, or the shard has another owner.") from None
         except Unavailable:
@@ -196,7 +194,6 @@ class Arrivals:
             with suppress(NotFound):
                 return await self._confirmed(interaction_id)
             raise
-        return None
 
     async def _confirmed(self, interaction_id: UUID) -> Interaction:
         """As it is on every machine that may take over. Raises NotFound."""

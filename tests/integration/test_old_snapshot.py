@@ -48,6 +48,8 @@ class Connection:
 
     answers: list[Snapshot | AriError]
 
+    waiting = ()
+
     async def snapshot(self) -> Snapshot:
         answer = self.answers.pop(0)
         if isinstance(answer, AriError):

@@ -56,6 +56,7 @@ class Auditor:
         self._seq: Counter[UUID] = Counter()
         self._may_call: set[tuple[str, int]] = set()
         self._could_meet: dict[tuple[UUID, str], float] = {}
+        self._stored: dict[int, set[tuple[UUID, int]]] = {}
         self._lived = Lived(world, memory, asterisk, self.figures, self.fail)
         memory.on_commit = self.committed
         asterisk.witness = self
@@ -70,6 +71,8 @@ class Auditor:
         self._world.log(_move(before, after, commit))
         self.figures["commits"] += 1
         self.figures.update(f"line {line.event}" for line in commit.feed)
+        if commit.feed:
+            self._stored.setdefault(commit.owner.epoch, set()).add((commit.after.id, commit.after.version))
         self._epoch(commit)
         self._lived.committed(commit)
         self._graph(commit)
@@ -321,6 +324,14 @@ class Auditor:
                 self.fail("L1", f"{pair[0].hex[:8]} waits, agent {pair[1]} is free, and it is not offered")
 
     # In the end
+
+    def told(self, epoch: int, told: set[tuple[UUID, int]]) -> None:
+        """A12: what a process stored, and lived on, it has told whoever listens, in this version or a later one."""
+        latest = {interaction: max(v for i, v in told if i == interaction) for interaction, _ in told}
+        for interaction, version in self._stored.get(epoch, ()):
+            self.figures["changes told"] += 1
+            if latest.get(interaction, 0) < version:
+                self.fail("A12", f"version {version} of {interaction.hex[:8]} was stored and never told")
 
     def unfinished(self) -> list[str]:
         """What is still under way; nothing, once the faults are over and everybody is friendly."""

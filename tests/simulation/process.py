@@ -5,6 +5,7 @@ import traceback
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
+from uuid import UUID
 
 from dialplan import words
 from dialplan.ari.connection import AriConnection
@@ -15,6 +16,7 @@ from routing.agents import PhoneState
 from routing.engine.clock import Clock
 from routing.engine.engine import Engine
 from routing.engine.lease import Lease
+from routing.engine.notices import InteractionChanged, Notice
 from routing.engine.sweeping import Sweeper
 from routing.errors import Fenced, RingbackError, Unavailable
 from tests.simulation.ari import SimulatedAri
@@ -34,6 +36,7 @@ class Process(Runner):
         self.ari = SimulatedAri(self, asterisk, self.pool)
         self.engine: Engine | None = None
         self.troubles: list[str] = []
+        self.told: set[tuple[UUID, int]] = set()
         self._asterisk = asterisk
         self._over = over
         self._contact = asyncio.Event()
@@ -100,6 +103,7 @@ class Process(Runner):
         phones = AsteriskPhones(self.ari, engine.hear, may_call=lambda: lease.valid, monotonic=self.monotonic)
         engine.use(phones)
         self.engine = engine
+        engine.subscribe(self._tell)
         connection = AriConnection(self.ari, words.APP, lease, self.world.pauses.uniform)
         listener = Listener(connection, engine, phones.started, self._contact.set)
         engine.add_part("ari", lambda: connection.connected and listener.ready)
@@ -122,6 +126,11 @@ class Process(Runner):
                     with suppress(RingbackError):
                         await engine.desks.phone_changed(agent, state)
             await asyncio.sleep(1.0)
+
+    def _tell(self, notice: Notice) -> None:
+        """Stands for the live streams."""
+        if isinstance(notice, InteractionChanged):
+            self.told.add((notice.interaction.id, notice.interaction.version))
 
     def request(self, who: str, what: Callable[[Engine], Awaitable[Any]]) -> None:
         """Somebody asks for something over the API."""

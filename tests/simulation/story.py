@@ -151,6 +151,8 @@ class Story:
         self._run_to_quiet()
         self.auditor.at_the_end(calm=self._calm)
         self._nothing_left_in_memory()
+        for process in self._living():
+            self.auditor.told(process.ari.epoch, process.told)
         self.auditor.figures["faults"] += self.faults.struck.total()
         self.auditor.figures += Counter({f"fault {kind}": n for kind, n in self.faults.struck.items()})
         self.auditor.figures += Counter({"run long": self.faults.long, "run crowded": self._crowded})
