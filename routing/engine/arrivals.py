@@ -23,8 +23,8 @@ from routing.engine.mailbox import Letter, Mailbox
 from routing.engine.queues import Queues
 from routing.engine.trust import Trust
 from routing.errors import Conflict, Invalid, NotFound, RingbackError, Unavailable
-from routing.events import CallbackRequested, CallerArrived, Event, LegGone
-from routing.interaction import Interaction
+from routing.events import CallbackRequested, CallerArrived, Event, LegGone, ServiceRestarted
+from routing.interaction import Interaction, Status
 from routing.lifecycle import Decision, arrive, decide, request
 from routing.queues import Queue
 from routing.store import interactions, queues
@@ -114,10 +114,10 @@ class Arrivals:
             return
         if isinstance(known, int):
             await self._begun(box, letter, closed, known)
-        elif known.leg_with(leg):
-            self._tell(box.id, LegGone(leg, lost=True))
-        elif known.version == 1:  # stored by us, at a try that was not confirmed
+        elif known.status is Status.CLOSED:  # by us, at a try that was not confirmed
             await self._begun(box, letter, closed, 0)
+        else:  # the leg may be another row's by now: the caller is back
+            self._tell(box.id, LegGone(leg, lost=True) if known.leg_with(leg) else ServiceRestarted())
 
     # Requests
 
