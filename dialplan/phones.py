@@ -54,14 +54,15 @@ SetUp = tuple[float, float]
 
 
 class AsteriskPhones:
-    """`hear` takes the events that stand for refusals; `may_call` tells whether calls may still be started."""
+    """`hear` takes the events that stand for refusals; `may_call` tells whether the call on this leg may still be
+    started."""
 
     def __init__(
         self,
         ari: AriClient,
         hear: Hear,
         trunk: str = words.CARRIER,
-        may_call: Callable[[], bool] = lambda: True,
+        may_call: Callable[[str], bool] = lambda _: True,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ari = ari
@@ -180,7 +181,7 @@ class AsteriskPhones:
     async def _dial_made(self, call: DialCustomer) -> None:
         """Of one that is gone the end is told by an event, or it is found missing."""
         try:
-            if self._may_call():
+            if self._may_call(call.leg):
                 await self._dial(call.leg, call.timeout)
         except AriConflict:
             self._dialled_already(call.leg)
@@ -212,8 +213,8 @@ class AsteriskPhones:
         """No agent's phone is to blame for an Asterisk that does not answer."""
         try:
             created, started = await create
-            if not self._may_call():  # the process slept meanwhile, say: by now it may be another's to dial
-                raise AriUnavailable("the lease is over", f"dial {leg}", sent=False)
+            if not self._may_call(leg):  # the process slept meanwhile, say, or the agent it is made for has left
+                raise AriUnavailable("it is not to be made any more", f"dial {leg}", sent=False)
             asked = self._monotonic()
             await self._dial(leg, seconds)
             took = {"create": created, "start": started, "dial": self._monotonic() - asked}

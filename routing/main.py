@@ -109,7 +109,7 @@ class Service:
         self._settings = settings
         self._ari = ari
         self._pool = pool
-        phones = AsteriskPhones(ari, engine.hear, settings.trunk, lambda: engine.lease.valid)
+        phones = AsteriskPhones(ari, engine.hear, settings.trunk, engine.may_call)
         engine.use(phones)
         self._connection = AriConnection(ari, words.APP, engine.lease)
         self._contact = asyncio.Event()

@@ -40,7 +40,8 @@ Begun = Callable[[Mailbox, Letter, Decision, int], Awaitable[None]]
 
 
 class Arrivals:
-    """`act` carries out an effect, `tell` puts an event to an interaction, `begun` takes one that is stored."""
+    """`act` carries out an effect, `tell` puts an event to an interaction, `begun` takes one that is stored.
+    `sending_back` are the callers just given back, whose arrival may be told once more."""
 
     def __init__(
         self,
@@ -65,6 +66,7 @@ class Arrivals:
         self._tell = tell
         self._spawn = spawn
         self._begun = begun
+        self.sending_back: set[str] = set()
 
     # Calls
 
@@ -91,7 +93,7 @@ class Arrivals:
             return
         except (Unavailable, Conflict) as error:
             self._legs.drop(event.leg)
-            await self._act(SendBack(event.leg))
+            await self._send_back(event.leg)
             if decided and isinstance(error, Unavailable):
                 self._spawn(self._take_back(box, letter, event.leg, *decided))
             raise
@@ -102,6 +104,13 @@ class Arrivals:
         metrics.CALLS_REFUSED.labels(why=limit or refusal).inc()
         log.info("call refused", dialled=event.dialled, why=limit or refusal)
         await self._act(Refuse(event.leg, refusal))
+
+    async def _send_back(self, leg: str) -> None:
+        self.sending_back.add(leg)
+        try:
+            await self._act(SendBack(leg))
+        finally:
+            self.sending_back.discard(leg)
 
     async def _take_back(self, box: Mailbox, letter: Letter, leg: str, queue: Queue, decision: Decision) -> None:
         """The caller was sent back, and comes in anew: the row of this time ends, whether it was stored or not."""

@@ -211,7 +211,7 @@ class Engine:
 
     def arrive(self, event: CallerArrived) -> None:
         """A new call. What it does before its row is there waits in its mailbox."""
-        if event.leg in self._legs:
+        if event.leg in self._legs or event.leg in self._arrivals.sending_back:
             return
         interaction_id = self._new_id()
         self._legs.add(event.leg, interaction_id)
@@ -220,6 +220,12 @@ class Engine:
     def knows(self, leg: str) -> bool:
         """Whether the leg belongs to a living interaction, be it one that cannot be read."""
         return leg in self._legs or leg in self._unread.legs
+
+    def may_call(self, leg: str) -> bool:
+        """Whether this leg, that took a while to be set up, is still to be rung."""
+        owner = self._legs.owner(leg)
+        box = self._boxes.get(owner) if owner else None
+        return self.lease.valid and not (box and box.interaction and self._agent_has_left(box.interaction))
 
     def legs(self) -> tuple[str, ...]:
         """Those of all living interactions."""
@@ -407,8 +413,11 @@ class Engine:
 
     def _is_pointless(self, it: Interaction, effect: Effect) -> bool:
         """A call to, or for, an agent's phone whose end waits to be handled already."""
+        return isinstance(effect, CALLS) and self._agent_has_left(it)
+
+    def _agent_has_left(self, it: Interaction) -> bool:
         agent, box = it.leg(Role.AGENT), self._boxes.get(it.id)
-        return bool(isinstance(effect, CALLS) and agent and box and box.tells_end_of(agent.id))
+        return bool(agent and box and box.tells_end_of(agent.id))
 
     def _keep_track(self, before: Interaction | None, it: Interaction) -> None:
         self._legs.follow(before, it)

@@ -25,16 +25,16 @@ FLOORS = {
     },
     "effects": {
         "effect Answer": 2600, "effect DialCustomer": 780, "effect HangUp": 3800, "effect HoldMusic": 6100,
-        "effect Join": 1200, "effect Part": 1100, "effect RingAgent": 3300, "effect RingTone": 740, "effect Say": 4700,
-        "effect StopSaying": 920,
+        "effect Join": 1200, "effect Part": 1100, "effect RingAgent": 3300, "effect RingTone": 740,
+        "effect Say": 4700, "effect StopSaying": 920,
         "told refuse": 45, "told go on in the dialplan": 200,  # Refuse and SendBack, which no decision stands behind
     },
     "faults": {
         "fault asterisk crash": 52, "fault asterisk cut": 55, "fault asterisk slow": 110,
         "fault commits unconfirmed": 150, "fault events in disorder": 120, "fault kill": 230, "fault pause": 270,
         "fault phone lost": 44, "fault postgres cut": 160, "fault postgres frozen": 42, "fault postgres slow": 130,
-        "fault postgres stopped": 48, "fault prompts odd": 87, "fault requests lost": 51, "fault row locked": 42, "fault rival": 150,
-        "fault stop": 170, "fault websocket cut": 160, "fault websocket half open": 56,
+        "fault postgres stopped": 48, "fault prompts odd": 87, "fault requests lost": 51, "fault row locked": 42,
+        "fault rival": 150, "fault stop": 170, "fault websocket cut": 160, "fault websocket half open": 56,
     },
     "lived through": {
         "lived answered": 3700, "lived asked for a callback": 830, "lived answered while it stood still": 20,

@@ -251,12 +251,17 @@ def _woken_at_once(self: Timers, interaction_id: Any, at: float) -> None:
     self._wake(interaction_id)
 
 
-def _deadlines_first() -> AbstractContextManager[Any]:
+@contextmanager
+def _deadlines_first() -> Iterator[None]:
     """After a stall, and before letters that wait."""
-    stack = ExitStack()
-    stack.enter_context(patch.object(Timers, "_due", _woken_at_once))
-    stack.enter_context(patch.object(Mailbox, "has_news", False))
-    return stack
+    with (
+        patch.object(faults, "OWNERS", ("pause",)),
+        patch.object(faults, "KINDS", ("pause",)),
+        patch.object(Faults, "_successor", lambda self: None),
+        patch.object(Timers, "_due", _woken_at_once),
+        patch.object(Mailbox, "has_news", False),
+    ):
+        yield
 
 
 @contextmanager
@@ -287,8 +292,18 @@ def _epoch_of_the_snapshot() -> Iterator[None]:
         yield
 
 
-def _reserved_twice(self: phones.AsteriskPhones, call: DialCustomer) -> None:
-    self._reserved[call.leg] = asyncio.create_task(self._create_customer(call), name="reserve")
+def _wear_out(self: Faults, sort: str) -> None:
+    self._postgres.unconfirmed, self._asterisk.slow, self._asterisk.losing = 0.3, 1.5, 0.1
+
+
+@contextmanager
+def _called_for_nobody() -> Iterator[None]:
+    with (
+        patch.object(Decider, "_is_void", _late_all_the_same),
+        patch.object(Engine, "_agent_has_left", lambda self, it: False),
+        patch.object(Faults, "_wear", _wear_out),
+    ):
+        yield
 
 
 def _late_all_the_same(self: Decider, box: Mailbox, letter: Any, row: Interaction, event: Any) -> bool:
@@ -310,10 +325,7 @@ class Planted(NamedTuple):
 MUTANTS: dict[str, Planted] = {
     "deadlines come before what was done in time": Planted("A11", _deadlines_first),
     "the epoch is that of the statement's snapshot": Planted("A9", _epoch_of_the_snapshot),
-    "a leg is reserved twice": Planted("F40 L3", _instead(phones.AsteriskPhones, "reserve", _reserved_twice)),
-    "a customer is called for an agent who has gone": Planted(
-        "A11", _instead(Decider, "_is_void", _late_all_the_same)
-    ),
+    "a customer is called for an agent who has gone": Planted("A11", _called_for_nobody),
     "the save ignores version and status": Planted("A4 I9", _without_check("cas")),
     "the save ignores the epoch": Planted("A9", _without_check("epoch")),
     "two callbacks may wait for one number": Planted("A7", _without_check("one_pending_callback")),
@@ -337,11 +349,11 @@ MUTANTS: dict[str, Planted] = {
     "the application is taken without asking": Planted("A9", _connects_without_asking),
     "ends of channels are not heard": Planted("F6 L4", _instead(listen, "event", _deaf_to_ends)),
     "what ended unseen is never noticed": Planted("L2 L3", _unseen_ends_unnoticed),
-    "an unconfirmed commit counts as failed": Planted("L3 L4", _instead(Decider, "_settled", _never_settled)),
+    "an unconfirmed commit counts as failed": Planted("A12 L3 L4", _instead(Decider, "_settled", _never_settled)),
     "a dial after a restart asks no rule": Planted("A8", _instead(trust, "moment", _not_asked_again)),
     "music never comes": Planted("L4", _instead(Actor, "_perform", _no_music)),
     "after-call work never ends": Planted("L2", lambda: patch.dict(_AT, {Deadline.WRAP_UP: lambda c: None})),
     "a channel is dialled before it has started": Planted(
-        "A1", _instead(phones.AsteriskPhones, "_create", _dial_at_once)
+        "A1 A11", _instead(phones.AsteriskPhones, "_create", _dial_at_once)
     ),
 }

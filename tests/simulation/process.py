@@ -100,7 +100,7 @@ class Process(Runner):
             await engine.stop()
 
     async def _run(self, engine: Engine, lease: Lease) -> None:
-        phones = AsteriskPhones(self.ari, engine.hear, may_call=lambda: lease.valid, monotonic=self.monotonic)
+        phones = AsteriskPhones(self.ari, engine.hear, may_call=engine.may_call, monotonic=self.monotonic)
         engine.use(phones)
         self.engine = engine
         engine.subscribe(self._tell)

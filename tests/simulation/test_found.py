@@ -42,7 +42,7 @@ class Line:
         runner.loop.set_exception_handler(lambda _, context: self.troubles.append(str(context)))
         phones = AsteriskPhones(
             SimulatedAri(runner, self.asterisk, None), lambda _, event: self.heard.append(event),
-            may_call=lambda: self.may_call, monotonic=runner.monotonic,
+            may_call=lambda _: self.may_call, monotonic=runner.monotonic,
         )  # fmt: skip
         runner.loop.create_task(_reserve_and_perform(phones, reserved, effect))
         self.world.run(self.world.now + 5)
