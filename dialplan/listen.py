@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
@@ -181,12 +182,12 @@ def event(item: Item) -> tuple[str, NetworkEvent] | None:
             return None
 
 
-def last_news(items: Iterable[Item | None]) -> dict[str, tuple[NetworkEvent, ...]]:
-    """All that these tell, by leg, of the legs that end by them."""
-    news: dict[str, list[NetworkEvent]] = {}
+def news(items: Iterable[Item | None]) -> dict[str, tuple[NetworkEvent, ...]]:
+    """All that these tell, by leg."""
+    told: defaultdict[str, tuple[NetworkEvent, ...]] = defaultdict(tuple)
     for leg, it in filter(None, (event(item) for item in items if item)):
-        news.setdefault(leg, []).append(it)
-    return {leg: tuple(them) for leg, them in news.items() if any(isinstance(each, LegGone) for each in them)}
+        told[leg] += (it,)
+    return told
 
 
 def leg_of(playback: models.Playback) -> str:
@@ -207,18 +208,16 @@ def alive(
     snapshot: Snapshot, written: NumberFormat = NumberFormat.AUTO, waiting: Iterable[Item | None] = ()
 ) -> Alive:
     """What Asterisk holds: every channel, the callers inside our application, and our bridges; and what is still
-    `waiting` to be told of those that have ended."""
-    told = last_news(waiting)
-    inside = set(snapshot.application.channel_ids) - told.keys()
+    `waiting` to be told."""
+    told = news(waiting)
+    ended = {leg for leg, them in told.items() if any(isinstance(each, LegGone) for each in them)}
+    inside = set(snapshot.application.channel_ids) - ended
     states = {"Up": ChannelState.UP, "Ringing": ChannelState.RINGING}
     channels = {each.id: states.get(each.state, ChannelState.DOWN) for each in snapshot.channels}
     callers = [
         caller
         for each in snapshot.channels
-        if each.id in inside
-        and each.id not in told
-        and not made_by_us(each.id)
-        and (caller := _caller(each, written))
+        if each.id in inside and not made_by_us(each.id) and (caller := _caller(each, written))
     ]
     ours = tuple(each for each in channels if made_by_us(each))
     bridges = tuple(bridge.id for bridge in snapshot.bridges)

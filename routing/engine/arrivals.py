@@ -41,7 +41,8 @@ Begun = Callable[[Mailbox, Letter, Decision, int], Awaitable[None]]
 
 class Arrivals:
     """`act` carries out an effect, `tell` puts an event to an interaction, `begun` takes one that is stored.
-    `sending_back` are the callers just given back, whose arrival may be told once more."""
+    `sending_back` are the callers just given back, whose arrival may be told once more; `taking_back` those whose row
+    ends for this reason, and not because they hung up."""
 
     def __init__(
         self,
@@ -67,6 +68,7 @@ class Arrivals:
         self._spawn = spawn
         self._begun = begun
         self.sending_back: set[str] = set()
+        self.taking_back: set[str] = set()
 
     # Calls
 
@@ -93,9 +95,10 @@ class Arrivals:
             return
         except (Unavailable, Conflict) as error:
             self._legs.drop(event.leg)
-            await self._send_back(event.leg)
             if decided and isinstance(error, Unavailable):
+                self.taking_back.add(event.leg)
                 self._spawn(self._take_back(box, letter, event.leg, *decided))
+            await self._send_back(event.leg)
             raise
         await self._begun(box, letter, decision, cursor)
 
@@ -119,6 +122,7 @@ class Arrivals:
         closed = replace(lost, feed=(*decision.feed, *lost.feed))
         try:
             known = await self._until_known(box.id, lambda: self._create(closed))
+            self.taking_back.discard(leg)
         except Unavailable:  # the shard's next owner looks at who is there; nothing of ours lands any more
             return
         if isinstance(known, int):

@@ -35,6 +35,7 @@ from routing.events import (
     Event,
     Heard,
     LegDialled,
+    LegGone,
     PersonEvent,
     ServiceRestarted,
     TimeReached,
@@ -198,7 +199,8 @@ class Engine:
             self._legs.dialled(leg)
             return
         interaction_id = self._legs.owner(leg)
-        if interaction_id is None:
+        sent_back = isinstance(event, LegGone) and leg in self._arrivals.taking_back
+        if interaction_id is None or sent_back:
             metrics.EVENTS_IGNORED.labels(event=type(event).__name__).inc()
             return
         self.tell(interaction_id, event)
@@ -213,6 +215,7 @@ class Engine:
         """A new call. What it does before its row is there waits in its mailbox."""
         if event.leg in self._legs or event.leg in self._arrivals.sending_back:
             return
+        self._arrivals.taking_back.discard(event.leg)
         interaction_id = self._new_id()
         self._legs.add(event.leg, interaction_id)
         self._box(interaction_id).post(self._letter(event), self._spawn)

@@ -43,7 +43,7 @@ class Alive:
     """What the telephones hold at one moment: all channels, those we made, our application's callers, the bridges.
 
     `started` tells one life of the telephones from the next, which holds nothing of what was before. `told` has, by
-    leg, what was heard since contact is there of legs that have ended since: a key before the hang-up, the reason.
+    leg, what was heard since contact is there and is not handled yet: a key before a hang-up, the reason of an end.
     """
 
     channels: dict[str, ChannelState]

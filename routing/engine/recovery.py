@@ -66,11 +66,12 @@ def _end(leg: Leg, alive: Alive, made_since: Collection[str], *, anew: bool) -> 
     """What is told of a leg that is not there any more."""
     if leg.id in alive.channels:
         return ()
-    if leg.id in alive.told:
-        return alive.told[leg.id]
+    told = alive.told.get(leg.id, ())
+    if any(isinstance(each, LegGone) for each in told):
+        return told
     if leg.id in made_since or (_asked_again(leg) and not anew):
         return ()
-    return (LegGone(leg.id, certain=False, lost=anew),)
+    return (*told, LegGone(leg.id, certain=False, lost=anew))
 
 
 def _asked_again(leg: Leg) -> bool:

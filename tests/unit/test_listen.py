@@ -99,7 +99,7 @@ def test_a_caller_who_has_left_since_is_not_there_whatever_the_snapshot_says_and
     ]
     seen = alive(snapshot, waiting=waiting)
     assert seen.callers == ()
-    assert seen.told == {CALLER: (DigitPressed(CALLER, "2"), LegGone(CALLER))}
+    assert seen.told == {CALLER: (DigitPressed(CALLER, "2"), LegGone(CALLER)), OURS: (LegAnswered(OURS),)}
 
 
 def test_a_channel_that_is_no_call_is_passed_over() -> None:

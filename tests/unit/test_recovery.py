@@ -28,6 +28,8 @@ def test_of_a_leg_that_ended_since_contact_is_there_all_that_was_heard_is_told()
     pressed, hung_up, rejected = DigitPressed(C, "2"), LegGone(C), LegGone(A, 486)
     news = missed(it, Alive({}, told={C: (pressed, hung_up), A: (rejected,)}))
     assert news == [pressed, hung_up, rejected, ServiceRestarted()]
+    news = missed(it, Alive({}, told={C: (pressed,)}))
+    assert news == [pressed, LegGone(C, certain=False), ServiceRestarted()]
 
 
 def test_a_leg_that_came_further_is_told_so() -> None:
