@@ -55,6 +55,7 @@ class Channel:
     music: bool = False
     tone: bool = False
     bridge: str | None = None
+    given_back_by: int | None = None
     playing: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
     silent_since: float | None = None
     alone_since: float | None = None
@@ -327,14 +328,15 @@ class Asterisk:
             case [_, "ring"]:
                 channel.tone = method == "POST"
             case ["POST", "continue"]:
-                self._send_back(channel)
+                self._send_back(channel, ari.epoch)
             case ["POST", "variable"]:
                 pass
             case _:
                 raise AssertionError(f"the simulated Asterisk does not know {method} {what}")
         self._sound(channel)
 
-    def _send_back(self, channel: Channel) -> None:
+    def _send_back(self, channel: Channel, epoch: int) -> None:
+        channel.given_back_by = epoch
         channel.inside, channel.music, channel.playing = False, False, []
         self.witness.sent_back()
         self.world.log(f"{_short(channel)} is back in the dialplan")
@@ -391,6 +393,7 @@ class Asterisk:
             self.world.after(ASKS_AGAIN, self._ask_for_service, channel)
             return
         channel.inside = channel.entered = True
+        channel.given_back_by = None
         self._sound(channel)
         _, *arguments = channel.app_data.split(",")
         self.world.log(f"{_short(channel)} enters the application")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dialplan.ari import models
+from dialplan.listen import made_by_us
 from routing.interaction import Attempt, Deadline, Interaction, Outcome, Role, Stage, Status
 from tests.model.memory import Commit, Memory
 from tests.simulation.ari import Socket
@@ -57,7 +58,7 @@ class Lived:
         match event:
             case models.ChannelStateChange(channel=channel) if channel.state == "Up":
                 self._note(self._up, "answered", channel.id, socket)
-            case models.StasisEnd(channel=channel) | models.ChannelDestroyed(channel=channel):
+            case models.ChannelDestroyed(channel=channel) | models.StasisEnd(channel=channel) if _is_end(event):
                 self._left.setdefault(channel.id, Reached(self._world.now, socket))
             case models.ChannelDtmfReceived(digit="2", channel=channel) if self._is_asked(channel.id):
                 self._note(self._asked, "asked for a callback", channel.id, socket)
@@ -120,7 +121,8 @@ class Lived:
         caller = before.leg(Role.CALLER)
         if caller is None or "line_dead" in lines:
             return
-        if caller.id in self._asterisk.channels:
+        channel = self._asterisk.channels.get(caller.id)
+        if channel and channel.given_back_by in (None, commit.owner.epoch):  # not by a predecessor, just before
             self._tell(commit, "a caller who is still there was written off", caller.id)
         asked = self._asked.get(caller.id)
         if asked and HEARD.isdisjoint(lines) and self._was_heard(asked, commit):
@@ -139,6 +141,11 @@ class Lived:
 
     def _tell(self, commit: Commit, what: str, leg: str) -> None:
         self._fail("A11", f"{commit.after.id.hex[:8]}: {what}", {leg, commit.after.id.hex})
+
+
+def _is_end(event: models.ChannelDestroyed | models.StasisEnd) -> bool:
+    """Of legs that were made by the service the reason counts, which comes a little later."""
+    return isinstance(event, models.ChannelDestroyed) or not made_by_us(event.channel.id)
 
 
 def _ended(before: Interaction, after: Interaction) -> list[Attempt]:

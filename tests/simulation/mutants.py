@@ -20,7 +20,7 @@ from routing.engine.lease import Lease
 from routing.engine.mailbox import Mailbox
 from routing.engine.sweeping import Sweeper
 from routing.engine.timers import Timers
-from routing.events import OfferAccepted, ServiceRestarted, TimeReached
+from routing.events import OfferAccepted, ServiceRestarted
 from routing.interaction import Attempt, Deadline, Desk, Interaction, Leg, Role, Status
 from routing.lifecycle import _AT, _WHEN, Change, connected, offered, waiting
 from routing.numbers import moments
@@ -292,25 +292,6 @@ def _epoch_of_the_snapshot() -> Iterator[None]:
         yield
 
 
-def _wear_out(self: Faults, sort: str) -> None:
-    self._postgres.unconfirmed, self._asterisk.slow, self._asterisk.losing = 0.3, 1.5, 0.1
-
-
-@contextmanager
-def _called_for_nobody() -> Iterator[None]:
-    with (
-        patch.object(Decider, "_is_void", _late_all_the_same),
-        patch.object(Engine, "_agent_has_left", lambda self, it: False),
-        patch.object(Faults, "_wear", _wear_out),
-    ):
-        yield
-
-
-def _late_all_the_same(self: Decider, box: Mailbox, letter: Any, row: Interaction, event: Any) -> bool:
-    """Also for an agent whose phone has gone since."""
-    return isinstance(event, TimeReached) and (box.has_news or (bool(row.legs) and not self._in_contact()))
-
-
 class Planted(NamedTuple):
     """`names`: the invariants this bug breaks, one of which has to be noticed first."""
 
@@ -325,7 +306,6 @@ class Planted(NamedTuple):
 MUTANTS: dict[str, Planted] = {
     "deadlines come before what was done in time": Planted("A11", _deadlines_first),
     "the epoch is that of the statement's snapshot": Planted("A9", _epoch_of_the_snapshot),
-    "a customer is called for an agent who has gone": Planted("A11", _called_for_nobody),
     "the save ignores version and status": Planted("A4 I9", _without_check("cas")),
     "the save ignores the epoch": Planted("A9", _without_check("epoch")),
     "two callbacks may wait for one number": Planted("A7", _without_check("one_pending_callback")),
