@@ -172,11 +172,11 @@ class AsteriskPhones:
         self._reserved[call.leg] = asyncio.create_task(self._create_customer(call), name="reserve")
 
     async def _dial_customer(self, call: DialCustomer) -> None:
-        if call.made:
+        reserved = self._reserved.pop(call.leg, None)
+        if call.made and not reserved:
             await self._dial_made(call)
-            return
-        create = self._reserved.pop(call.leg, None) or self._create_customer(call)
-        await self._call_out(call.leg, create, call.timeout)
+        else:
+            await self._call_out(call.leg, reserved or self._create_customer(call), call.timeout)
 
     async def _dial_made(self, call: DialCustomer) -> None:
         """Of one that is gone the end is told by an event, or it is found missing."""

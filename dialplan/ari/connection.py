@@ -164,18 +164,18 @@ class AriConnection:
             self._put(None)
 
     async def _one_connection(self) -> None:
-        reason = "cancelled"
+        reason, replaced = "cancelled", None
         try:
             async with self._client.listen(self.app) as socket:
                 reason = await self._serve(socket)
-        except AppReplaced:
-            reason = "replaced"
-            if not await self._still_ours():
-                raise
+        except AppReplaced as error:
+            reason, replaced = "replaced", error
         except AriError as error:
             reason = str(error)
         finally:
             self._lost(reason)
+        if replaced and not await self._still_ours():
+            raise replaced
 
     async def _still_ours(self) -> bool:
         """Asked while it may be so. Who took the application had no right to it, then."""

@@ -41,8 +41,7 @@ Begun = Callable[[Mailbox, Letter, Decision, int], Awaitable[None]]
 
 class Arrivals:
     """`act` carries out an effect, `tell` puts an event to an interaction, `begun` takes one that is stored.
-    `sending_back` are the callers just given back, whose arrival may be told once more; `taking_back` those whose row
-    ends for this reason, and not because they hung up."""
+    `taking_back` are the rows, by their caller's leg, that end as the caller was given back and did not hang up."""
 
     def __init__(
         self,
@@ -67,8 +66,7 @@ class Arrivals:
         self._tell = tell
         self._spawn = spawn
         self._begun = begun
-        self.sending_back: set[str] = set()
-        self.taking_back: set[str] = set()
+        self.taking_back: dict[str, UUID] = {}
 
     # Calls
 
@@ -96,9 +94,9 @@ class Arrivals:
         except (Unavailable, Conflict) as error:
             self._legs.drop(event.leg)
             if decided and isinstance(error, Unavailable):
-                self.taking_back.add(event.leg)
+                self.taking_back[event.leg] = box.id
                 self._spawn(self._take_back(box, letter, event.leg, *decided))
-            await self._send_back(event.leg)
+            await self._act(SendBack(event.leg))
             raise
         await self._begun(box, letter, decision, cursor)
 
@@ -108,13 +106,6 @@ class Arrivals:
         log.info("call refused", dialled=event.dialled, why=limit or refusal)
         await self._act(Refuse(event.leg, refusal))
 
-    async def _send_back(self, leg: str) -> None:
-        self.sending_back.add(leg)
-        try:
-            await self._act(SendBack(leg))
-        finally:
-            self.sending_back.discard(leg)
-
     async def _take_back(self, box: Mailbox, letter: Letter, leg: str, queue: Queue, decision: Decision) -> None:
         """The caller was sent back, and comes in anew: the row of this time ends, whether it was stored or not."""
         now = self._clock.now()
@@ -122,12 +113,14 @@ class Arrivals:
         closed = replace(lost, feed=(*decision.feed, *lost.feed))
         try:
             known = await self._until_known(box.id, lambda: self._create(closed))
-            self.taking_back.discard(leg)
         except Unavailable:  # the shard's next owner looks at who is there; nothing of ours lands any more
             return
+        finally:
+            if self.taking_back.get(leg) == box.id:
+                del self.taking_back[leg]
         if isinstance(known, int):
             await self._begun(box, letter, closed, known)
-        elif known.status is Status.CLOSED:  # by us, at a try that was not confirmed
+        elif known.status is Status.CLOSED and known.version == 1:  # by us, at a try that was not confirmed
             await self._begun(box, letter, closed, 0)
         else:  # the leg may be another row's by now: the caller is back
             self._tell(box.id, LegGone(leg, lost=True) if known.leg_with(leg) else ServiceRestarted())

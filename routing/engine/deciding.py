@@ -259,9 +259,11 @@ class Decider:
         return await interactions.save(self._pool, self._lease.ownership, before, decision, now, check)
 
     async def _await_turn(self, letter: Letter, decision: Decision, watch: Watch) -> None:
-        """A call out waits a moment for its turn (`dial.cps`), be it only asked for once more: after an outage those
-        are many. Raises RateLimited for a person whose call has none; without a person it goes back to the line."""
-        if not any(isinstance(each, DialCustomer) for each in decision.effects):
+        """A call out waits a moment for its turn (`dial.cps`), also one that was prepared before an outage: after it
+        those are many. One that may be ringing already has had its turn. Raises RateLimited for a person whose call
+        has none; without a person it goes back to the line."""
+        calls = [each for each in decision.effects if isinstance(each, DialCustomer)]
+        if not any(not each.made or self._phones.expects(each.leg) for each in calls):
             return
         queue, _ = await self._queues.current(decision.interaction.queue)
         seconds = self._pacer.turn(queue.name, queue.dial.cps, self._clock.monotonic())

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import structlog
 
 from routing import metrics
-from routing.effects import DialCustomer, Effect, HangUp, RingAgent
+from routing.effects import DialCustomer, Effect, HangUp, Part, RingAgent
 from routing.engine import comfort, recovery
 from routing.engine.acting import Actor
 from routing.engine.arrivals import Arrivals
@@ -213,9 +213,9 @@ class Engine:
 
     def arrive(self, event: CallerArrived) -> None:
         """A new call. What it does before its row is there waits in its mailbox."""
-        if event.leg in self._legs or event.leg in self._arrivals.sending_back:
+        if event.leg in self._legs:
             return
-        self._arrivals.taking_back.discard(event.leg)
+        self._arrivals.taking_back.pop(event.leg, None)
         interaction_id = self._new_id()
         self._legs.add(event.leg, interaction_id)
         self._box(interaction_id).post(self._letter(event), self._spawn)
@@ -277,6 +277,10 @@ class Engine:
         not wait for it: a slow Asterisk would make them late."""
         if not self.knows(leg) and not self._phones.expects(leg):
             self._spawn(self._actor.perform(HangUp(leg)))
+
+    def end_bridge(self, bridge: str) -> None:
+        """Part a bridge of nobody's; no news waits for it either."""
+        self._spawn(self._actor.perform(Part(bridge)))
 
     # Notices
 

@@ -196,6 +196,7 @@ class Lease:
             self.answered = False
             log.warning("lease not renewed: Postgres does not answer", valid=self.valid)
             return
+        self._feel_pulse()  # it may have been answered before we slept
         self.answered = True
         if ours:
             self._settled = max(self._settled, doubts)  # what came up meanwhile is no older than the answer

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from routing.effects import Part
 from routing.engine.phones import Alive, ChannelState
 from routing.events import LegAnswered, LegGone, LegRinging, NetworkEvent, ServiceRestarted
 from routing.interaction import Interaction, Leg, LegState, Role, bridge_owner
@@ -38,13 +37,14 @@ async def reconcile(engine: "Engine", alive: Alive) -> None:
         if caller.leg not in known and caller.leg not in made:  # who was being let in may have been sent back since
             engine.arrive(caller)
     wanted = {leg.id for it in living for leg in it.legs} | unread.legs
-    orphans = ({*alive.ours, *known}) - wanted
+    inside = {caller.leg for caller in alive.callers}  # others wait in the dialplan, and ask again by themselves
+    orphans = {*alive.ours, *(inside & known)} - wanted
     for leg in sorted(orphans):
         engine.end_orphan(leg)
     ours = {it.id for it in living} | unread.interactions
     for bridge in alive.bridges:
         if (owner := bridge_owner(bridge)) and owner not in ours:
-            await engine.perform(Part(bridge))
+            engine.end_bridge(bridge)
     log.info("reconciled", living=len(living), channels=len(alive.channels), orphans=len(orphans), anew=anew)
 
 

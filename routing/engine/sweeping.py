@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 import structlog
 
 from routing import metrics
-from routing.effects import Part
 from routing.engine.phones import Alive
 from routing.events import CallerArrived, LegGone
 from routing.interaction import bridge_owner
@@ -49,7 +48,7 @@ class Sweeper:
                 engine.hear(leg, LegGone(leg, certain=False))
         for bridge in sorted(bridges & before):
             self._tell("bridge", bridge)
-            await engine.perform(Part(bridge))
+            engine.end_bridge(bridge)
         await self._let_in([caller for leg, caller in strangers.items() if leg in before])
 
     async def _let_in(self, strangers: list[CallerArrived]) -> None:

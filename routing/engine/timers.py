@@ -14,6 +14,9 @@ LATE, CATCH_UP = 0.2, 0.3
 """Seconds: who is woken so late stood still; what others did in time is still in the sockets and is read first. So it
 is for what was due just before the end of a stall, hence hardly late."""
 
+CATCH_UPS = 10
+"""How often at most: on a machine that is always late, time has to pass all the same."""
+
 READING = 0.01
 """Seconds that take what is in the sockets into the mailboxes: nobody knows that they stood still just now."""
 
@@ -43,7 +46,7 @@ class Timers:
         if seconds <= HORIZON:
             loop = asyncio.get_running_loop()
             at_loops = loop.time() + max(GRAIN, seconds)
-            self._timers[interaction_id] = loop.call_at(at_loops, self._due, interaction_id, at_loops)
+            self._timers[interaction_id] = loop.call_at(at_loops, self._due, interaction_id, at_loops, CATCH_UPS)
 
     def has(self, interaction_id: UUID) -> bool:
         return interaction_id in self._timers
@@ -53,12 +56,12 @@ class Timers:
             timer.cancel()
         self._timers.clear()
 
-    def _due(self, interaction_id: UUID, at: float) -> None:
+    def _due(self, interaction_id: UUID, at: float, catch_ups: int) -> None:
         """`at` is when, on the loop's clock, this should have been. First what has come in time is read."""
         loop = asyncio.get_running_loop()
-        if loop.time() - at > LATE or self._woke_within(CATCH_UP):
+        if catch_ups and (loop.time() - at > LATE or self._woke_within(CATCH_UP)):
             later = loop.time() + CATCH_UP
-            self._timers[interaction_id] = loop.call_at(later, self._due, interaction_id, later)
+            self._timers[interaction_id] = loop.call_at(later, self._due, interaction_id, later, catch_ups - 1)
         else:
             self._timers[interaction_id] = loop.call_later(READING, self._fire, interaction_id)
 

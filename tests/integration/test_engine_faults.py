@@ -214,6 +214,17 @@ async def test_a_leg_nobody_owns_is_hung_up_when_contact_is_regained(service: Se
     assert service.phones.asked == [HangUp(orphan)]
 
 
+async def test_a_caller_who_waits_in_the_dialplan_stays_there_when_contact_is_regained(service: Service) -> None:
+    """Given back, their row ended: in some seconds they ask again."""
+    await service.queue(numbers=["600"], workflow=QUICK)
+    await service.callback()
+    leg = await service.engine.pool.fetchval("SELECT id FROM legs")
+    service.phones.asked.clear()
+    await service.engine.reconcile(Alive({leg: ChannelState.UP}))
+    await service.settled()
+    assert service.phones.asked == []
+
+
 async def test_an_offer_to_an_agent_who_has_just_left_goes_back_to_the_line(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -72,6 +72,7 @@ async def test_a_row_that_cannot_be_read_ends_neither_the_service_nor_its_call(s
     sweeper = Sweeper(service.engine)
     await sweeper.look(alive)
     await sweeper.look(alive)
+    await service.settled()
     assert {each for each in service.phones.asked if isinstance(each, HangUp | Part)} == {HangUp("9" * 32)}
     found = await service.ask("GET", "interactions")
     assert [each["id"] for each in found.body["items"]] == [str(second)]
@@ -83,6 +84,7 @@ async def test_a_bridge_of_others_is_left_alone(service: Service) -> None:
     for _ in range(2):
         await sweeper.look(Alive({}, bridges=("bridge-of-others", "bridge-x", ours)))
     await service.engine.reconcile(Alive({}, bridges=("bridge-of-others",)))
+    await service.settled()
     assert service.phones.asked == [Part(ours)]
 
 

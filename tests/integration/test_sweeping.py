@@ -69,4 +69,5 @@ async def test_a_bridge_in_which_nobody_can_meet_is_cleared_away(service: Servic
     sweeper = Sweeper(service.engine)
     for _ in range(2):
         await sweeper.look(Alive({}, bridges=(bridge, "somebody-elses")))
+    await service.settled()
     assert service.phones.asked == [Part(bridge)]

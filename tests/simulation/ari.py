@@ -56,7 +56,7 @@ class Socket:
         else:
             arrives += world.between(0.0, 0.3)
         world.at(arrives, self._deliver, event)
-        if world.chance(disorder):
+        if world.chance(disorder) and not isinstance(event, models.StasisStart):  # which comes once
             world.at(arrives + world.between(0.0, 0.5), self._deliver, event)
 
     def _deliver(self, event: models.AnyEvent) -> None:

@@ -246,7 +246,7 @@ async def _dial_at_once(self: phones.AsteriskPhones, leg: str, endpoint: str, va
     return 0.0, 0.0
 
 
-def _woken_at_once(self: Timers, interaction_id: Any, at: float) -> None:
+def _woken_at_once(self: Timers, interaction_id: Any, *_: Any) -> None:
     self._timers.pop(interaction_id, None)
     self._wake(interaction_id)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -37,7 +37,7 @@ class Line:
     may_call: bool = True
     troubles: list[str] = field(default_factory=list)
 
-    def perform(self, effect: DialCustomer | Join, *reserved: DialCustomer) -> None:
+    def perform(self, effect: DialCustomer | Join, *reserved: DialCustomer) -> AsteriskPhones:
         runner = Runner(self.world, "process")
         runner.loop.set_exception_handler(lambda _, context: self.troubles.append(str(context)))
         phones = AsteriskPhones(
@@ -47,6 +47,7 @@ class Line:
         runner.loop.create_task(_reserve_and_perform(phones, reserved, effect))
         self.world.run(self.world.now + 5)
         runner.loop.close()
+        return phones
 
 
 @contextmanager
@@ -83,6 +84,12 @@ def test_a_customers_leg_that_is_set_up_a_second_time_is_asked_for_once() -> Non
         it.asterisk.obey = obey  # type: ignore[method-assign]
         it.perform(CALL, CALL, CALL)
         assert asked.count("/channels/create") == 1 and it.troubles == []
+
+
+def test_a_leg_that_was_set_up_before_an_outage_is_not_expected_for_ever_once_it_is_asked_for_again() -> None:
+    with line() as it:
+        phones = it.perform(replace(CALL, made=True), CALL)
+        assert not phones.expects(LEG) and it.troubles == []
 
 
 def test_a_call_that_was_seen_and_is_over_is_not_made_again() -> None:
