@@ -14,7 +14,7 @@ FLOORS = {
     "caused by": {
         "event AgentReleased": 67, "event CallEnded": 130, "event CallStopped": 110,
         "event CallbackRequested": 160, "event CallerArrived": 2100,
-        "event CallerReturned": 15, "event Cancelled": 34, "event DigitPressed": 1500, "event Edited": 31,
+        "event CallerReturned": 1, "event Cancelled": 34, "event DigitPressed": 1500, "event Edited": 31,
         "event LegAnswered": 1800, "event LineDied": 340,
         "event LegGone": 2600, "event LegRinging": 3500, "event NoteAdded": 130, "event OfferAccepted": 550,
         "event OfferRejected": 270, "event OfferWithdrawn": 62, "event Offered": 2900, "event PickedUp": 320,
