@@ -311,8 +311,8 @@ class Engine:
         """Take a row that was read as the mailbox's own."""
         box = self._box(it.id)
         if box.interaction and box.interaction.version > it.version:
-            return  # it has gone on since the row was read
-        if box.idle:
+            it = box.interaction  # it has gone on since the row was read
+        elif box.idle:
             box.interaction = it
         self._legs.follow(None, it)
         self._timers.set(it.id, it.wake_at)

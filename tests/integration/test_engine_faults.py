@@ -20,6 +20,7 @@ from routing.events import (
     LegAnswered,
     LegGone,
     LegRinging,
+    NoteAdded,
     OfferAccepted,
     TimeReached,
 )
@@ -212,6 +213,18 @@ async def test_a_leg_nobody_owns_is_hung_up_when_contact_is_regained(service: Se
     await service.engine.reconcile(Alive({orphan: ChannelState.RINGING}, ours=(orphan,)))
     await service.settled()
     assert service.phones.asked == [HangUp(orphan)]
+
+
+async def test_a_row_that_goes_on_while_it_is_read_after_a_restart_keeps_its_legs(service: Service) -> None:
+    """Somebody asked for something over the API before the first contact."""
+    await service.queue(numbers=["600"], workflow=QUICK)
+    interaction_id = await service.call_in()
+    await quiet(service, interaction_id)
+    read = await interactions.load(service.engine.pool, interaction_id)
+    service.engine._legs.forget(interaction_id)  # as in a new process
+    await service.engine.ask(interaction_id, NoteAdded("operator:admin", "is there"))
+    service.engine.adopt(read)
+    assert read.legs and all(service.engine.knows(each.id) for each in read.legs)
 
 
 async def test_a_caller_who_waits_in_the_dialplan_stays_there_when_contact_is_regained(service: Service) -> None:
