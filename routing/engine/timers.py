@@ -46,7 +46,10 @@ class Timers:
         if seconds <= HORIZON:
             loop = asyncio.get_running_loop()
             at_loops = loop.time() + max(GRAIN, seconds)
-            self._timers[interaction_id] = loop.call_at(at_loops, self._due, interaction_id, at_loops, CATCH_UPS)
+            if seconds <= READING:  # nobody had time to do anything
+                self._timers[interaction_id] = loop.call_at(at_loops, self._fire, interaction_id)
+            else:
+                self._timers[interaction_id] = loop.call_at(at_loops, self._due, interaction_id, at_loops, CATCH_UPS)
 
     def has(self, interaction_id: UUID) -> bool:
         return interaction_id in self._timers

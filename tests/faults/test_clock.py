@@ -239,6 +239,7 @@ async def _talks(line: AuditedLine, agent: Any) -> Phone:
     await line.stage.when(customer.number, stage="ready_to_call")
     await agent.api.post(f"interactions/{interaction}/done", {})
     await line.stage.when(customer.number, status="closed")
+    await agent.not_ready()  # or the next caller is offered before the menu
     return customer
 
 

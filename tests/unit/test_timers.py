@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from routing.engine.clock import Clock
-from routing.engine.timers import CATCH_UP, HORIZON, Timers
+from routing.engine.timers import CATCH_UP, HORIZON, READING, Timers
 
 ONE, TWO = UUID(int=1), UUID(int=2)
 
@@ -54,7 +54,7 @@ async def test_who_stood_still_until_just_now_reads_first_what_was_done_meanwhil
         woken.set()
 
     timers = Timers(clock, wake, lambda seconds: loop.time() - woke < seconds)
-    timers.set(ONE, clock.now())
+    timers.set(ONE, clock.now() + timedelta(seconds=2 * READING))
     loop.call_later(CATCH_UP / 2, told.append, "key")
     await asyncio.wait_for(woken.wait(), 1)
     assert told == ["key", "time"]
