@@ -268,10 +268,6 @@ class Engine:
 
         self._spawn(wait_and_work(tuple(self._tasks)))
 
-    async def perform(self, effect: Effect) -> None:
-        """Carry out an effect no decision stands behind: recovery clears away what nobody needs."""
-        await self._actor.perform(effect)
-
     def end_orphan(self, leg: str) -> None:
         """Hang up a leg that belongs to nothing, unless it does by now or is just being set up. News of others does
         not wait for it: a slow Asterisk would make them late."""

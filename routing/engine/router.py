@@ -76,15 +76,16 @@ class Router:
         queues = sorted({queue for agent in free for queue in agent.queues})
         now = self._clock.now()
         waiting = await line.in_line(self._pool, queues, now, len(free) + 100)
-        waiting = [each for each in waiting if self._may_be_tried(each.id)]
+        left_alone = self._trying | self._still_passed_over()
+        waiting = [each for each in waiting if each.id not in left_alone]
         offers = [self._offer(each, agent) for each, agent in match(waiting, free, now)]
         if offers:
             await asyncio.wait([asyncio.ensure_future(offer) for offer in offers], timeout=PATIENCE)
 
-    def _may_be_tried(self, interaction_id: UUID) -> bool:
+    def _still_passed_over(self) -> set[UUID]:
         now = self._clock.monotonic()
         self._passed_over = {each: until for each, until in self._passed_over.items() if until > now}
-        return interaction_id not in self._trying and interaction_id not in self._passed_over
+        return {*self._passed_over}
 
     async def _offer(self, waiting: InLine, agent: Free) -> None:
         """Somebody may have been quicker, on either side: then it is looked at again."""

@@ -1,12 +1,16 @@
-"""An Asterisk as `up` would configure it, its prompts made of tones; the test starts and stops it."""
+"""An Asterisk as `up` would configure it, its prompts made of tones."""
 
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from demo.folder import enterable_folder
 from routing.local import prompts
 from routing.local.asterisk import AsteriskInstance
 from routing.local.asterisk_package import find_or_install
 from routing.local.credentials import Login
-from routing.local.ports import Ports
+from routing.local.ports import Ports, reserved
 
 
 def instance_in(folder: Path, ports: Ports) -> AsteriskInstance:
@@ -20,3 +24,16 @@ def instance_in(folder: Path, ports: Ports) -> AsteriskInstance:
         ami=Login(username="ringback", password="ami-secret"),
         carrier=f"sip:127.0.0.1:{ports.carrier}",
     )
+
+
+@contextmanager
+def running_instance(name: str) -> Iterator[AsteriskInstance]:
+    """One of the test's own, configured and started; stopped at the end."""
+    with enterable_folder(name) as folder, reserved() as ports:
+        made = instance_in(folder, ports)
+        made.write_config()
+        process = asyncio.run(made.start())
+        try:
+            yield made
+        finally:
+            asyncio.run(made.stop(process))

@@ -9,9 +9,8 @@ from uuid import uuid4
 
 import pytest
 import uvloop
-from asterisk_of_tests import instance_in
+from asterisk_of_tests import running_instance
 
-from demo.folder import enterable_folder
 from demo.sip.agent import SipAgent
 from dialplan.accounts import account_objects, ha1
 from dialplan.ari import generate, models
@@ -20,7 +19,6 @@ from dialplan.ari.connection import Alone, AriConnection, Connected, Disconnecte
 from dialplan.ari.errors import AppReplaced, AriConflict, AriError, AriNotFound
 from dialplan.words import APP
 from routing.local.asterisk import AsteriskInstance
-from routing.local.ports import reserved
 
 CALLER = "Local/600@from-carrier"  # its far end enters our application as a call from the carrier does
 T = TypeVar("T")
@@ -28,14 +26,8 @@ T = TypeVar("T")
 
 @pytest.fixture(scope="module")
 def instance() -> Iterator[AsteriskInstance]:
-    with enterable_folder("ari") as folder, reserved() as ports:
-        made = instance_in(folder, ports)
-        made.write_config()
-        process = asyncio.run(made.start())
-        try:
-            yield made
-        finally:
-            asyncio.run(made.stop(process))
+    with running_instance("ari") as made:
+        yield made
 
 
 @pytest.fixture

@@ -8,9 +8,8 @@ from urllib.parse import quote
 
 import aiohttp
 import pytest
-from asterisk_of_tests import instance_in
+from asterisk_of_tests import running_instance
 
-from demo.folder import enterable_folder
 from demo.sip.agent import SipAgent
 from demo.sip.carrier import Carrier
 from demo.sip.errors import RegistrationFailed, SipError
@@ -22,7 +21,6 @@ from routing.local import prompts
 from routing.local.asterisk import AsteriskInstance
 from routing.local.credentials import Login
 from routing.local.errors import SetupError
-from routing.local.ports import reserved
 
 CUSTOMER = "+4915112345678"
 
@@ -30,14 +28,8 @@ CUSTOMER = "+4915112345678"
 @pytest.fixture(scope="module")
 def instance() -> Iterator[AsteriskInstance]:
     """Configured and running; the folder is one an unprivileged account can enter."""
-    with enterable_folder("asterisk") as folder, reserved() as ports:
-        made = instance_in(folder, ports)
-        made.write_config()
-        process = asyncio.run(made.start())
-        try:
-            yield made
-        finally:
-            asyncio.run(made.stop(process))
+    with running_instance("asterisk") as made:
+        yield made
 
 
 class Ari:

@@ -8,16 +8,14 @@ from dataclasses import dataclass
 
 import aiohttp
 import pytest
-from asterisk_of_tests import instance_in
+from asterisk_of_tests import running_instance
 
-from demo.folder import enterable_folder
 from demo.sip.agent import SipAgent
 from demo.sip.carrier import Carrier
 from demo.sip.errors import RegistrationFailed
 from dialplan.accounts import account_objects, body, ha1
 from dialplan.security import ACCOUNT
 from routing.local.asterisk import AsteriskInstance
-from routing.local.ports import reserved
 
 USED = {"CoreSettings", "DeviceStateList", "PJSIPQualify"}
 # For these Asterisk knows no right: whoever has logged in may. Hence it listens to the service alone (acl.conf).
@@ -62,14 +60,8 @@ FORBIDDEN = {
 
 @pytest.fixture(scope="module")
 def instance() -> Iterator[AsteriskInstance]:
-    with enterable_folder("rights") as folder, reserved() as ports:
-        made = instance_in(folder, ports)
-        made.write_config()
-        process = asyncio.run(made.start())
-        try:
-            yield made
-        finally:
-            asyncio.run(made.stop(process))
+    with running_instance("rights") as made:
+        yield made
 
 
 _ids = itertools.count(1)

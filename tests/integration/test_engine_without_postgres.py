@@ -13,7 +13,7 @@ from routing.engine import comfort, deciding
 from routing.engine import engine as engine_module
 from routing.errors import Unavailable
 from routing.events import CallEnded, DigitPressed, LegAnswered, LegGone, LegRinging, SayFinished
-from routing.interaction import Deadline, Interaction, Role, Stage, Status, Subtype
+from routing.interaction import Deadline, Interaction, Leg, Role, Stage, Status, Subtype
 from routing.store import interactions
 
 
@@ -82,6 +82,13 @@ async def asked(service: Service, kind: type[Effect], times: int = 1) -> list[An
         while len(found := [each for each in service.phones.asked if isinstance(each, kind)]) < times:  # noqa: ASYNC110
             await asyncio.sleep(0.005)
     return found
+
+
+def sides(it: Interaction) -> tuple[Leg, Leg]:
+    """Of a talk: the customer's leg and the agent's."""
+    customer, agent = it.leg(Role.CUSTOMER), it.leg(Role.AGENT)
+    assert customer and agent
+    return customer, agent
 
 
 async def test_a_prompt_that_ends_is_followed_by_music(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,8 +177,7 @@ async def test_who_hangs_up_after_key_2_is_called_back(service: Service, monkeyp
 async def test_whose_other_side_has_gone_is_let_go(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     it, away, changed = await talking(service), Away(monkeypatch), service.changes()
     service.phones.asked.clear()
-    customer, agent = it.leg(Role.CUSTOMER), it.leg(Role.AGENT)
-    assert customer and agent
+    customer, agent = sides(it)
     service.engine.hear(customer.id, LegGone(customer.id))
     assert HangUp(agent.id) in await asked(service, HangUp)
     away.back()
@@ -244,8 +250,7 @@ async def test_whose_other_side_has_gone_is_let_go_though_an_end_of_the_call_was
     it, away, changed = await talking(service), Away(monkeypatch), service.changes()
     if trouble == "mute":
         away.only_slow()
-    customer, agent = it.leg(Role.CUSTOMER), it.leg(Role.AGENT)
-    assert customer and agent
+    customer, agent = sides(it)
     service.phones.asked.clear()
     with pytest.raises(Unavailable):
         await service.engine.ask(it.id, CallEnded("1001"))
@@ -260,8 +265,7 @@ async def test_so_it_is_when_the_other_side_goes_before_the_refusal(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     it, away, changed = await talking(service), Away(monkeypatch), service.changes()
-    customer, agent = it.leg(Role.CUSTOMER), it.leg(Role.AGENT)
-    assert customer and agent
+    customer, agent = sides(it)
     service.phones.asked.clear()
     request = asyncio.ensure_future(service.engine.ask(it.id, CallEnded("1001")))
     await asyncio.sleep(0)
@@ -278,8 +282,7 @@ async def test_a_row_that_cannot_be_decided_upon_does_not_lose_the_news(
 ) -> None:
     it, away, changed = await talking(service), Away(monkeypatch), service.changes()
     away.only_slow()
-    customer, agent = it.leg(Role.CUSTOMER), it.leg(Role.AGENT)
-    assert customer and agent
+    customer, agent = sides(it)
 
     def decide(*_: Any) -> Any:
         raise KeyError("a word of a newer version")

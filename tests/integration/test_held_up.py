@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from api_service import CUSTOMER, Service
+from api_service import CUSTOMER, Changes, Service
 from locks import locked
 
 from routing.agents import Availability, PhoneState
@@ -102,13 +102,19 @@ class OnceAway:
         raise Unavailable("Postgres does not answer.")
 
 
-async def test_an_offer_to_a_phone_that_went_is_withdrawn_though_postgres_did_not_answer_at_once(
-    service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def offered(service: Service) -> tuple[UUID, Changes]:
+    """The first in line is offered to the agent."""
     first, _ = await two_wait(service)
     changed = service.changes()
     await is_ready(service)
     await changed.until(lambda it: it.id == first and it.status is Status.OFFERED)
+    return first, changed
+
+
+async def test_an_offer_to_a_phone_that_went_is_withdrawn_though_postgres_did_not_answer_at_once(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, changed = await offered(service)
     OnceAway(monkeypatch, "offered_interaction")
     with pytest.raises(Unavailable):
         await service.engine.desks.phone_changed("1001", PhoneState.UNREACHABLE)
@@ -118,10 +124,7 @@ async def test_an_offer_to_a_phone_that_went_is_withdrawn_though_postgres_did_no
 async def test_who_logs_out_is_not_rung_on_though_the_commit_was_not_confirmed(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, _ = await two_wait(service)
-    changed = service.changes()
-    await is_ready(service)
-    await changed.until(lambda it: it.id == first and it.status is Status.OFFERED)
+    first, changed = await offered(service)
     OnceAway(monkeypatch, "set_availability", stores=True)
     with pytest.raises(Unavailable):
         await service.engine.desks.set_availability("1001", Availability.LOGGED_OUT, None)
@@ -131,10 +134,7 @@ async def test_who_logs_out_is_not_rung_on_though_the_commit_was_not_confirmed(
 async def test_who_comes_back_before_postgres_answers_keeps_the_offer(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, _ = await two_wait(service)
-    changed = service.changes()
-    await is_ready(service)
-    await changed.until(lambda it: it.id == first and it.status is Status.OFFERED)
+    first, _ = await offered(service)
     OnceAway(monkeypatch, "set_availability")
     with pytest.raises(Unavailable):
         await service.engine.desks.set_availability("1001", Availability.LOGGED_OUT, None)

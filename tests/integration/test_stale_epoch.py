@@ -10,14 +10,22 @@ from store_book import QUEUE, Book
 
 from routing.errors import Conflict
 from routing.events import LegGone, Offered
-from routing.interaction import Role
-from routing.lifecycle import decide
+from routing.interaction import Interaction, Role
+from routing.lifecycle import Decision, decide
 from routing.store import feed, idempotency, interactions, shards
 from routing.store.database import Pool
 
 SHARD = "ringback-00"
 AGENT = "UPDATE agents SET name = name WHERE id = '1001'"
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+async def refused_offer(book: Book) -> tuple[Interaction, Decision]:
+    """A row and what becomes of it, which frees the agent."""
+    it = await book.happen(await book.callback(), Offered("1001"))
+    agent = it.leg(Role.AGENT)
+    assert agent
+    return it, decide(it, QUEUE, LegGone(agent.id, 486), book.now)
 
 
 async def test_a_save_that_waited_for_its_row_notices_that_the_shard_was_taken(
@@ -39,11 +47,8 @@ async def test_the_shard_is_taken_only_after_what_is_being_stored_for_its_owner(
     book: Book, pool: Pool, dsn: str
 ) -> None:
     """It has looked at the epoch already, and waits for the agent's row."""
-    it = await book.happen(await book.callback(), Offered("1001"))
-    agent = it.leg(Role.AGENT)
-    assert agent
+    it, decision = await refused_offer(book)
     async with locked(dsn, AGENT):
-        decision = decide(it, QUEUE, LegGone(agent.id, 486), book.now)
         saving = asyncio.create_task(interactions.save(pool, book.owner, it, decision, book.now))
         await waits_for_a_lock(pool)
         await pool.execute("UPDATE shards SET until = '-infinity'")
@@ -58,11 +63,8 @@ async def test_a_line_of_the_feed_that_is_committed_late_is_not_behind_a_readers
     book: Book, pool: Pool, dsn: str
 ) -> None:
     """Its place is drawn when nothing is waited for any more: an agent's row may be locked for long."""
-    it = await book.happen(await book.callback(), Offered("1001"))
-    agent = it.leg(Role.AGENT)
-    assert agent
+    it, decision = await refused_offer(book)
     async with locked(dsn, AGENT):
-        decision = decide(it, QUEUE, LegGone(agent.id, 486), book.now)
         saving = asyncio.create_task(interactions.save(pool, book.owner, it, decision, book.now))
         await waits_for_a_lock(pool)
         await book.call("+4915112345699")
