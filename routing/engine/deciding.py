@@ -137,7 +137,7 @@ class Decider:
                 if letter.answer:
                     raise
                 box.stall()
-            await asyncio.sleep(pause)
+            await box.pause(pause)
             pause = min(LONGEST_PAUSE, pause * 2)
 
     def _is_stale(self, box: Mailbox, letter: Letter, key: DigitPressed) -> bool:

@@ -182,7 +182,7 @@ class Engine:
     async def ask(self, interaction_id: UUID, event: PersonEvent | CallbackRequested) -> Interaction:
         """Let a person's event happen; the interaction it led to. Raises the RingbackError that refuses it."""
         box = self._box(interaction_id)
-        if box.stalled:
+        if box.stalled and not box.try_again():
             raise Unavailable("Postgres does not answer.")
         answer: asyncio.Future[Interaction] = asyncio.get_running_loop().create_future()
         letter = self._letter(event, answer)

@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
@@ -92,6 +93,7 @@ class Mailbox:
         self.unsure: Unsure | None = None
         self.held: Held | None = None
         self.stalled = False
+        self._try_again: asyncio.Event | None = None
         self._handle = handle
         self._letters: deque[Letter] = deque()
         self._busy = False
@@ -117,6 +119,20 @@ class Mailbox:
         self.stalled = True
         for each in self._letters:
             each.refuse(Unavailable("Postgres does not answer."))
+
+    async def pause(self, seconds: float) -> None:
+        """Before the letter in hand is tried again."""
+        self._try_again = asyncio.Event()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._try_again.wait()
+        self._try_again = None
+
+    def try_again(self) -> bool:
+        """End the pause, if this is one: Postgres may be back, and somebody asks for something."""
+        if self._try_again:
+            self._try_again.set()
+        return self._try_again is not None
 
     def go_on(self) -> None:
         """It does."""

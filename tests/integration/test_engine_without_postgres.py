@@ -277,6 +277,22 @@ async def test_so_it_is_when_the_other_side_goes_before_the_refusal(
     await changed.until(lambda it: it.stage is Stage.READY_TO_CALL)
 
 
+async def test_who_asks_when_postgres_is_back_is_not_told_that_it_is_away(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refusal leaves a question behind, what became of it, that is asked again after ever longer pauses."""
+    it, away, changed = await talking(service), Away(monkeypatch), service.changes()
+    monkeypatch.setattr(deciding, "FIRST_PAUSE", 60.0)
+    with pytest.raises(Unavailable):
+        await service.engine.ask(it.id, CallEnded("1001"))
+    await _stalled(service, it.id)
+    with pytest.raises(Unavailable):
+        await service.engine.ask(it.id, CallEnded("1001"))
+    away.back()
+    await service.engine.ask(it.id, CallEnded("1001"))
+    await changed.until(lambda it: it.stage is not Stage.TALKING)
+
+
 async def test_a_row_that_cannot_be_decided_upon_does_not_lose_the_news(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
