@@ -15,16 +15,16 @@ import uvloop
 
 from bench.figures import table
 from demo.folder import enterable_folder
-from routing.effects import Answer, DialCustomer, Effect, SendBack
+from routing.core.effects import Answer, DialCustomer, Effect, SendBack
+from routing.core.events import CallerArrived, LegGone
+from routing.core.interaction import Status
+from routing.core.queues import Queue
 from routing.engine.clock import Clock
 from routing.engine.engine import Engine
 from routing.engine.lease import Lease
 from routing.engine.notices import InteractionChanged, Notice
-from routing.events import CallerArrived, LegGone
-from routing.interaction import Status
 from routing.local.postgres import Postgres
 from routing.local.postgres_binaries import find_or_install
-from routing.queues import Queue
 from routing.store import queues
 from routing.store.database import Pool, connect
 from routing.store.migrate import migrate

@@ -1,4 +1,5 @@
-"""Turns what Asterisk says into `routing.events`. Counterpart: `dialplan.phones`, which tells Asterisk what to do."""
+"""Turns what Asterisk says into `routing.core.events`.
+Counterpart: `dialplan.phones`, which tells Asterisk what to do."""
 
 import asyncio
 import re
@@ -13,10 +14,8 @@ from dialplan.ari import models
 from dialplan.ari.connection import AriConnection, Connected, Disconnected, Item, Snapshot
 from dialplan.ari.errors import AriError
 from routing import metrics
-from routing.engine import sweeping
-from routing.engine.phones import Alive, ChannelState
-from routing.errors import Unavailable
-from routing.events import (
+from routing.core.errors import Unavailable
+from routing.core.events import (
     CallerArrived,
     CallerReturned,
     DigitPressed,
@@ -27,6 +26,8 @@ from routing.events import (
     NumberFormat,
     SayFinished,
 )
+from routing.engine import sweeping
+from routing.engine.phones import Alive, ChannelState
 
 log = structlog.get_logger()
 

@@ -17,7 +17,7 @@ from dialplan.ari.client import AriClient, Made
 from dialplan.ari.errors import AriConflict, AriError, AriNotFound, AriUnavailable
 from dialplan.ari.models import ConfigTuple
 from ivr import prompts
-from routing.effects import (
+from routing.core.effects import (
     Answer,
     DialCustomer,
     Effect,
@@ -33,8 +33,8 @@ from routing.effects import (
     SendBack,
     StopSaying,
 )
-from routing.errors import Unavailable
-from routing.events import Heard, LegDialled, LegGone, SayFinished
+from routing.core.errors import Unavailable
+from routing.core.events import Heard, LegDialled, LegGone, SayFinished
 
 log = structlog.get_logger()
 

@@ -1,8 +1,8 @@
 """Finds lines that died: a phone that lost its power or its network hangs up on nobody, it only falls silent.
 
 Asterisk's own `rtp_timeout` will not do (docs/decisions.md): it measures by the wall clock, so that one set forward
-ends every call at once, and it hangs up before anybody is told. Counterpart: `routing.lifecycle`, which says what
-becomes of a `LineDied`.
+ends every call at once, and it hangs up before anybody is told. Counterpart: `routing.core.lifecycle`, which says
+what becomes of a `LineDied`.
 
 Whatever comes from the far end shows that it lives: sound and comfort noise are counted by Asterisk, of RTCP it tells
 over AMI. Nothing is expected of a leg that is not up or on hold. Where it is not known, nothing is concluded.
@@ -17,8 +17,8 @@ import structlog
 
 from dialplan.ari.client import AriClient
 from dialplan.ari.errors import AriError
-from routing.events import LineDied, NetworkEvent
-from routing.interaction import Role
+from routing.core.events import LineDied, NetworkEvent
+from routing.core.interaction import Role
 
 log = structlog.get_logger()
 

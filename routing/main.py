@@ -17,15 +17,15 @@ from dialplan.listen import Listener
 from dialplan.phones import AsteriskPhones
 from dialplan.silence import Silence
 from routing import metrics
-from routing.agents import PhoneState
 from routing.api.app import at_work, create_app, start_site
+from routing.core.agents import PhoneState
+from routing.core.errors import RingbackError, Unavailable
+from routing.core.interaction import Role
 from routing.engine.clock import Clock
 from routing.engine.engine import Engine
 from routing.engine.following import follow
 from routing.engine.lease import Lease
 from routing.engine.sweeping import Sweeper
-from routing.errors import RingbackError, Unavailable
-from routing.interaction import Role
 from routing.local.asterisk_package import check_version
 from routing.log import end_without_memory
 from routing.settings import Settings

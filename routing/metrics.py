@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 from routing import log
-from routing.interaction import Interaction, Status
-from routing.lifecycle import Decision
+from routing.core.interaction import Interaction, Status
+from routing.core.lifecycle import Decision
 
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)

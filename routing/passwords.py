@@ -5,7 +5,7 @@ import asyncio
 from argon2 import PasswordHasher
 from argon2.exceptions import HashingError, InvalidHashError, VerificationError, VerifyMismatchError
 
-from routing.errors import Unavailable
+from routing.core.errors import Unavailable
 
 _HASHER = PasswordHasher()
 # Verified when there is no such user, so that the answer takes as long; of no password anyone could type.

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, IPvAnyNetwork, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from routing.events import NumberFormat
+from routing.core.events import NumberFormat
 
 _PREFIX = "RINGBACK_"
 _SECRETS = ("database_url", "owner_url", "ari_password", "ami_password")

@@ -2,11 +2,11 @@
 
 import secrets
 
-from routing.agents import Availability, check_change, check_id, ha1
 from routing.api import answers, bodies, views
 from routing.api.permissions import HOLDERS, Permission
 from routing.api.route import ADMINS, ANYBODY, STAFF, Call, Route
-from routing.errors import AgentBusy, Forbidden, Invalid
+from routing.core.agents import Availability, check_change, check_id, ha1
+from routing.core.errors import AgentBusy, Forbidden, Invalid
 from routing.store import agents
 from routing.store.agents import Membership, Settings
 from routing.store.tokens import Role

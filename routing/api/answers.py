@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any, Generic, Literal, TypeVar
 from uuid import UUID
 
-from routing.agents import AgentState, PhoneState
 from routing.api.errors import Problem
-from routing.interaction import Kind, Outcome, Stage, Status, Subtype
-from routing.numbers import Rule
-from routing.queues import Queue, Switches
+from routing.core.agents import AgentState, PhoneState
+from routing.core.interaction import Kind, Outcome, Stage, Status, Subtype
+from routing.core.numbers import Rule
+from routing.core.queues import Queue, Switches
 
 T = TypeVar("T")
 AttemptState = Literal["dialing", "ringing", "answered", "ended"]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from aiohttp import web
 
-from routing.errors import RingbackError, Unauthenticated
+from routing.core.errors import RingbackError, Unauthenticated
 from routing.store import tokens
 from routing.store.database import Pool
 from routing.store.tokens import Identity

@@ -4,7 +4,7 @@ from ipaddress import ip_address, ip_network
 
 from routing.api import answers, bodies
 from routing.api.route import SUPERVISORS, Call, Route
-from routing.errors import Invalid, NotFound
+from routing.core.errors import Invalid, NotFound
 from routing.store import bans
 
 

@@ -1,4 +1,4 @@
-"""What clients may send: bodies and queries. Unknown keys are errors. The queue is `routing.queues.Queue`."""
+"""What clients may send: bodies and queries. Unknown keys are errors. The queue is `routing.core.queues.Queue`."""
 
 from collections.abc import Mapping
 from typing import Annotated, Literal
@@ -6,10 +6,10 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel
 
-from routing.agents import Availability
 from routing.api.moments import PATTERN
-from routing.interaction import Status, Subtype
-from routing.queues import Slug, available_timezones
+from routing.core.agents import Availability
+from routing.core.interaction import Status, Subtype
+from routing.core.queues import Slug, available_timezones
 from routing.store.home_list import Order
 
 _NO_NUL = r"^[^\x00]*$"  # Postgres has no text with a NUL in it

@@ -12,7 +12,7 @@ import structlog
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
-from routing.bucket import Bucket
+from routing.core.bucket import Bucket
 
 log = structlog.get_logger()
 

@@ -1,4 +1,4 @@
-"""Errors become HTTP here, once: RFC 9457 problem documents with the fixed codes of `routing.errors`."""
+"""Errors become HTTP here, once: RFC 9457 problem documents with the fixed codes of `routing.core.errors`."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ import structlog
 from aiohttp import web
 
 from routing import metrics
-from routing.errors import DuplicateCallback, Invalid, NumberBlocked, RateLimited, RingbackError, Unavailable
+from routing.core.errors import DuplicateCallback, Invalid, NumberBlocked, RateLimited, RingbackError, Unavailable
 
 log = structlog.get_logger()
 

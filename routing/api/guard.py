@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from routing.errors import RateLimited, Unauthenticated
+from routing.core.errors import RateLimited, Unauthenticated
 
 FAILURES = 5
 """Of one user from one place, within WINDOW seconds."""

@@ -8,7 +8,7 @@ from prometheus_client import generate_latest
 from routing import metrics
 from routing.api import answers
 from routing.api.route import PUBLIC, Call, Route, json_response
-from routing.errors import RingbackError
+from routing.core.errors import RingbackError
 from routing.store.database import connection
 
 PARTS = ("postgres", "ari", "ami", "shard")

@@ -3,10 +3,10 @@
 from routing.api import answers, bodies, views
 from routing.api.permissions import HOLDERS, Permission
 from routing.api.route import AGENTS, ANYBODY, STAFF, Call, Route
-from routing.errors import Forbidden, Invalid, RingbackError
-from routing.events import CallEnded, CallStopped, OfferAccepted, OfferRejected, PersonEvent, Redialled, WorkDone
-from routing.interaction import Interaction
-from routing.numbers import readings
+from routing.core.errors import Forbidden, Invalid, RingbackError
+from routing.core.events import CallEnded, CallStopped, OfferAccepted, OfferRejected, PersonEvent, Redialled, WorkDone
+from routing.core.interaction import Interaction
+from routing.core.numbers import readings
 from routing.store import feed, home_list, interactions, line, queues
 from routing.store.home_list import Filter
 

@@ -2,10 +2,10 @@
 
 from datetime import timedelta
 
-from routing.agents import Availability, Reason, after_login
 from routing.api import answers, bodies
 from routing.api.route import ANYBODY, PUBLIC, Call, Route
-from routing.errors import Unauthenticated
+from routing.core.agents import Availability, Reason, after_login
+from routing.core.errors import Unauthenticated
 from routing.store import agents, tokens
 from routing.store.tokens import Role
 

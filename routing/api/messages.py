@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 
-from routing.agents import PhoneState
 from routing.api import views
 from routing.api.views import Viewer
-from routing.interaction import Interaction
-from routing.lifecycle import FeedLine
-from routing.queues import Queue
+from routing.core.agents import PhoneState
+from routing.core.interaction import Interaction
+from routing.core.lifecycle import FeedLine
+from routing.core.queues import Queue
 from routing.store.agents import Agent
 from routing.store.queues import Stored
 

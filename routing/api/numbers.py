@@ -2,9 +2,9 @@
 
 from routing.api import answers, bodies
 from routing.api.route import STAFF, SUPERVISORS, Call, Route
+from routing.core.errors import Forbidden, Invalid, InvalidNumber, NotFound
+from routing.core.numbers import E164, facts, listed
 from routing.engine.listed import call_no_more
-from routing.errors import Forbidden, Invalid, InvalidNumber, NotFound
-from routing.numbers import E164, facts, listed
 from routing.store import trust
 
 

@@ -13,7 +13,7 @@ from datetime import datetime
 import structlog
 from aiohttp import web
 
-from routing.errors import IdempotencyConflict, Invalid, RingbackError, Unavailable, Uncertain
+from routing.core.errors import IdempotencyConflict, Invalid, RingbackError, Unavailable, Uncertain
 from routing.store import idempotency
 from routing.store.database import Pool
 from routing.store.idempotency import Answered

@@ -10,19 +10,11 @@ from routing.api.errors import Problem, problem_of
 from routing.api.interactions import view, visible
 from routing.api.moments import due
 from routing.api.route import STAFF, SUPERVISORS, Call, Route
+from routing.core.errors import Forbidden, Invalid, NotFound, RingbackError
+from routing.core.events import CallbackRequested, Cancelled, Edited, NoteAdded, Requeued, Rescheduled, Settled
+from routing.core.interaction import Interaction
+from routing.core.queues import Queue
 from routing.engine.trust import e164
-from routing.errors import Forbidden, Invalid, NotFound, RingbackError
-from routing.events import (
-    CallbackRequested,
-    Cancelled,
-    Edited,
-    NoteAdded,
-    Requeued,
-    Rescheduled,
-    Settled,
-)
-from routing.interaction import Interaction
-from routing.queues import Queue
 from routing.store import interactions, queues
 from routing.store.queues import Stored
 from routing.store.tokens import Role

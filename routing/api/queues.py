@@ -2,9 +2,9 @@
 
 from routing.api import answers, bodies, views
 from routing.api.route import ADMINS, ANYBODY, SUPERVISORS, Call, Route
-from routing.errors import Forbidden, Invalid
-from routing.events import OfferWithdrawn
-from routing.queues import Queue, Switches
+from routing.core.errors import Forbidden, Invalid
+from routing.core.events import OfferWithdrawn
+from routing.core.queues import Queue, Switches
 from routing.store import line, queues
 
 

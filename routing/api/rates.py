@@ -4,8 +4,8 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-from routing.bucket import Bucket
-from routing.errors import RateLimited
+from routing.core.bucket import Bucket
+from routing.core.errors import RateLimited
 
 A_SECOND = 100.0
 _MOST = 10_000

@@ -9,7 +9,7 @@ from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
 from routing.api.errors import FieldError, InvalidFields, TooLarge
-from routing.errors import Invalid
+from routing.core.errors import Invalid
 
 MOST_BYTES = 64 * 1024
 BODY_TIMEOUT = 10.0

@@ -19,8 +19,8 @@ from routing.api.peers import Peers
 from routing.api.rates import Rates
 from routing.api.reading import parse_body, parse_query, read_body
 from routing.api.views import Viewer
+from routing.core.errors import DuplicateCallback, Forbidden, NotFound, RingbackError, Unauthenticated
 from routing.engine.engine import Engine
-from routing.errors import DuplicateCallback, Forbidden, NotFound, RingbackError, Unauthenticated
 from routing.passwords import Passwords
 from routing.store import agents, interactions
 from routing.store.database import Pool

@@ -15,8 +15,8 @@ from routing.api import bodies, messages
 from routing.api.hub import Listener
 from routing.api.messages import Told
 from routing.api.route import ANYBODY, Call, Route
-from routing.errors import RingbackError
-from routing.interaction import Interaction, Status
+from routing.core.errors import RingbackError
+from routing.core.interaction import Interaction, Status
 from routing.store import agents, feed, interactions, line, queues
 
 log = structlog.get_logger()

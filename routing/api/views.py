@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from routing import agents
 from routing.api import answers
 from routing.api.permissions import HOLDERS, Permission
-from routing.interaction import Attempt, Deadline, Interaction, LegState, Role
-from routing.numbers import masked
-from routing.queues import Queue
+from routing.core import agents
+from routing.core.interaction import Attempt, Deadline, Interaction, LegState, Role
+from routing.core.numbers import masked
+from routing.core.queues import Queue
 from routing.store.agents import Agent
 from routing.store.feed import Line
 from routing.store.queues import Stored

@@ -19,7 +19,7 @@ for command in (*local.COMMANDS, *service.COMMANDS, *alone.COMMANDS):
 
 def main() -> None:
     """Run the command line. What the user can mend is told in one line, with exit code 2."""
-    from routing.errors import RingbackError
+    from routing.core.errors import RingbackError
     from routing.local.errors import SetupError
 
     try:

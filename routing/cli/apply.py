@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from routing.agents import ha1
 from routing.api import bodies
 from routing.api.agents import settings_of
 from routing.cli.site_files import Site, read
-from routing.errors import Invalid
+from routing.core.agents import ha1
+from routing.core.errors import Invalid
+from routing.core.queues import Queue
 from routing.passwords import Passwords
-from routing.queues import Queue
 from routing.store import agents, applied, queues
 from routing.store.database import Pool, close, connect
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from routing.events import NumberFormat
+from routing.core.events import NumberFormat
 
 if TYPE_CHECKING:
     from routing.local.certificates import Certificate

@@ -12,11 +12,11 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
-from routing.agents import check_id
 from routing.api import bodies
-from routing.errors import Invalid, RingbackError
-from routing.numbers import listed
-from routing.queues import Queue
+from routing.core.agents import check_id
+from routing.core.errors import Invalid, RingbackError
+from routing.core.numbers import listed
+from routing.core.queues import Queue
 
 _SECRETS = ("password", "sip_password")
 _T = TypeVar("_T", bound=BaseModel)

@@ -8,13 +8,13 @@ import structlog
 
 from ivr import prompts
 from routing import metrics
-from routing.effects import DialCustomer, Effect, RingAgent, Say
+from routing.core.effects import DialCustomer, Effect, RingAgent, Say
+from routing.core.errors import Unavailable
+from routing.core.events import LegGone, NetworkEvent
+from routing.core.interaction import Interaction
 from routing.engine.clock import Clock
 from routing.engine.lease import Lease
 from routing.engine.phones import Phones
-from routing.errors import Unavailable
-from routing.events import LegGone, NetworkEvent
-from routing.interaction import Interaction
 from routing.store import line
 from routing.store.database import Pool
 

@@ -15,18 +15,18 @@ from uuid import UUID
 import structlog
 
 from routing import metrics
-from routing.effects import Effect, Refusal, Refuse, SendBack
+from routing.core.effects import Effect, Refusal, Refuse, SendBack
+from routing.core.errors import Conflict, Invalid, NotFound, RingbackError, Unavailable
+from routing.core.events import CallbackRequested, CallerArrived, Event, LegGone, ServiceRestarted
+from routing.core.interaction import Interaction, Status
+from routing.core.lifecycle import Decision, arrive, decide, request
+from routing.core.queues import Queue
 from routing.engine.clock import Clock
 from routing.engine.lease import Lease
 from routing.engine.legs import Legs
 from routing.engine.mailbox import Letter, Mailbox
 from routing.engine.queues import Queues
 from routing.engine.trust import Trust
-from routing.errors import Conflict, Invalid, NotFound, RingbackError, Unavailable
-from routing.events import CallbackRequested, CallerArrived, Event, LegGone, ServiceRestarted
-from routing.interaction import Interaction, Status
-from routing.lifecycle import Decision, arrive, decide, request
-from routing.queues import Queue
 from routing.store import interactions, queues
 from routing.store.database import Pool
 from routing.store.trust import Check

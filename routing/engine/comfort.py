@@ -11,13 +11,21 @@ from uuid import UUID
 
 import structlog
 
-from routing.effects import Effect, HangUp, HoldMusic, Join, Say, StopSaying
+from routing.core.effects import Effect, HangUp, HoldMusic, Join, Say, StopSaying
+from routing.core.events import (
+    CallbackRequested,
+    CallerArrived,
+    DigitPressed,
+    Event,
+    LegAnswered,
+    LegGone,
+    SayFinished,
+)
+from routing.core.interaction import IN_LINE, Interaction, Role, Stage, Status
+from routing.core.lifecycle import Decision, decide
+from routing.core.lifecycle.jumped import rebased
 from routing.engine.clock import Clock
 from routing.engine.mailbox import Held, Letter, Mailbox, Row
-from routing.events import CallbackRequested, CallerArrived, DigitPressed, Event, LegAnswered, LegGone, SayFinished
-from routing.interaction import IN_LINE, Interaction, Role, Stage, Status
-from routing.lifecycle import Decision, decide
-from routing.lifecycle.jumped import rebased
 
 log = structlog.get_logger()
 

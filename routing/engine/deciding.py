@@ -9,18 +9,9 @@ from functools import partial
 
 import structlog
 
-from routing.effects import DialCustomer, Effect, HangUp
-from routing.engine import comfort, pacing
-from routing.engine.clock import Clock
-from routing.engine.comfort import Comfort, Watch
-from routing.engine.lease import Lease
-from routing.engine.mailbox import Letter, Mailbox, Row, Unsure
-from routing.engine.pacing import Pacer
-from routing.engine.phones import Phones
-from routing.engine.queues import Queues
-from routing.engine.trust import Trust
-from routing.errors import Conflict, DuplicateCallback, NumberBlocked, RateLimited, RingbackError, Unavailable
-from routing.events import (
+from routing.core.effects import DialCustomer, Effect, HangUp
+from routing.core.errors import Conflict, DuplicateCallback, NumberBlocked, RateLimited, RingbackError, Unavailable
+from routing.core.events import (
     DigitPressed,
     DuplicateFound,
     Edited,
@@ -34,12 +25,21 @@ from routing.events import (
     Settled,
     TimeReached,
 )
-from routing.interaction import Interaction, LegState, Role
-from routing.lifecycle import Decision, decide
-from routing.lifecycle.jumped import rebased
-from routing.lifecycle.late import begun_late
-from routing.lifecycle.unanswered import unanswered
-from routing.numbers import Rule
+from routing.core.interaction import Interaction, LegState, Role
+from routing.core.lifecycle import Decision, decide
+from routing.core.lifecycle.jumped import rebased
+from routing.core.lifecycle.late import begun_late
+from routing.core.lifecycle.unanswered import unanswered
+from routing.core.numbers import Rule
+from routing.engine import comfort, pacing
+from routing.engine.clock import Clock
+from routing.engine.comfort import Comfort, Watch
+from routing.engine.lease import Lease
+from routing.engine.mailbox import Letter, Mailbox, Row, Unsure
+from routing.engine.pacing import Pacer
+from routing.engine.phones import Phones
+from routing.engine.queues import Queues
+from routing.engine.trust import Trust
 from routing.store import interactions
 from routing.store.database import Pool
 from routing.store.trust import Check, blocked

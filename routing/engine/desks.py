@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from uuid import UUID
 
-from routing.agents import Availability, PhoneState
+from routing.core.agents import Availability, PhoneState
+from routing.core.errors import AgentBusy, Invalid, NotFound, PhoneUnreachable, Unavailable
+from routing.core.events import AgentReleased, OfferWithdrawn, PersonEvent, PickedUp, Reassigned
+from routing.core.interaction import Interaction, Status
 from routing.engine.phones import Phones
-from routing.errors import AgentBusy, Invalid, NotFound, PhoneUnreachable, Unavailable
-from routing.events import AgentReleased, OfferWithdrawn, PersonEvent, PickedUp, Reassigned
-from routing.interaction import Interaction, Status
 from routing.store import agents, interactions, line
 from routing.store.database import Pool
 

@@ -10,7 +10,21 @@ from uuid import UUID, uuid4
 import structlog
 
 from routing import metrics
-from routing.effects import DialCustomer, Effect, HangUp, Part, RingAgent
+from routing.core.effects import DialCustomer, Effect, HangUp, Part, RingAgent
+from routing.core.errors import Conflict, RingbackError, Unavailable, Uncertain
+from routing.core.events import (
+    CallbackRequested,
+    CallerArrived,
+    Event,
+    Heard,
+    LegDialled,
+    LegGone,
+    PersonEvent,
+    ServiceRestarted,
+    TimeReached,
+)
+from routing.core.interaction import Interaction, LegState, Role, Status
+from routing.core.lifecycle import Decision
 from routing.engine import comfort, recovery
 from routing.engine.acting import Actor
 from routing.engine.arrivals import Arrivals
@@ -28,20 +42,6 @@ from routing.engine.router import Router
 from routing.engine.timekeeping import Timekeeper
 from routing.engine.timers import HORIZON, Timers
 from routing.engine.trust import Trust
-from routing.errors import Conflict, RingbackError, Unavailable, Uncertain
-from routing.events import (
-    CallbackRequested,
-    CallerArrived,
-    Event,
-    Heard,
-    LegDialled,
-    LegGone,
-    PersonEvent,
-    ServiceRestarted,
-    TimeReached,
-)
-from routing.interaction import Interaction, LegState, Role, Status
-from routing.lifecycle import Decision
 from routing.store import interactions
 from routing.store.database import Pool
 from routing.store.interactions import Unread

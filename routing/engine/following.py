@@ -4,9 +4,9 @@ import asyncio
 
 import structlog
 
+from routing.core.errors import Unavailable
 from routing.engine.engine import Engine
 from routing.engine.listed import call_no_more
-from routing.errors import Unavailable
 from routing.store import applied
 from routing.store.applied import Applied
 

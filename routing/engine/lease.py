@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import structlog
 
+from routing.core.errors import Fenced, Unavailable
 from routing.engine.clock import boottime
-from routing.errors import Fenced, Unavailable
 from routing.store import shards
 from routing.store.database import Pool
 from routing.store.interactions import Ownership

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
-from routing.interaction import Interaction, Role
-from routing.queues import Queue
+from routing.core.interaction import Interaction, Role
+from routing.core.queues import Queue
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
+from routing.core.events import NumberRefused
+from routing.core.numbers import Rule
 from routing.engine.engine import Engine
-from routing.events import NumberRefused
-from routing.numbers import Rule
 from routing.store import trust
 from routing.store.database import Pool
 

@@ -10,11 +10,11 @@ from uuid import UUID
 
 import structlog
 
-from routing.errors import Unavailable, Uncertain
-from routing.events import CallbackRequested, CallerArrived, Event, LegGone, TimeReached
-from routing.interaction import Interaction
-from routing.lifecycle import Decision
-from routing.queues import Queue
+from routing.core.errors import Unavailable, Uncertain
+from routing.core.events import CallbackRequested, CallerArrived, Event, LegGone, TimeReached
+from routing.core.interaction import Interaction
+from routing.core.lifecycle import Decision
+from routing.core.queues import Queue
 
 log = structlog.get_logger()
 

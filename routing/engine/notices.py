@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from routing.interaction import Interaction
-from routing.lifecycle import FeedLine
+from routing.core.interaction import Interaction
+from routing.core.lifecycle import FeedLine
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """No more calls a second than the queue may start (`dial.cps`), however many agents accept at once."""
 
-from routing.bucket import Bucket
+from routing.core.bucket import Bucket
 
 MOST = 1.0
 """Seconds a call may have to wait for its turn; beyond that it is not begun, and the agent is told."""

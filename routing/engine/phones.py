@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from routing.effects import DialCustomer, Effect
-from routing.events import CallerArrived, NetworkEvent
+from routing.core.effects import DialCustomer, Effect
+from routing.core.events import CallerArrived, NetworkEvent
 
 
 class Phones(Protocol):

@@ -1,7 +1,7 @@
 """Queue settings by name and version, remembered: a version never changes once written."""
 
-from routing.events import NumberFormat
-from routing.queues import Queue
+from routing.core.events import NumberFormat
+from routing.core.queues import Queue
 from routing.store import queues as stored
 from routing.store.database import Pool
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from routing.core.events import LegAnswered, LegGone, LegRinging, NetworkEvent, ServiceRestarted
+from routing.core.interaction import Interaction, Leg, LegState, Role, bridge_owner
 from routing.engine.phones import Alive, ChannelState
-from routing.events import LegAnswered, LegGone, LegRinging, NetworkEvent, ServiceRestarted
-from routing.interaction import Interaction, Leg, LegState, Role, bridge_owner
 from routing.store import interactions, shards
 
 if TYPE_CHECKING:

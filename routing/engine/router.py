@@ -6,11 +6,11 @@ from uuid import UUID
 
 import structlog
 
+from routing.core.errors import RingbackError, Unavailable
+from routing.core.events import Offered, OfferWithdrawn
+from routing.core.interaction import Interaction
+from routing.core.matching import Free, InLine, match
 from routing.engine.clock import Clock
-from routing.errors import RingbackError, Unavailable
-from routing.events import Offered, OfferWithdrawn
-from routing.interaction import Interaction
-from routing.matching import Free, InLine, match
 from routing.store import line
 from routing.store.database import Pool
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import structlog
 
 from routing import metrics
+from routing.core.events import CallerArrived, LegGone
+from routing.core.interaction import bridge_owner
 from routing.engine.phones import Alive
-from routing.events import CallerArrived, LegGone
-from routing.interaction import bridge_owner
 from routing.store import interactions
 
 if TYPE_CHECKING:

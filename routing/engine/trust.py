@@ -1,5 +1,5 @@
 """Whether a number may be promised a call, and may be called now: the pure rules, and the question that goes along
-with the statement that stores it. Counterparts: `routing.numbers`, `routing.store.trust`.
+with the statement that stores it. Counterparts: `routing.core.numbers`, `routing.store.trust`.
 """
 
 import asyncio
@@ -9,16 +9,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from routing import metrics
+from routing.core.errors import Conflict, Invalid, InvalidNumber, NumberBlocked
+from routing.core.interaction import Interaction, Role
+from routing.core.lifecycle import Decision
+from routing.core.numbers import RULES, Rule, callable_from, facts, refusal
+from routing.core.numbers.moments import Moment, moment, time_agreed
+from routing.core.numbers.rules import UNREADABLE, explanation, read
+from routing.core.numbers.windows import why_not_at, zones
+from routing.core.queues import Queue
 from routing.engine.clock import Clock
 from routing.engine.queues import Queues
-from routing.errors import Conflict, Invalid, InvalidNumber, NumberBlocked
-from routing.interaction import Interaction, Role
-from routing.lifecycle import Decision
-from routing.numbers import RULES, Rule, callable_from, facts, refusal
-from routing.numbers.moments import Moment, moment, time_agreed
-from routing.numbers.rules import UNREADABLE, explanation, read
-from routing.numbers.windows import why_not_at, zones
-from routing.queues import Queue
 from routing.store import queues as stored
 from routing.store import trust
 from routing.store.database import Pool

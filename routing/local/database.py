@@ -1,6 +1,6 @@
 """Makes a started Postgres ready for the service: schema, admin token, demo seed."""
 
-from routing.errors import RingbackError
+from routing.core.errors import RingbackError
 from routing.local.credentials import Credentials
 from routing.local.errors import SetupError
 from routing.local.home import Home, write_secret

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from routing.events import NumberFormat
+from routing.core.events import NumberFormat
 from routing.local.certificates import Certificate
 from routing.local.credentials import Credentials
 from routing.local.home import Home, write_secret

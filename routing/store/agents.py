@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from routing.agents import Availability, Work
-from routing.errors import AgentBusy, Invalid, NotFound
-from routing.interaction import Desk
+from routing.core.agents import Availability, Work
+from routing.core.errors import AgentBusy, Invalid, NotFound
+from routing.core.interaction import Desk
 from routing.store.database import Pool, connection, transaction
 
 

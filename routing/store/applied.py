@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from routing.queues import Queue
+from routing.core.queues import Queue
 from routing.store import agents, queue_numbers, queues
 from routing.store.database import Pool, connection, transaction
 

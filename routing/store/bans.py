@@ -1,12 +1,12 @@
-"""Bans as rows, and the networks agents' phones were seen in. `routing.bans` decides, the firewall enforces."""
+"""Bans as rows, and the networks agents' phones were seen in. `routing.core.bans` decides, the firewall enforces."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from routing.bans import BAN, Address, Ban, Network
-from routing.errors import NotFound
+from routing.core.bans import BAN, Address, Ban, Network
+from routing.core.errors import NotFound
 from routing.store.database import Pool, connection
 
 PHONES_KEPT = timedelta(days=1)

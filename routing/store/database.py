@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from routing.errors import AgentBusy, Conflict, DuplicateCallback, Invalid, RingbackError, Unavailable
+from routing.core.errors import AgentBusy, Conflict, DuplicateCallback, Invalid, RingbackError, Unavailable
 from routing.store import hosts
 
 Pool = asyncpg.Pool

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from routing.interaction import Status
+from routing.core.interaction import Status
 from routing.store.database import Pool, connection
 
 

@@ -9,8 +9,8 @@ from uuid import UUID
 
 import msgspec
 
-from routing.errors import Invalid
-from routing.interaction import Interaction, Status, Subtype
+from routing.core.errors import Invalid
+from routing.core.interaction import Interaction, Status, Subtype
 from routing.store.database import Pool, connection
 from routing.store.interactions import LOAD as LOAD
 from routing.store.interactions import readable

@@ -14,8 +14,8 @@ import msgspec
 import structlog
 
 from routing import metrics
-from routing.errors import Conflict, DuplicateCallback, Invalid, NotFound
-from routing.interaction import (
+from routing.core.errors import Conflict, DuplicateCallback, Invalid, NotFound
+from routing.core.interaction import (
     Attempt,
     Deadline,
     Desk,
@@ -30,8 +30,8 @@ from routing.interaction import (
     Subtype,
     Waiting,
 )
-from routing.lifecycle import Decision
-from routing.numbers.moments import Moment
+from routing.core.lifecycle import Decision
+from routing.core.numbers.moments import Moment
 from routing.store import lenient, requests_made, trust
 from routing.store.database import Pool, connection
 from routing.store.trust import Check

@@ -6,8 +6,8 @@ from uuid import UUID
 
 import msgspec
 
-from routing.interaction import IN_LINE, Desk, Interaction
-from routing.matching import Free, InLine
+from routing.core.interaction import IN_LINE, Desk, Interaction
+from routing.core.matching import Free, InLine
 from routing.store.database import Pool, connection
 
 _FREE = """

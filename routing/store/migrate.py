@@ -7,7 +7,7 @@ from importlib.resources import files
 
 import asyncpg
 
-from routing.errors import RingbackError
+from routing.core.errors import RingbackError
 from routing.store import hosts, queue_numbers
 from routing.store.database import Pool, connection
 from routing.store.roles import secure

@@ -9,10 +9,10 @@ from typing import Any
 
 import structlog
 
-from routing.errors import Invalid
-from routing.events import NumberFormat
-from routing.numbers import readings
-from routing.queues import Queue
+from routing.core.errors import Invalid
+from routing.core.events import NumberFormat
+from routing.core.numbers import readings
+from routing.core.queues import Queue
 
 log = structlog.get_logger()
 

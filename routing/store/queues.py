@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from routing.errors import Invalid, NotFound
-from routing.events import NumberFormat
-from routing.queues import Queue, Switches
+from routing.core.errors import Invalid, NotFound
+from routing.core.events import NumberFormat
+from routing.core.queues import Queue, Switches
 from routing.store import queue_numbers
 from routing.store.database import Pool, connection, transaction
 

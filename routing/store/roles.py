@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 import asyncpg
 
-from routing.errors import RingbackError
+from routing.core.errors import RingbackError
 from routing.store.database import Pool, connection
 
 SERVICE, PRIVACY, REPORTS = "ringback_service", "ringback_privacy", "ringback_reports"

@@ -8,9 +8,9 @@ from typing import Protocol
 
 from argon2 import PasswordHasher
 
-from routing.agents import ha1
-from routing.errors import NotFound
-from routing.queues import Queue
+from routing.core.agents import ha1
+from routing.core.errors import NotFound
+from routing.core.queues import Queue
 from routing.store import agents, queues
 from routing.store.agents import Membership, Settings
 from routing.store.database import Pool, connect

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
-from routing.errors import NotFound
+from routing.core.errors import NotFound
 from routing.store import hosts
 from routing.store.database import Pool, connection, database_errors
 

@@ -1,5 +1,5 @@
 """The number rules that have to be looked up or counted, as part of the statement that promises or dials: a refusal
-stores nothing. Counterpart: `routing.numbers`, the rules that need no looking up.
+stores nothing. Counterpart: `routing.core.numbers`, the rules that need no looking up.
 """
 
 from collections.abc import Iterable
@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any, NoReturn
 from uuid import UUID
 
-from routing.errors import NumberBlocked, RateLimited
-from routing.numbers import RULES, Rule
-from routing.numbers.moments import Moment
+from routing.core.errors import NumberBlocked, RateLimited
+from routing.core.numbers import RULES, Rule
+from routing.core.numbers.moments import Moment
 from routing.store.database import Pool, connection
 from routing.store.requests_made import RULE as REQUESTS_PER_AGENT
 from routing.store.requests_made import limited

@@ -8,7 +8,7 @@ import pytest
 
 from demo.sip.agent import SipAgent
 from demo.sip.errors import RegistrationFailed, SipError, SipTimeout
-from routing.bans import TRIES
+from routing.core.bans import TRIES
 from tests.calls.line import Line
 from tests.deployment.parts import Parts
 

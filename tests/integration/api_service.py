@@ -8,12 +8,12 @@ from uuid import UUID
 
 import aiohttp
 
-from routing.agents import PhoneState
-from routing.effects import DialCustomer, Effect, RingAgent
+from routing.core.agents import PhoneState
+from routing.core.effects import DialCustomer, Effect, RingAgent
+from routing.core.events import CallerArrived, DigitPressed, Heard, LegDialled, LegGone
+from routing.core.interaction import Interaction, Role, Stage
+from routing.core.queues import Queue
 from routing.engine.engine import Engine
-from routing.events import CallerArrived, DigitPressed, Heard, LegDialled, LegGone
-from routing.interaction import Interaction, Role, Stage
-from routing.queues import Queue
 from routing.store import agents, interactions, queues, tokens
 from routing.store.agents import Membership, Settings
 

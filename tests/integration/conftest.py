@@ -13,10 +13,10 @@ from store_book import Book, open_book
 
 from demo.folder import enterable_folder
 from routing.api.app import create_app, start_site
+from routing.core.errors import Unavailable
 from routing.engine.clock import Clock
 from routing.engine.engine import Engine
 from routing.engine.lease import Lease
-from routing.errors import Unavailable
 from routing.local.postgres import Postgres
 from routing.local.postgres_binaries import find_or_install
 from routing.store.database import Pool, connect

@@ -4,10 +4,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from routing.events import CallerArrived, DigitPressed, Event, LegGone, TimeReached
-from routing.interaction import Interaction
-from routing.lifecycle import arrive, decide
-from routing.queues import Queue
+from routing.core.events import CallerArrived, DigitPressed, Event, LegGone, TimeReached
+from routing.core.interaction import Interaction
+from routing.core.lifecycle import arrive, decide
+from routing.core.queues import Queue
 from routing.store import agents, interactions, queues, shards
 from routing.store.agents import Settings
 from routing.store.database import Pool, connection

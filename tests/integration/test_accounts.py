@@ -9,8 +9,8 @@ from api_service import Service
 
 from dialplan.ari.client import AriClient
 from routing import main
-from routing.agents import Availability, ha1
-from routing.errors import Unavailable
+from routing.core.agents import Availability, ha1
+from routing.core.errors import Unavailable
 from routing.settings import Settings
 from routing.store import agents
 

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from api_service import CUSTOMER, Service
 
-from routing.effects import Answer, Effect, Refusal, Refuse
-from routing.events import CallerArrived
+from routing.core.effects import Answer, Effect, Refusal, Refuse
+from routing.core.events import CallerArrived
 
 OTHER = "+4915187654321"
 

@@ -6,9 +6,9 @@ from ipaddress import ip_network
 import pytest
 from api_service import Service
 
-from routing.agents import Availability
 from routing.api import guard
 from routing.api.app import create_app, start_site
+from routing.core.agents import Availability
 from routing.store import agents
 
 PASSWORD = "correct horse battery"

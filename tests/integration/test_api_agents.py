@@ -3,8 +3,8 @@
 import pytest
 from api_service import Service
 
-from routing.agents import PhoneState, ha1
-from routing.errors import Unavailable
+from routing.core.agents import PhoneState, ha1
+from routing.core.errors import Unavailable
 from routing.store import agents
 
 

@@ -7,9 +7,9 @@ from uuid import UUID
 import pytest
 from api_service import QUICK, Answer, Service
 
-from routing.effects import HangUp, Part
-from routing.events import LegAnswered, LegRinging
-from routing.interaction import Role, Stage, Status
+from routing.core.effects import HangUp, Part
+from routing.core.events import LegAnswered, LegRinging
+from routing.core.interaction import Role, Stage, Status
 from routing.store import agents, tokens
 
 REASON = {"reason": "gone home"}

@@ -9,7 +9,7 @@ from api_service import CUSTOMER, QUICK, Answer, Service
 
 from routing.api.app import create_app, start_site
 from routing.api.once import REPLAYED
-from routing.errors import RateLimited, Unavailable
+from routing.core.errors import RateLimited, Unavailable
 from routing.store import idempotency
 
 BODY = {"queue": "support", "number": CUSTOMER}

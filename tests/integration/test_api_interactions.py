@@ -6,10 +6,10 @@ from uuid import uuid4
 import pytest
 from api_service import CUSTOMER, QUICK, Service
 
-from routing.agents import PhoneState
-from routing.effects import DialCustomer, RingAgent
-from routing.events import LegAnswered, LegGone, LegRinging
-from routing.interaction import Interaction, Role, Stage, Status
+from routing.core.agents import PhoneState
+from routing.core.effects import DialCustomer, RingAgent
+from routing.core.events import LegAnswered, LegGone, LegRinging
+from routing.core.interaction import Interaction, Role, Stage, Status
 
 KEYS = [
     "id",

@@ -8,9 +8,9 @@ from uuid import uuid4
 import pytest
 from api_service import CUSTOMER, QUICK, Service
 
-from routing.effects import HangUp, RingAgent
-from routing.events import LegGone, LegRinging
-from routing.interaction import Interaction, Role, Stage, Status
+from routing.core.effects import HangUp, RingAgent
+from routing.core.events import LegGone, LegRinging
+from routing.core.interaction import Interaction, Role, Stage, Status
 from routing.store import agents
 
 OTHER = "+4915198765432"

@@ -11,7 +11,7 @@ import pytest
 from api_service import CUSTOMER, QUICK, Service
 
 from routing.api import answers, hub, stream
-from routing.interaction import Status
+from routing.core.interaction import Status
 
 Message = dict[str, Any]
 

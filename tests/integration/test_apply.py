@@ -9,15 +9,15 @@ import asyncpg
 import pytest
 from api_service import CUSTOMER, QUICK, Service
 
-from routing.agents import ha1
 from routing.cli.apply import apply
 from routing.cli.site_files import WrongFile
+from routing.core.agents import ha1
+from routing.core.errors import Unavailable
+from routing.core.interaction import Status
+from routing.core.queues import Queue
 from routing.engine import following
 from routing.engine.notices import QueueChanged
-from routing.errors import Unavailable
-from routing.interaction import Status
 from routing.passwords import Passwords
-from routing.queues import Queue
 from routing.store import agents, applied, queues, trust
 from routing.store.database import Pool, transaction
 

@@ -8,8 +8,8 @@ from ipaddress import ip_address, ip_network
 import pytest
 from api_service import Service
 
-from routing.bans import BAN, Ban
-from routing.errors import NotFound
+from routing.core.bans import BAN, Ban
+from routing.core.errors import NotFound
 from routing.store import bans
 from routing.store.database import Pool
 

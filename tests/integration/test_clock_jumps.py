@@ -13,16 +13,16 @@ from zoneinfo import ZoneInfo
 import pytest
 from api_service import CUSTOMER, QUICK, Service
 
-from routing.agents import Availability
-from routing.effects import DialCustomer
+from routing.core.agents import Availability
+from routing.core.effects import DialCustomer
+from routing.core.errors import Fenced, NumberBlocked
+from routing.core.events import CallbackRequested, OfferRejected, PickedUp
+from routing.core.interaction import Deadline, Interaction, Status
+from routing.core.lifecycle import Decision
 from routing.engine import timekeeping
 from routing.engine.clock import Clock, boottime
 from routing.engine.engine import Engine
 from routing.engine.lease import Lease
-from routing.errors import Fenced, NumberBlocked
-from routing.events import CallbackRequested, OfferRejected, PickedUp
-from routing.interaction import Deadline, Interaction, Status
-from routing.lifecycle import Decision
 from routing.store import clock as stored
 from routing.store import idempotency, interactions, line, tokens
 from routing.store.database import Pool

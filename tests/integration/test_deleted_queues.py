@@ -7,10 +7,10 @@ import pytest
 from api_service import CUSTOMER, QUICK, Service
 from locks import locked, waits_for_a_lock
 
-from routing.effects import Refusal, Refuse
-from routing.errors import Invalid, Unavailable
-from routing.events import CallbackRequested, CallerArrived, Requeued
-from routing.interaction import Status
+from routing.core.effects import Refusal, Refuse
+from routing.core.errors import Invalid, Unavailable
+from routing.core.events import CallbackRequested, CallerArrived, Requeued
+from routing.core.interaction import Status
 from routing.store import agents, interactions, queues
 from routing.store.agents import Membership, Settings
 from routing.store.database import Pool

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from api_service import QUICK, Service
 
-from routing.effects import DialCustomer, HangUp
+from routing.core.effects import DialCustomer, HangUp
+from routing.core.events import LegAnswered
+from routing.core.interaction import Interaction, Outcome, Role, Stage, Status
+from routing.core.queues import Queue
 from routing.engine.phones import Alive, ChannelState
-from routing.events import LegAnswered
-from routing.interaction import Interaction, Outcome, Role, Stage, Status
-from routing.queues import Queue
 from routing.store import queues, trust
 from routing.store.database import connection
 

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from api_service import CUSTOMER, SilentPhones
 
+from routing.core.events import CallbackRequested
+from routing.core.interaction import Deadline, Interaction, Kind, Status
+from routing.core.queues import Queue
 from routing.engine.clock import Clock
 from routing.engine.engine import Engine
 from routing.engine.lease import Lease
-from routing.events import CallbackRequested
-from routing.interaction import Deadline, Interaction, Kind, Status
-from routing.queues import Queue
 from routing.store import interactions, queues
 from routing.store.database import Pool
 

@@ -7,23 +7,15 @@ from uuid import UUID
 import pytest
 from api_service import CUSTOMER, QUICK, Service
 
-from routing.agents import Availability
-from routing.effects import Answer, DialCustomer, Effect, HangUp, HoldMusic, RingAgent, SendBack
+from routing.core.agents import Availability
+from routing.core.effects import Answer, DialCustomer, Effect, HangUp, HoldMusic, RingAgent, SendBack
+from routing.core.errors import Unavailable
+from routing.core.events import CallEnded, CallerArrived, LegAnswered, LegGone, LegRinging, OfferAccepted, TimeReached
+from routing.core.interaction import Interaction, Outcome, Role, Stage, Status
 from routing.engine import deciding
 from routing.engine import engine as engine_module
 from routing.engine.mailbox import Letter
 from routing.engine.phones import Alive, ChannelState
-from routing.errors import Unavailable
-from routing.events import (
-    CallEnded,
-    CallerArrived,
-    LegAnswered,
-    LegGone,
-    LegRinging,
-    OfferAccepted,
-    TimeReached,
-)
-from routing.interaction import Interaction, Outcome, Role, Stage, Status
 from routing.store import agents, interactions
 
 

@@ -8,12 +8,12 @@ import pytest
 from api_service import CUSTOMER, QUICK, Service
 from test_engine_faults import quiet, talking
 
-from routing.effects import Answer, DialCustomer, Effect, HangUp, HoldMusic, Join, RingAgent, Say, StopSaying
+from routing.core.effects import Answer, DialCustomer, Effect, HangUp, HoldMusic, Join, RingAgent, Say, StopSaying
+from routing.core.errors import Unavailable
+from routing.core.events import CallEnded, DigitPressed, LegAnswered, LegGone, LegRinging, SayFinished
+from routing.core.interaction import Deadline, Interaction, Leg, Role, Stage, Status, Subtype
 from routing.engine import comfort, deciding
 from routing.engine import engine as engine_module
-from routing.errors import Unavailable
-from routing.events import CallEnded, DigitPressed, LegAnswered, LegGone, LegRinging, SayFinished
-from routing.interaction import Deadline, Interaction, Leg, Role, Stage, Status, Subtype
 from routing.store import interactions
 
 

@@ -8,14 +8,14 @@ import pytest
 from api_service import CUSTOMER, Changes, Service
 from locks import locked
 
-from routing.agents import Availability, PhoneState
-from routing.effects import HangUp, Part
+from routing.core.agents import Availability, PhoneState
+from routing.core.effects import HangUp, Part
+from routing.core.errors import Unavailable
+from routing.core.events import CallerArrived
+from routing.core.interaction import Status
 from routing.engine import deciding
 from routing.engine.phones import Alive, ChannelState
 from routing.engine.sweeping import Sweeper
-from routing.errors import Unavailable
-from routing.events import CallerArrived
-from routing.interaction import Status
 from routing.store import agents
 from routing.store.database import Pool
 

@@ -15,14 +15,9 @@ from api_service import QUICK, Service, SilentPhones
 from test_engine_faults import quiet
 from test_engine_without_postgres import Away
 
-from routing.agents import Availability
-from routing.effects import DialCustomer, HangUp, Join, RingAgent
-from routing.engine import comfort
-from routing.engine.clock import Clock
-from routing.engine.engine import Engine
-from routing.engine.lease import Lease
-from routing.engine.phones import Alive, ChannelState
-from routing.events import (
+from routing.core.agents import Availability
+from routing.core.effects import DialCustomer, HangUp, Join, RingAgent
+from routing.core.events import (
     DigitPressed,
     LegAnswered,
     LegGone,
@@ -31,7 +26,12 @@ from routing.events import (
     SayFinished,
     TimeReached,
 )
-from routing.interaction import Deadline, Interaction, Leg, Role, Stage, Status, Subtype
+from routing.core.interaction import Deadline, Interaction, Leg, Role, Stage, Status, Subtype
+from routing.engine import comfort
+from routing.engine.clock import Clock
+from routing.engine.engine import Engine
+from routing.engine.lease import Lease
+from routing.engine.phones import Alive, ChannelState
 from routing.store import interactions
 from routing.store.database import Pool
 

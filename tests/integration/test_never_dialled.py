@@ -6,11 +6,11 @@ import pytest
 from api_service import QUICK, Service
 from test_engine_faults import quiet
 
-from routing import retries
-from routing.agents import Availability
-from routing.effects import DialCustomer, Effect, HangUp
-from routing.events import LegAnswered, LegGone
-from routing.interaction import Interaction, Outcome, Role, Stage, Status
+from routing.core import retries
+from routing.core.agents import Availability
+from routing.core.effects import DialCustomer, Effect, HangUp
+from routing.core.events import LegAnswered, LegGone
+from routing.core.interaction import Interaction, Outcome, Role, Stage, Status
 from routing.store import agents
 
 

@@ -10,11 +10,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from api_service import CUSTOMER, QUICK, Service
 
-from routing.effects import DialCustomer, RingAgent, Say
-from routing.engine import arrivals
-from routing.engine import queues as engine_queues
-from routing.errors import NumberBlocked, RateLimited, RingbackError
-from routing.events import (
+from routing.core.effects import DialCustomer, RingAgent, Say
+from routing.core.errors import NumberBlocked, RateLimited, RingbackError
+from routing.core.events import (
     CallbackRequested,
     DigitPressed,
     LegAnswered,
@@ -26,8 +24,10 @@ from routing.events import (
     SayFinished,
     WorkDone,
 )
-from routing.interaction import Interaction, Outcome, Role, Stage, Status, Subtype
-from routing.queues import Queue
+from routing.core.interaction import Interaction, Outcome, Role, Stage, Status, Subtype
+from routing.core.queues import Queue
+from routing.engine import arrivals
+from routing.engine import queues as engine_queues
 from routing.store import feed, interactions, queues, trust
 from routing.store.database import Pool, connection
 from routing.store.queues import Stored

@@ -15,11 +15,11 @@ from dialplan.ari.connection import Connected, Snapshot
 from dialplan.ari.errors import AriError
 from dialplan.ari.models import Application, Channel
 from dialplan.listen import Listener
-from routing.effects import DialCustomer, HangUp
+from routing.core.effects import DialCustomer, HangUp
+from routing.core.errors import Unavailable
+from routing.core.events import LegRinging
+from routing.core.interaction import Leg, Role, Stage
 from routing.engine.phones import Alive, ChannelState
-from routing.errors import Unavailable
-from routing.events import LegRinging
-from routing.interaction import Leg, Role, Stage
 from routing.store import interactions
 
 

@@ -14,10 +14,10 @@ from test_who_slept import another_takes_over, sleep_long
 from dialplan.ari.client import AriClient
 from dialplan.ari.errors import AriError, AriUnavailable
 from dialplan.phones import AsteriskPhones
-from routing.effects import Effect, Join
+from routing.core.effects import Effect, Join
+from routing.core.errors import Fenced, Unavailable
+from routing.core.events import NetworkEvent
 from routing.engine.lease import Lease
-from routing.errors import Fenced, Unavailable
-from routing.events import NetworkEvent
 from routing.store import shards
 from routing.store.database import Pool
 

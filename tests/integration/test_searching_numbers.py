@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from api_service import QUICK, Service
 
-from routing.interaction import Stage
+from routing.core.interaction import Stage
 
 VICTIM, STRANGER, MINE = "+4915112345678", "+4915112355678", "+4915198765432"
 

@@ -8,10 +8,10 @@ import pytest
 from locks import locked, waits_for_a_lock
 from store_book import QUEUE, Book
 
-from routing.errors import Conflict
-from routing.events import LegGone, Offered
-from routing.interaction import Interaction, Role
-from routing.lifecycle import Decision, decide
+from routing.core.errors import Conflict
+from routing.core.events import LegGone, Offered
+from routing.core.interaction import Interaction, Role
+from routing.core.lifecycle import Decision, decide
 from routing.store import feed, idempotency, interactions, shards
 from routing.store.database import Pool
 

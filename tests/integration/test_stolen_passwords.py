@@ -10,7 +10,7 @@ import pytest
 from api_service import Service
 
 from routing.api import auth
-from routing.errors import NotFound
+from routing.core.errors import NotFound
 from routing.passwords import Passwords
 from routing.store import agents, tokens
 from routing.store.agents import Settings

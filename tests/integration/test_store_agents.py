@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from routing.agents import Availability
-from routing.errors import Invalid, NotFound
-from routing.interaction import Desk
-from routing.queues import Queue
+from routing.core.agents import Availability
+from routing.core.errors import Invalid, NotFound
+from routing.core.interaction import Desk
+from routing.core.queues import Queue
 from routing.store import agents, queues, tokens
 from routing.store.agents import Membership, Settings
 from routing.store.database import Pool

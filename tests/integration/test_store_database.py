@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 from structlog.tracebacks import ExceptionDictTransformer
 
-from routing.errors import Unavailable
+from routing.core.errors import Unavailable
 from routing.store.database import Pool, StatementRefused, connection, transaction
 
 

@@ -6,16 +6,10 @@ from uuid import UUID
 import pytest
 from store_book import QUEUE, Book
 
-from routing.errors import AgentBusy, Conflict, DuplicateCallback
-from routing.events import (
-    LegAnswered,
-    LegGone,
-    Offered,
-    SayFinished,
-    TimeReached,
-)
-from routing.interaction import Role, Status, Subtype
-from routing.lifecycle import decide
+from routing.core.errors import AgentBusy, Conflict, DuplicateCallback
+from routing.core.events import LegAnswered, LegGone, Offered, SayFinished, TimeReached
+from routing.core.interaction import Role, Status, Subtype
+from routing.core.lifecycle import decide
 from routing.store import agents, feed, interactions, line, shards
 from routing.store.database import connection
 

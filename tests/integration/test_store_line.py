@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from routing.interaction import Subtype
-from routing.matching import InLine
-from routing.queues import Queue
+from routing.core.interaction import Subtype
+from routing.core.matching import InLine
+from routing.core.queues import Queue
 from routing.store import line, queues
 from routing.store.database import Pool, connection
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from store_book import QUEUE, Book
 
-from routing.events import TimeReached
-from routing.interaction import Deadline, Interaction, Status
+from routing.core.events import TimeReached
+from routing.core.interaction import Deadline, Interaction, Status
 from routing.store import interactions, queues
 from routing.store.database import Pool, connection
 

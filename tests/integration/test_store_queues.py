@@ -2,9 +2,9 @@
 
 import pytest
 
-from routing.errors import Invalid, NotFound
-from routing.events import NumberFormat
-from routing.queues import Queue, Switches
+from routing.core.errors import Invalid, NotFound
+from routing.core.events import NumberFormat
+from routing.core.queues import Queue, Switches
 from routing.store import queues
 from routing.store.database import Pool, connection
 from routing.store.migrate import migrate

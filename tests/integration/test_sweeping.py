@@ -4,11 +4,11 @@ from uuid import uuid4
 
 from api_service import CUSTOMER, QUICK, Service
 
-from routing.effects import HangUp, Part
+from routing.core.effects import HangUp, Part
+from routing.core.events import CallerArrived
+from routing.core.interaction import BRIDGE, Status
 from routing.engine.phones import Alive, ChannelState
 from routing.engine.sweeping import Sweeper
-from routing.events import CallerArrived
-from routing.interaction import BRIDGE, Status
 
 WAITS = {"steps": []}
 ORPHAN = "0" * 32

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from api_service import CUSTOMER, QUICK, Service
 
-from routing.events import DigitPressed, PickedUp
-from routing.interaction import Role, Stage, Status, Subtype
+from routing.core.events import DigitPressed, PickedUp
+from routing.core.interaction import Role, Stage, Status, Subtype
 
 
 async def settings(service: Service, **those: Any) -> None:

@@ -7,9 +7,9 @@ import pytest
 from api_service import CUSTOMER, QUICK, Service
 from test_engine_faults import LostAnswers, quiet
 
-from routing.errors import Conflict, Unavailable
-from routing.events import CallbackRequested, CallerArrived, LegGone
-from routing.interaction import Interaction, Status
+from routing.core.errors import Conflict, Unavailable
+from routing.core.events import CallbackRequested, CallerArrived, LegGone
+from routing.core.interaction import Interaction, Status
 from routing.store import feed, interactions
 
 WAITS = {"steps": [], "loop": False}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from api_service import QUICK, Answer, Service
 
-from routing.interaction import Status
+from routing.core.interaction import Status
 from routing.store import tokens
 
 

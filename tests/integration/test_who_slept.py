@@ -7,13 +7,13 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from api_service import QUICK, Service
 
-from routing.agents import Availability
-from routing.effects import HangUp, RingAgent
+from routing.core.agents import Availability
+from routing.core.effects import HangUp, RingAgent
+from routing.core.errors import Fenced, Unavailable
+from routing.core.events import LegGone
+from routing.core.interaction import Status
 from routing.engine.clock import boottime
 from routing.engine.lease import ASLEEP, HICCUP, PULSE, Lease
-from routing.errors import Fenced, Unavailable
-from routing.events import LegGone
-from routing.interaction import Status
 from routing.local import health as health_module
 from routing.local.health import Health
 from routing.store import shards

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from routing.events import DigitPressed, LegAnswered, LegGone, LegRinging, LineDied, TimeReached
-from routing.interaction import Interaction, Stage, Status
-from routing.lifecycle.change import Decision
+from routing.core.events import DigitPressed, LegAnswered, LegGone, LegRinging, LineDied, TimeReached
+from routing.core.interaction import Interaction, Stage, Status
+from routing.core.lifecycle.change import Decision
 from tests.lifecycle.explore import QUEUE, Move, arrival, moves
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "lifecycle.md"

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from routing.errors import RingbackError
-from routing.events import (
+from routing.core.errors import RingbackError
+from routing.core.events import (
     AgentReleased,
     CallEnded,
     CallerArrived,
@@ -41,10 +41,10 @@ from routing.events import (
     TimeReached,
     WorkDone,
 )
-from routing.interaction import Deadline, Interaction, Role, Status
-from routing.lifecycle import Decision, arrive, decide
-from routing.numbers import Rule
-from routing.queues import Queue
+from routing.core.interaction import Deadline, Interaction, Role, Status
+from routing.core.lifecycle import Decision, arrive, decide
+from routing.core.numbers import Rule
+from routing.core.queues import Queue
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 AGENT = "1001"

@@ -10,12 +10,12 @@ from uuid import UUID
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from routing.agents import Availability
-from routing.errors import Conflict, RingbackError
-from routing.events import CallerArrived, DigitPressed, Event, LegGone, Offered, TimeReached
-from routing.interaction import Desk, Interaction
-from routing.lifecycle import Decision, arrive, decide
-from routing.numbers.moments import moment
+from routing.core.agents import Availability
+from routing.core.errors import Conflict, RingbackError
+from routing.core.events import CallerArrived, DigitPressed, Event, LegGone, Offered, TimeReached
+from routing.core.interaction import Desk, Interaction
+from routing.core.lifecycle import Decision, arrive, decide
+from routing.core.numbers.moments import moment
 from routing.store import agents, interactions, line, queues, shards, trust
 from routing.store.agents import Membership, Settings
 from routing.store.interactions import Ownership

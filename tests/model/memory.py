@@ -8,15 +8,15 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from routing.agents import Availability
-from routing.errors import AgentBusy, Conflict, DuplicateCallback, NotFound
-from routing.events import NumberFormat
-from routing.interaction import Desk, Interaction, Leg, Status, Subtype
-from routing.lifecycle import Decision, FeedLine
-from routing.matching import Free, InLine
-from routing.numbers import Rule
-from routing.numbers.moments import Moment
-from routing.queues import Queue, Switches
+from routing.core.agents import Availability
+from routing.core.errors import AgentBusy, Conflict, DuplicateCallback, NotFound
+from routing.core.events import NumberFormat
+from routing.core.interaction import Desk, Interaction, Leg, Status, Subtype
+from routing.core.lifecycle import Decision, FeedLine
+from routing.core.matching import Free, InLine
+from routing.core.numbers import Rule
+from routing.core.numbers.moments import Moment
+from routing.core.queues import Queue, Switches
 from routing.store import trust
 from routing.store.interactions import Ownership, Unread
 from routing.store.line import MOST_PLACES

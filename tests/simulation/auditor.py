@@ -11,8 +11,8 @@ from uuid import UUID
 
 from dialplan import words
 from dialplan.ari import models
-from routing.interaction import Interaction, Outcome, Role, Stage, Status, Subtype
-from routing.matching import match
+from routing.core.interaction import Interaction, Outcome, Role, Stage, Status, Subtype
+from routing.core.matching import match
 from tests.model.memory import HELD, Commit, Memory, pending
 from tests.simulation.ari import SimulatedAri, Socket
 from tests.simulation.asterisk import Asterisk, Channel

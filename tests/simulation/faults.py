@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from functools import partial
 
-from routing.interaction import Status
+from routing.core.interaction import Status
 from tests.simulation.asterisk import Asterisk
 from tests.simulation.postgres import Key, Postgres
 from tests.simulation.process import Process

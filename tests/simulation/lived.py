@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from dialplan.ari import models
 from dialplan.listen import made_by_us
-from routing.interaction import Attempt, Deadline, Interaction, Outcome, Role, Stage, Status
+from routing.core.interaction import Attempt, Deadline, Interaction, Outcome, Role, Stage, Status
 from tests.model.memory import Commit, Memory
 from tests.simulation.ari import Socket
 from tests.simulation.asterisk import Asterisk

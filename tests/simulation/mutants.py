@@ -11,7 +11,11 @@ from unittest.mock import patch
 
 from dialplan import listen, phones
 from dialplan.ari import models
-from routing.effects import DialCustomer, HoldMusic, Say
+from routing.core.effects import DialCustomer, HoldMusic, Say
+from routing.core.events import OfferAccepted, ServiceRestarted
+from routing.core.interaction import Attempt, Deadline, Desk, Interaction, Leg, Role, Status
+from routing.core.lifecycle import _AT, _WHEN, Change, connected, offered, waiting
+from routing.core.numbers import moments
 from routing.engine import recovery, trust
 from routing.engine.acting import Actor
 from routing.engine.deciding import Decider
@@ -20,10 +24,6 @@ from routing.engine.lease import Lease
 from routing.engine.mailbox import Mailbox
 from routing.engine.sweeping import Sweeper
 from routing.engine.timers import Timers
-from routing.events import OfferAccepted, ServiceRestarted
-from routing.interaction import Attempt, Deadline, Desk, Interaction, Leg, Role, Status
-from routing.lifecycle import _AT, _WHEN, Change, connected, offered, waiting
-from routing.numbers import moments
 from tests.model.memory import Memory
 from tests.simulation import faults
 from tests.simulation.faults import Faults

@@ -11,8 +11,7 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
-from routing.engine.engine import Engine
-from routing.events import (
+from routing.core.events import (
     AgentReleased,
     CallbackRequested,
     CallStopped,
@@ -24,7 +23,8 @@ from routing.events import (
     Rescheduled,
     Settled,
 )
-from routing.interaction import Interaction, Stage, Status, Subtype
+from routing.core.interaction import Interaction, Stage, Status, Subtype
+from routing.engine.engine import Engine
 from tests.model.memory import Commit, Memory
 from tests.simulation.world import World
 

@@ -6,7 +6,7 @@ Their chance is their own, so that everybody else's stories stay what they were.
 from collections.abc import Callable
 from random import Random
 
-from routing.interaction import Stage
+from routing.core.interaction import Stage
 from tests.model.memory import Commit, Memory
 from tests.simulation.world import World
 

@@ -10,10 +10,10 @@ from functools import partial
 from random import Random
 from uuid import UUID
 
-from routing.agents import Availability
+from routing.core.agents import Availability
+from routing.core.events import CallEnded, LineDied, OfferAccepted, OfferRejected, PersonEvent, Redialled, WorkDone
+from routing.core.interaction import Interaction, Stage, Status
 from routing.engine.engine import Engine
-from routing.events import CallEnded, LineDied, OfferAccepted, OfferRejected, PersonEvent, Redialled, WorkDone
-from routing.interaction import Interaction, Stage, Status
 from tests.model.memory import Commit, Memory
 from tests.simulation.asterisk import Asterisk, Channel
 from tests.simulation.process import Process

@@ -11,7 +11,7 @@ from typing import Any
 from unittest.mock import patch
 from uuid import UUID
 
-from routing.errors import Conflict, RingbackError, Unavailable
+from routing.core.errors import Conflict, RingbackError, Unavailable
 from routing.store import agents, clock, interactions, line, queues, shards, trust
 from routing.store.database import ACQUIRE_TIMEOUT, STATEMENT_TIMEOUT
 from tests.model.memory import Impossible, Memory

@@ -12,13 +12,13 @@ from dialplan.ari.connection import AriConnection
 from dialplan.ari.errors import AppReplaced
 from dialplan.listen import Listener
 from dialplan.phones import AsteriskPhones
-from routing.agents import PhoneState
+from routing.core.agents import PhoneState
+from routing.core.errors import Fenced, RingbackError, Unavailable
 from routing.engine.clock import Clock
 from routing.engine.engine import Engine
 from routing.engine.lease import Lease
 from routing.engine.notices import InteractionChanged, Notice
 from routing.engine.sweeping import Sweeper
-from routing.errors import Fenced, RingbackError, Unavailable
 from tests.simulation.ari import SimulatedAri
 from tests.simulation.asterisk import Asterisk
 from tests.simulation.postgres import Pool, Postgres

@@ -12,9 +12,9 @@ from typing import Any
 
 import structlog
 
-from routing.agents import Availability
-from routing.interaction import Desk
-from routing.queues import Queue
+from routing.core.agents import Availability
+from routing.core.interaction import Desk
+from routing.core.queues import Queue
 from tests.model.memory import Agent, Commit
 from tests.simulation.asterisk import Asterisk
 from tests.simulation.auditor import Auditor

@@ -7,11 +7,11 @@ from functools import partial
 from typing import Any
 
 from dialplan.phones import AsteriskPhones
-from routing.effects import DialCustomer, Join
+from routing.core.effects import DialCustomer, Join
+from routing.core.events import Heard, LegGone, ServiceRestarted
+from routing.core.interaction import Interaction, Role, Stage
+from routing.core.lifecycle import decide
 from routing.engine.engine import Engine
-from routing.events import Heard, LegGone, ServiceRestarted
-from routing.interaction import Interaction, Role, Stage
-from routing.lifecycle import decide
 from tests.lifecycle.explore import QUEUE, moves
 from tests.simulation.ari import SimulatedAri
 from tests.simulation.asterisk import Asterisk, Channel

@@ -8,8 +8,8 @@ from typing import get_args
 
 import pytest
 
-from routing.effects import Effect
-from routing.events import CallbackRequested, CallerArrived, Event
+from routing.core.effects import Effect
+from routing.core.events import CallbackRequested, CallerArrived, Event
 from tests.simulation import floors
 from tests.simulation.batch import live_through
 from tests.simulation.faults import KINDS

@@ -20,11 +20,20 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from textwrap import dedent
 
-from routing.effects import Effect
-from routing.events import DigitPressed, Event, LegAnswered, LegGone, LegRinging, Offered, SayFinished, TimeReached
-from routing.interaction import Interaction, Leg, Role, Stage, Status, Subtype
-from routing.lifecycle import Decision, decide
-from routing.queues import Queue
+from routing.core.effects import Effect
+from routing.core.events import (
+    DigitPressed,
+    Event,
+    LegAnswered,
+    LegGone,
+    LegRinging,
+    Offered,
+    SayFinished,
+    TimeReached,
+)
+from routing.core.interaction import Interaction, Leg, Role, Stage, Status, Subtype
+from routing.core.lifecycle import Decision, decide
+from routing.core.queues import Queue
 from tests.lifecycle.explore import QUEUE, START, arrival
 
 CALLER = "caller-1"

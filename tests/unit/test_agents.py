@@ -3,7 +3,7 @@
 import pytest
 
 from dialplan import accounts, words
-from routing.agents import (
+from routing.core.agents import (
     SIP_REALM,
     AgentState,
     Availability,
@@ -16,7 +16,7 @@ from routing.agents import (
     shown,
     state_of,
 )
-from routing.errors import Invalid, PhoneUnreachable
+from routing.core.errors import Invalid, PhoneUnreachable
 
 
 @pytest.mark.parametrize("availability", Availability)

@@ -8,9 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from routing.api import bodies
 from routing.api.errors import InvalidFields
 from routing.api.reading import parse_body, parse_query
-from routing.errors import Invalid
-from routing.interaction import Status
-from routing.queues import Queue
+from routing.core.errors import Invalid
+from routing.core.interaction import Status
+from routing.core.queues import Queue
 
 
 class Part(BaseModel):

@@ -9,7 +9,7 @@ import pytest
 
 from routing.api import answers, messages, views
 from routing.api.views import Viewer
-from routing.interaction import (
+from routing.core.interaction import (
     Attempt,
     Deadline,
     Desk,
@@ -22,8 +22,8 @@ from routing.interaction import (
     Status,
     Subtype,
 )
-from routing.lifecycle import FeedLine
-from routing.queues import Offer, Queue
+from routing.core.lifecycle import FeedLine
+from routing.core.queues import Offer, Queue
 from routing.store.feed import Line
 from routing.store.tokens import Identity
 from routing.store.tokens import Role as Access

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.numbers import callable_from
-from routing.numbers.windows import opening, why_not_at, zones
-from routing.queues import Queue
+from routing.core.numbers import callable_from
+from routing.core.numbers.windows import opening, why_not_at, zones
+from routing.core.queues import Queue
 
 BERLIN, NEW_YORK = "Europe/Berlin", "America/New_York"
 DAY = ("08:00", "21:00")

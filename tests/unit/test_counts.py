@@ -7,7 +7,7 @@ import pytest
 
 from routing.api import counts
 from routing.api.counts import FRESH, Counts
-from routing.errors import Unavailable
+from routing.core.errors import Unavailable
 
 ONE = [("open", "callback", 1)]
 

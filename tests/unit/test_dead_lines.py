@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from story import CALLER, converted, in_menu, offered, talking, waiting
 
-from routing.events import LegAnswered, LegGone, LegRinging, LineDied, PickedUp, SayFinished
-from routing.interaction import LegState, Outcome, Role, Status, Subtype
+from routing.core.events import LegAnswered, LegGone, LegRinging, LineDied, PickedUp, SayFinished
+from routing.core.interaction import LegState, Outcome, Role, Status, Subtype
 
 
 def test_a_caller_who_waits_on_a_dead_line_has_abandoned() -> None:

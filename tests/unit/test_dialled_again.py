@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from routing.effects import DialCustomer, HangUp, RingTone
-from routing.events import Event, LegAnswered, LegGone, NoteAdded, NumberRefused, PickedUp, ServiceRestarted
-from routing.interaction import Interaction, Outcome, Role, Stage, Status
-from routing.lifecycle import Decision, decide
-from routing.numbers import Rule
-from routing.numbers.moments import Moment, moment
+from routing.core.effects import DialCustomer, HangUp, RingTone
+from routing.core.events import Event, LegAnswered, LegGone, NoteAdded, NumberRefused, PickedUp, ServiceRestarted
+from routing.core.interaction import Interaction, Outcome, Role, Stage, Status
+from routing.core.lifecycle import Decision, decide
+from routing.core.numbers import Rule
+from routing.core.numbers.moments import Moment, moment
 from tests.lifecycle.explore import AGENT, QUEUE, START, moves
 
 NOW = START + timedelta(seconds=60)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from story import CALLER, Story, converted, in_menu, offered, talking, waiting
 
-from routing.events import (
+from routing.core.events import (
     AgentReleased,
     CallEnded,
     CallStopped,
@@ -16,7 +16,7 @@ from routing.events import (
     SayFinished,
     ServiceRestarted,
 )
-from routing.interaction import Outcome, Role, Stage, Status, Subtype
+from routing.core.interaction import Outcome, Role, Stage, Status, Subtype
 
 BOSS = "operator:supervisor"
 STOP, RELEASE = CallStopped(BOSS), AgentReleased(BOSS, "1001", "gone home")

@@ -2,7 +2,7 @@
 
 from ipaddress import ip_address, ip_network
 
-from routing.bans import TRIES, WINDOW, Ban, Guesses, Shut, Slow, Verdict, WrongAnswer, network_of
+from routing.core.bans import TRIES, WINDOW, Ban, Guesses, Shut, Slow, Verdict, WrongAnswer, network_of
 
 GUESSER, OFFICE = "203.0.113.5", "198.51.100.7"
 

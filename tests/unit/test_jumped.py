@@ -9,11 +9,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from routing.events import TimeReached
-from routing.interaction import Deadline, Desk, Interaction, Kind, Leg, LegState, Role, Stage, Status, Subtype
-from routing.lifecycle import decide
-from routing.lifecycle.jumped import rebased
-from routing.queues import Queue
+from routing.core.events import TimeReached
+from routing.core.interaction import Deadline, Desk, Interaction, Kind, Leg, LegState, Role, Stage, Status, Subtype
+from routing.core.lifecycle import decide
+from routing.core.lifecycle.jumped import rebased
+from routing.core.queues import Queue
 
 NUMBER = "+4915112345678"
 ALWAYS = Queue.model_validate({"name": "a", "dial": {"window": ["00:00", "24:00"]}})

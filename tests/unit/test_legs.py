@@ -4,9 +4,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
+from routing.core.interaction import Interaction, Leg, Role
+from routing.core.queues import Admission, Queue
 from routing.engine.legs import Legs
-from routing.interaction import Interaction, Leg, Role
-from routing.queues import Admission, Queue
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SUPPORT = Queue(name="support", admission=Admission(calls=2, calls_per_number=None))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from routing.interaction import Deadline, Stage, Status
+from routing.core.interaction import Deadline, Stage, Status
 from tests.lifecycle import diagram
 from tests.lifecycle.diagram import DOCUMENT, filled, steps
 

@@ -4,9 +4,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from routing.effects import DialCustomer, HangUp, RingAgent
-from routing.events import CallStopped, Cancelled, LegGone, LineDied, NumberRefused, Operation, Rescheduled, Settled
-from routing.interaction import Deadline, Interaction, LegState, Outcome, Role, Status, Subtype
+from routing.core.effects import DialCustomer, HangUp, RingAgent
+from routing.core.events import (
+    CallStopped,
+    Cancelled,
+    LegGone,
+    LineDied,
+    NumberRefused,
+    Operation,
+    Rescheduled,
+    Settled,
+)
+from routing.core.interaction import Deadline, Interaction, LegState, Outcome, Role, Status, Subtype
 from tests.lifecycle.explore import Move, moves
 
 HELD = {Status.OFFERED, Status.CONNECTED, Status.WRAP_UP}

@@ -7,9 +7,9 @@ import pytest
 from story import CALLER, Story, converted, in_menu, offered, talking, waiting
 
 from ivr.workflow import Workflow
-from routing.effects import Answer, DialCustomer, HangUp, HoldMusic, Join, RingAgent, RingTone, Say, StopSaying
-from routing.errors import DispositionRequired, NotOffered, NotOpen, WrongStage
-from routing.events import (
+from routing.core.effects import Answer, DialCustomer, HangUp, HoldMusic, Join, RingAgent, RingTone, Say, StopSaying
+from routing.core.errors import DispositionRequired, NotOffered, NotOpen, WrongStage
+from routing.core.events import (
     CallEnded,
     DuplicateFound,
     LegAnswered,
@@ -25,7 +25,7 @@ from routing.events import (
     TimeReached,
     WorkDone,
 )
-from routing.interaction import LegState, Role, Stage, Status, Subtype
+from routing.core.interaction import LegState, Role, Stage, Status, Subtype
 from tests.lifecycle.explore import QUEUE, START
 
 

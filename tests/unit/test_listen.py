@@ -8,8 +8,8 @@ from dialplan.ari.connection import Snapshot
 from dialplan.ari.events import Event, EventDecoder
 from dialplan.ari.models import Application, Channel
 from dialplan.listen import alive, arrival, event
+from routing.core.events import CallerArrived, DigitPressed, LegAnswered, LegGone, LegRinging, SayFinished
 from routing.engine.phones import ChannelState
-from routing.events import CallerArrived, DigitPressed, LegAnswered, LegGone, LegRinging, SayFinished
 
 OURS = "0123456789abcdef0123456789abcdef"
 CALLER = "1700000000.7"

@@ -4,10 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from routing.effects import HangUp, Part
-from routing.engine.phones import Alive, ChannelState
-from routing.engine.recovery import missed
-from routing.events import (
+from routing.core.effects import HangUp, Part
+from routing.core.events import (
     CallEnded,
     DigitPressed,
     Event,
@@ -18,9 +16,11 @@ from routing.events import (
     PickedUp,
     TimeReached,
 )
-from routing.interaction import Deadline, Interaction, Leg, LegState, Outcome, Role, Stage, Status, Subtype
-from routing.lifecycle import Decision, decide
-from routing.queues import Queue
+from routing.core.interaction import Deadline, Interaction, Leg, LegState, Outcome, Role, Stage, Status, Subtype
+from routing.core.lifecycle import Decision, decide
+from routing.core.queues import Queue
+from routing.engine.phones import Alive, ChannelState
+from routing.engine.recovery import missed
 from tests.lifecycle.explore import AGENT, QUEUE, START, arrival
 
 NOW = START + timedelta(seconds=60)

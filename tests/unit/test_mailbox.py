@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
+from routing.core.events import DigitPressed
+from routing.core.interaction import Interaction
 from routing.engine.mailbox import Letter, Mailbox
-from routing.events import DigitPressed
-from routing.interaction import Interaction
 from tests.lifecycle.explore import arrival
 
 IT = arrival().interaction

@@ -6,7 +6,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.matching import Free, InLine, match
+from routing.core.matching import Free, InLine, match
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 QUEUES = ("sales", "support")

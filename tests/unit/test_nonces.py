@@ -7,7 +7,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from routing.bans import Address
+from routing.core.bans import Address
 from routing.local.errors import SetupError
 from routing.local.firewall.nonces import KEPT, Nonces, Tap, challenge
 

@@ -8,10 +8,10 @@ import pytest
 from phonenumbers import PhoneMetadata, PhoneNumberFormat, PhoneNumberType
 
 from dialplan import words
-from routing.events import NumberFormat
-from routing.numbers import readings, to_e164, typed
-from routing.numbers.rules import Rule, explanation, read
-from routing.queues import Queue
+from routing.core.events import NumberFormat
+from routing.core.numbers import readings, to_e164, typed
+from routing.core.numbers.rules import Rule, explanation, read
+from routing.core.queues import Queue
 
 # A region for each way of dialling abroad and within the country, as far as they differ in kind.
 REGIONS = ("DE", "GB", "FR", "IT", "US", "RU", "HU", "AU", "BR", "CO", "FI", "HK", "KR", "CL")

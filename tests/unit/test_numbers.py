@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from routing.numbers import E164, Rule, facts, refusal, to_e164
-from routing.numbers.rules import PERMANENT, read
-from routing.queues import Queue
+from routing.core.numbers import E164, Rule, facts, refusal, to_e164
+from routing.core.numbers.rules import PERMANENT, read
+from routing.core.queues import Queue
 
 GERMAN = Queue(name="support")
 EVERYWHERE = ("+1", "+2", "+3", "+4", "+5", "+6", "+7", "+8", "+9")

@@ -7,9 +7,9 @@ from uuid import UUID
 import pytest
 from story import Story, converted, in_menu, offered, talking, waiting
 
-from routing.effects import HangUp, RingAgent
-from routing.errors import DispositionRequired, Forbidden, InvalidNumber, NotOpen, RingbackError, WrongStage
-from routing.events import (
+from routing.core.effects import HangUp, RingAgent
+from routing.core.errors import DispositionRequired, Forbidden, InvalidNumber, NotOpen, RingbackError, WrongStage
+from routing.core.events import (
     CallbackRequested,
     CallEnded,
     Cancelled,
@@ -28,9 +28,9 @@ from routing.events import (
     TimeReached,
     WorkDone,
 )
-from routing.interaction import Deadline, Kind, Outcome, Role, Stage, Status, Subtype
-from routing.lifecycle import decide, request
-from routing.queues import Queue
+from routing.core.interaction import Deadline, Kind, Outcome, Role, Stage, Status, Subtype
+from routing.core.lifecycle import decide, request
+from routing.core.queues import Queue
 from tests.lifecycle.explore import QUEUE, START, arrival
 
 NUMBER, OTHER = "+4915112345678", "+4915198765432"

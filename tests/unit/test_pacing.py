@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.bucket import Bucket
+from routing.core.bucket import Bucket
 
 
 def test_a_seconds_worth_goes_out_at_once_and_the_rest_one_by_one() -> None:

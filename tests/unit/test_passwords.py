@@ -4,7 +4,7 @@ import pytest
 from argon2 import PasswordHasher
 from argon2.exceptions import HashingError, VerificationError
 
-from routing.errors import Unavailable
+from routing.core.errors import Unavailable
 from routing.passwords import Passwords
 
 

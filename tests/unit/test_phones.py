@@ -13,8 +13,8 @@ from dialplan.ari.errors import AriConflict, AriUnavailable
 from dialplan.ari.models import Channel
 from dialplan.ari.resources import Resources
 from dialplan.phones import AsteriskPhones
-from routing.effects import DialCustomer, RingAgent
-from routing.events import Heard, LegDialled
+from routing.core.effects import DialCustomer, RingAgent
+from routing.core.events import Heard, LegDialled
 
 T = TypeVar("T")
 LEG = "0" * 31 + "1"

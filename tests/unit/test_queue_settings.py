@@ -6,7 +6,7 @@ from importlib.resources import files
 import pytest
 from pydantic import ValidationError
 
-from routing.queues import Queue
+from routing.core.queues import Queue
 
 CONTRACT = """
 {"name":"support","title":"Support","numbers":["600","+4930555100"],"region":"DE","time_zone":"Europe/Berlin",

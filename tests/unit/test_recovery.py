@@ -1,10 +1,10 @@
 """What an interaction missed while nobody listened, by what Asterisk holds now."""
 
+from routing.core.events import DigitPressed, LegAnswered, LegGone, LegRinging, Offered, ServiceRestarted
+from routing.core.interaction import Interaction, Leg, LegState, Role, Status
+from routing.core.lifecycle import decide
 from routing.engine.phones import Alive, ChannelState
 from routing.engine.recovery import missed
-from routing.events import DigitPressed, LegAnswered, LegGone, LegRinging, Offered, ServiceRestarted
-from routing.interaction import Interaction, Leg, LegState, Role, Status
-from routing.lifecycle import decide
 from tests.lifecycle.explore import QUEUE, START, arrival
 
 A, C = "a" * 32, "c" * 32

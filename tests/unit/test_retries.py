@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from routing.interaction import Attempt, Outcome
-from routing.queues import Dial
-from routing.retries import delay_after
+from routing.core.interaction import Attempt, Outcome
+from routing.core.queues import Dial
+from routing.core.retries import delay_after
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DIAL = Dial(max_attempts=3)

@@ -6,8 +6,8 @@ import pytest
 from story import Story
 
 from ivr.workflow import Workflow
-from routing.interaction import Status
-from routing.queues import Queue
+from routing.core.interaction import Status
+from routing.core.queues import Queue
 from tests.lifecycle.explore import QUEUE
 
 MENU = {"after": 20, "menu": "offer", "keys": {"1": "wait", "2": "callback"}}

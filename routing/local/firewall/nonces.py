@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address
 
-from routing.bans import Address
+from routing.core.bans import Address
 from routing.local.errors import SetupError
 
 KEPT = 64.0

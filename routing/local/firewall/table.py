@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from string import Template
 
-from routing.bans import SHUT, Address, Network, Shut
+from routing.core.bans import SHUT, Address, Network, Shut
 from routing.local.errors import SetupError
 
 FROM_STRANGERS = 20

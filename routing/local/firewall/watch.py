@@ -1,4 +1,5 @@
-"""Hears of wrong answers over AMI, has `routing.bans` judge them, stores bans, keeps the rules as the rows say."""
+"""Hears of wrong answers over AMI, has `routing.core.bans` judge them, stores bans, keeps the rules as the
+rows say."""
 
 import asyncio
 import contextlib
@@ -12,8 +13,8 @@ import structlog
 
 from dialplan.ami_session import AmiLost, AmiRefused, AmiSession, Fields
 from dialplan.security import ACCOUNT, EVENTS, Answered, answered
-from routing.bans import BAN, SHUT, Address, Ban, Guesses, Network, Shut, Slow, WrongAnswer, network_of
-from routing.errors import RingbackError
+from routing.core.bans import BAN, SHUT, Address, Ban, Guesses, Network, Shut, Slow, WrongAnswer, network_of
+from routing.core.errors import RingbackError
 from routing.local.asterisk_config import carrier_host
 from routing.local.errors import SetupError
 from routing.local.firewall.nonces import Nonces, Tap

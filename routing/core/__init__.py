@@ -1,0 +1,1 @@
+"""Pure: what an interaction is and what becomes of it. No clock, no randomness, no I/O, no logs."""

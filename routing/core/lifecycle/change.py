@@ -1,0 +1,173 @@
+"""One decision in the making: the interaction as it becomes, what to do, what to write into the feed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from routing.core.effects import Effect, HangUp, HoldMusic, Say, StopSaying
+from routing.core.interaction import Attempt, Deadline, Interaction, Leg, LegState, Outcome, Role, Status
+from routing.core.queues import Queue
+
+LONGEST_PROMPT = 60.0
+"""Seconds after which a prompt that never reported its end is taken as ended (trap 9 in `dialplan.ari`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedLine:
+    """One line of an interaction's story. `actor` is caller, customer, system or agent:ID, `status` the one that
+    what it tells of led to."""
+
+    event: str
+    actor: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+    status: Status | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotReady:
+    """The agent is not ready any more, in the same transaction."""
+
+    agent: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What `decide` returns. Without feed lines and change there is nothing to store."""
+
+    interaction: Interaction
+    effects: tuple[Effect, ...] = ()
+    feed: tuple[FeedLine, ...] = ()
+    not_ready: NotReady | None = None
+    ignored: bool = False
+
+
+class Change:
+    """Collects a decision. `it` is the interaction so far."""
+
+    def __init__(self, it: Interaction, queue: Queue, now: datetime, actor: str = "system") -> None:
+        self.it = it
+        self.queue = queue
+        self.now = now
+        self.actor = actor
+        self._effects: list[Effect] = []
+        self._feed: list[FeedLine] = []
+        self._not_ready: NotReady | None = None
+        self._ignored = False
+
+    def decision(self) -> Decision:
+        self.stamp()
+        self.set(lines=self.it.lines + len(self._feed))
+        return Decision(self.it, tuple(self._effects), tuple(self._feed), self._not_ready, self._ignored)
+
+    def ignore(self) -> None:
+        """Late news from the network: passed over on purpose, and counted by the engine."""
+        self._ignored = True
+
+    def set(self, **fields: Any) -> None:
+        self.it = self.it.changed(**fields)
+
+    def tell(self, event: str, actor: str | None = None, **data: Any) -> None:
+        self._feed.append(FeedLine(event, actor or self.actor, data))
+
+    def stamp(self) -> None:
+        """The lines so far led to the status there is now; what follows in the same decision may lead further."""
+        self._feed = [line if line.status else replace(line, status=self.it.status) for line in self._feed]
+
+    def do(self, *effects: Effect) -> None:
+        self._effects.extend(effects)
+
+    def make_not_ready(self, agent: str, reason: str) -> None:
+        self._not_ready = NotReady(agent, reason)
+
+    # Deadlines
+
+    def due_in(self, kind: Deadline, seconds: float) -> None:
+        self._deadlines({**self.it.deadlines, kind: self.now + timedelta(seconds=seconds)})
+
+    def put_off(self, kind: Deadline, by: timedelta) -> None:
+        """Later than it was, if it is set."""
+        if at := self.it.deadlines.get(kind):
+            self._deadlines({**self.it.deadlines, kind: at + by})
+
+    def clear(self, *kinds: Deadline) -> None:
+        self._deadlines({kind: at for kind, at in self.it.deadlines.items() if kind not in kinds})
+
+    def clear_all(self) -> None:
+        """Forget every deadline but the callback's own expiry."""
+        self._deadlines({kind: at for kind, at in self.it.deadlines.items() if kind is Deadline.EXPIRES})
+
+    def _deadlines(self, deadlines: dict[Deadline, datetime]) -> None:
+        self.set(deadlines=deadlines)
+
+    # Legs
+
+    def leg(self, role: Role) -> Leg | None:
+        return self.it.leg(role)
+
+    def new_leg(self, role: Role, party: str) -> Leg:
+        n = self.it.legs_asked + 1
+        leg = Leg(self.it.new_id(role, n), role, party)
+        self.set(legs_asked=n, legs=(*self.it.legs, leg))
+        return leg
+
+    def mark(self, leg: Leg, state: LegState) -> None:
+        marked = replace(leg, state=state)
+        self.set(legs=tuple(marked if each.id == leg.id else each for each in self.it.legs))
+
+    def forget(self, leg: Leg) -> None:
+        """The leg is gone."""
+        self.set(legs=tuple(each for each in self.it.legs if each.id != leg.id))
+
+    def gone(self, leg: Leg, *, certain: bool) -> None:
+        """The leg ended; where nobody saw it end it is hung up to make sure."""
+        self.forget(leg)
+        if not certain:
+            self.do(HangUp(leg.id))
+
+    def drop(self, role: Role) -> None:
+        """Hang up the leg of that role, if there is one. What it still reports is late news."""
+        if leg := self.leg(role):
+            self.forget(leg)
+            self.do(HangUp(leg.id))
+
+    # What a leg hears
+
+    def say(self, leg: Leg, *words: str) -> None:
+        """Play prompts; what was playing stops."""
+        self.hush(leg)
+        said = self.it.waiting.said + 1
+        playing = self.it.new_id("say", said)
+        self.set(waiting=replace(self.it.waiting, said=said, playing=playing, words=words))
+        self.due_in(Deadline.SAY, LONGEST_PROMPT)
+        self.do(Say(leg.id, playing, words, self.queue.language))
+
+    def hush(self, leg: Leg) -> None:
+        """Stop the prompt that plays, if one does."""
+        if self.it.waiting.playing:
+            self.do(StopSaying(leg.id, self.it.waiting.playing))
+        self.said()
+
+    def said(self) -> None:
+        """The prompt has ended."""
+        self.set(waiting=replace(self.it.waiting, playing=None))
+        self.clear(Deadline.SAY)
+
+    def music(self, leg: Leg) -> None:
+        self.do(HoldMusic(leg.id))
+
+    # The attempt under way
+
+    def end_attempt(self, outcome: Outcome, sip_cause: int | None = None) -> None:
+        """End the attempt under way, if there is one."""
+        if attempt := self.it.attempt:
+            self._replace_attempt(replace(attempt, ended_at=self.now, outcome=outcome, sip_cause=sip_cause))
+            self.tell("attempt_ended", "system", attempt=attempt.n, outcome=outcome, sip_cause=sip_cause)
+
+    def attempt_answered(self) -> None:
+        if attempt := self.it.attempt:
+            self._replace_attempt(replace(attempt, answered_at=self.now))
+
+    def _replace_attempt(self, changed: Attempt) -> None:
+        self.set(attempts=tuple(changed if each.id == changed.id else each for each in self.it.attempts))

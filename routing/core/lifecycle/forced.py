@@ -1,0 +1,93 @@
+"""What a supervisor forces, whoever has it and whatever the telephones do: a call ends, an agent is freed.
+
+The row says so first; what rings or talks is hung up behind it, and again after a restart. What is so already stays
+so: nobody is refused. An agent who only wants to be done has `connected` and `ending`.
+"""
+
+from routing.core.effects import HangUp
+from routing.core.events import AgentReleased, CallStopped
+from routing.core.interaction import Role, Stage, Status
+from routing.core.lifecycle import connected, ending, offered, waiting
+from routing.core.lifecycle.change import Change
+
+HELD = (Status.OFFERED, Status.CONNECTED, Status.WRAP_UP)
+
+
+def forced(c: Change, event: CallStopped | AgentReleased) -> None:
+    match event:
+        case CallStopped():
+            _stop_call(c)
+        case AgentReleased(agent=agent, reason=reason) if agent == c.it.assigned_to and c.it.status in HELD:
+            c.tell("agent_released", agent=agent, reason=reason)
+            _release(c)
+        case _:
+            pass  # freed meanwhile, or never theirs
+
+
+# The call
+
+
+def _stop_call(c: Change) -> None:
+    """A request that was committed survives its call, and so does a callback: that is cancelled by itself."""
+    match c.it.status:
+        case Status.OPEN | Status.BOT | Status.OFFERED if c.leg(Role.CALLER):
+            _stop_caller(c)
+        case Status.BOT:
+            c.tell("call_ended", by="operator")
+            c.drop(Role.CUSTOMER)
+            waiting.back_to_line(c, front=True)
+        case Status.OFFERED:
+            _withdraw(c, "call_ended")
+        case Status.CONNECTED if c.leg(Role.CALLER) and c.it.stage is not Stage.TALKING:
+            _stop_caller(c)
+        case Status.CONNECTED if c.it.stage is not Stage.READY_TO_CALL:
+            connected.end_call(c, by="operator")
+        case _:
+            pass  # there is no call
+
+
+def _stop_caller(c: Change) -> None:
+    c.tell("call_ended", by="operator")
+    c.drop(Role.AGENT)
+    c.drop(Role.CALLER)
+    if c.it.requested_at:
+        waiting.convert(c)
+    else:
+        ending.close(c, c.it.outcome or "ended_by_operator")
+
+
+# The agent
+
+
+def _release(c: Change) -> None:
+    match c.it.status:
+        case Status.OFFERED:
+            _withdraw(c, "released")
+        case Status.CONNECTED if c.it.stage is Stage.READY_TO_CALL:
+            connected.conclude(c)
+            _close_wrap_up(c)
+        case Status.CONNECTED:
+            _lose(c)
+        case _:
+            _close_wrap_up(c)
+
+
+def _lose(c: Change) -> None:
+    """What is left of the call goes to somebody else, as when an agent's line dies."""
+    leg = c.leg(Role.AGENT)
+    if leg and c.it.stage is Stage.TALKING:
+        c.do(HangUp(leg.id))
+        connected.agent_died(c, leg)
+    else:
+        c.drop(Role.AGENT)
+        connected.without_agent(c)
+
+
+def _withdraw(c: Change, reason: str) -> None:
+    c.tell("offer_withdrawn", agent=c.it.assigned_to, reason=reason)
+    offered.take_back(c)
+
+
+def _close_wrap_up(c: Change) -> None:
+    if c.it.status is Status.WRAP_UP:
+        ending.wrap_up_over(c)

@@ -1,0 +1,229 @@
+"""What is done to an interaction from outside a call: cancel, requeue, reassign, reschedule, settle, edit, note
+(T25, T26, T28, T34, T40).
+
+Supervisors do it to any, agents to what is theirs; what only supervisors may do at all, the API knows. A call that
+is being made or talked is never touched: it is ended first.
+"""
+
+from typing import Any
+
+from routing.core.errors import Forbidden, InvalidNumber, NotOpen, WrongStage
+from routing.core.events import Cancelled, Edited, NoteAdded, Operation, Reassigned, Requeued, Rescheduled, Settled
+from routing.core.interaction import Deadline, Desk, Kind, Role, Stage, Status, Subtype
+from routing.core.lifecycle import ending, offered, waiting
+from routing.core.lifecycle.change import Change
+from routing.core.lifecycle.refusals import where
+
+_WAITS = (Status.OPEN, Status.OFFERED, Status.SCHEDULED)
+
+
+def operated(c: Change, event: Operation) -> None:
+    """Raises NotOpen when it is closed, WrongStage when it is not at a point where this can be done."""
+    if c.it.status is Status.CLOSED:
+        raise NotOpen
+    match event:
+        case NoteAdded(text=text):
+            _note(c, text)
+        case Edited():
+            _check_own(c)
+            _edit(c, event)
+        case Cancelled(reason=reason):
+            _cancel(c, reason)
+        case Requeued():
+            _requeue(c, event)
+        case Reassigned():
+            _reassign(c, event)
+        case Rescheduled():
+            _check_own(c)
+            _reschedule(c, event)
+        case Settled():
+            _check_own(c)
+            _settle(c, event)
+
+
+def _check_own(c: Change) -> None:
+    if c.actor.startswith("agent:") and c.actor != f"agent:{c.it.assigned_to}":
+        raise Forbidden("The interaction is not yours.")
+
+
+def _refuse(c: Change) -> None:
+    raise WrongStage(f"The interaction is {where(c)}.")
+
+
+def _waits(c: Change) -> bool:
+    """A callback that is not being worked on."""
+    return c.it.subtype is Subtype.CALLBACK and c.it.status in _WAITS
+
+
+def _between_calls(c: Change) -> bool:
+    return c.it.stage is Stage.READY_TO_CALL
+
+
+def _let_go(c: Change, reason: str) -> None:
+    """Whoever has it has it no longer; a phone that rings with the offer stops."""
+    if c.it.status is Status.OFFERED:
+        c.tell("offer_withdrawn", "system", agent=c.it.assigned_to, reason=reason)
+    c.drop(Role.AGENT)
+
+
+# Cancel
+
+
+def _cancel(c: Change, reason: str | None) -> None:
+    if not _waits(c):
+        _refuse(c)
+    _let_go(c, "cancelled")
+    c.set(assigned_to=None, desk=Desk())
+    c.tell("cancelled", reason=reason)
+    ending.close(c, "cancelled_by_operator")
+
+
+# Requeue, reassign
+
+
+def _requeue(c: Change, event: Requeued) -> None:
+    """To the line again, at its place; only callbacks change queues: a caller's dialogue belongs to one queue."""
+    to_other = event.queue is not None and event.queue != c.it.queue
+    if not (_waits(c) or _between_calls(c) or (_live_caller_waits(c) and not to_other)):
+        _refuse(c)
+    data: dict[str, Any] = {}
+    if to_other:
+        data |= {"queue": event.queue, "old_queue": c.it.queue}
+        c.set(queue=event.queue, queue_version=event.queue_version)
+    if event.priority is not None and event.priority != c.it.priority:
+        data |= {"priority": event.priority, "old_priority": c.it.priority}
+        c.set(priority=event.priority)
+    if data or c.it.status is not Status.OPEN:
+        c.tell("requeued", **data)
+    _to_line(c, "requeued")
+
+
+def _live_caller_waits(c: Change) -> bool:
+    return c.it.subtype is Subtype.INBOUND and c.it.status in _WAITS and c.leg(Role.CALLER) is not None
+
+
+def _to_line(c: Change, reason: str) -> None:
+    if c.it.status is Status.OPEN:
+        return
+    if c.it.was_answered:
+        _begin_anew(c)
+    _let_go(c, reason)
+    waiting.back_to_line(c, front=False)
+
+
+def _begin_anew(c: Change) -> None:
+    """What was tried so far does not count any more."""
+    c.set(tried_before=len(c.it.attempts))
+
+
+def _reassign(c: Change, event: Reassigned) -> None:
+    in_line = (_waits(c) or _live_caller_waits(c)) and c.it.status is not Status.SCHEDULED
+    if not (in_line or _between_calls(c)):
+        _refuse(c)
+    if event.agent == c.it.assigned_to:
+        return
+    c.tell("reassigned", agent=event.agent, old_agent=c.it.assigned_to)
+    _to_line(c, "reassigned")
+    if event.agent is not None:
+        c.stamp()
+        c.set(excluded={agent: until for agent, until in c.it.excluded.items() if agent != event.agent})
+        offered.offer(c, event.agent, event.desk)
+
+
+# Reschedule, settle
+
+
+def _reschedule(c: Change, event: Rescheduled) -> None:
+    """To another time, as the customer agreed: what was tried before is history (T25, T28)."""
+    if not (_waits(c) or _between_calls(c) or c.it.status is Status.WRAP_UP):
+        _refuse(c)
+    if c.it.status is Status.WRAP_UP:
+        ending.check_disposition(c)
+    _become_callback(c)
+    _begin_anew(c)
+    old = c.it.deadlines.get(Deadline.DUE)
+    _let_go(c, "rescheduled")
+    ending.schedule(c, event.at)
+    c.set(time_zone=event.time_zone or c.it.time_zone, not_before=None)
+    c.tell("rescheduled", due_at=event.at, old_due_at=old)
+
+
+def _become_callback(c: Change) -> None:
+    """A call whose caller is gone lives on as a callback (T26). Raises InvalidNumber where there is none to call."""
+    if c.it.number is None:
+        raise InvalidNumber("There is no number to call back.")
+    requested = c.it.requested_at or c.now
+    c.set(
+        subtype=Subtype.CALLBACK,
+        kind=c.it.kind or Kind.QUEUED,
+        requested_at=requested,
+        promised_at=c.it.promised_at or max(c.now, requested),  # by a clock that may have been a little ahead
+    )
+
+
+def _settle(c: Change, event: Settled) -> None:
+    """Resolved: nobody is called any more. Unresolved: somebody else takes it up where this agent stopped (T26)."""
+    if not (_between_calls(c) or c.it.status is Status.WRAP_UP):
+        _refuse(c)
+    ending.note_disposition(c, event.disposition, event.note)
+    c.tell("settled", resolved=event.resolved)
+    if not event.resolved:
+        _unresolved(c)
+    elif c.it.status is Status.WRAP_UP:
+        ending.check_disposition(c)
+        ending.close(c, "handled")
+    else:
+        ending.wrap_up(c)
+
+
+def _unresolved(c: Change) -> None:
+    _become_callback(c)
+    _begin_anew(c)
+    offered.exclude(c)
+    waiting.back_to_line(c, front=False)
+    c.due_in(Deadline.EXPIRES, c.queue.dial.ttl)
+
+
+# Edit, note
+
+
+def _edit(c: Change, event: Edited) -> None:
+    """Each change is a line of the feed with the old value."""
+    if event.number is not None and event.number != c.it.number:
+        _edit_number(c, event.number)
+    if event.priority is not None:
+        _edit_field(c, "priority", event.priority)
+    if event.instructions is not None:
+        _edit_field(c, "instructions", event.instructions or None)
+    if event.case_data is not None:
+        _edit_case(c, dict(event.case_data))
+
+
+def _edit_number(c: Change, number: str) -> None:
+    """Only while nobody is called; with another number the trying begins anew."""
+    if not (_waits(c) or _between_calls(c)):
+        _refuse(c)
+    _edit_field(c, "number", number)
+    _begin_anew(c)
+
+
+def _edit_field(c: Change, name: str, new: Any) -> None:
+    old = getattr(c.it, name)
+    if new != old:
+        c.set(**{name: new})
+        c.tell("edited", field=name, old=old, new=new)
+
+
+def _edit_case(c: Change, named: dict[str, Any]) -> None:
+    """RFC 7396: the keys that are named change, null removes one."""
+    changed = {key: value for key, value in named.items() if c.it.case_data.get(key) != value}
+    if changed:
+        old = {key: c.it.case_data.get(key) for key in changed}
+        kept = {key: value for key, value in c.it.case_data.items() if key not in changed}
+        c.set(case_data={**kept, **{key: value for key, value in changed.items() if value is not None}})
+        c.tell("edited", field="case_data", old=old, new=changed)
+
+
+def _note(c: Change, text: str) -> None:
+    c.set(note=text)
+    c.tell("note_added", note=text)

@@ -1,0 +1,49 @@
+"""A callback that begins without a call: somebody asked for it over the API (T29). Counterpart: `waiting.arrive`."""
+
+from datetime import datetime
+from uuid import UUID
+
+from routing.core.events import CallbackRequested
+from routing.core.interaction import Deadline, Interaction, Kind, Subtype
+from routing.core.lifecycle import ending
+from routing.core.lifecycle.change import Change, Decision
+from routing.core.numbers import callable_from, first_number
+from routing.core.queues import Queue
+
+
+def request(interaction_id: UUID, queue: Queue, version: int, event: CallbackRequested, now: datetime) -> Decision:
+    """The row of a callback that was asked for: in line at once, or scheduled. Nobody is on the phone, so there is
+    no initial delay."""
+    it = Interaction(
+        id=interaction_id,
+        queue=queue.name,
+        queue_version=version,
+        entered_at=now,
+        queued_at=now,
+        requested_at=now,
+        promised_at=now,
+        subtype=Subtype.CALLBACK,
+        kind=Kind.REQUESTED,
+        number=event.number,
+        dialled_number=first_number(queue),
+        name=event.name,
+        callback_type=event.callback_type,
+        time_zone=event.time_zone,
+        case_data=event.case_data,
+        instructions=event.instructions,
+    )
+    c = Change(it, queue, now, event.by)
+    if event.at is not None and event.at > now:
+        ending.schedule(c, event.at)
+        c.set(kind=Kind.SCHEDULED)
+    else:
+        _await_window(c)
+    c.tell("callback_requested", kind=c.it.kind, due_at=c.it.deadlines.get(Deadline.DUE))
+    return c.decision()
+
+
+def _await_window(c: Change) -> None:
+    """Outside the calling window it waits in line until that opens; only from then on it can expire."""
+    opens = callable_from(c.it.number or "", c.queue, c.now) or c.now
+    c.set(not_before=opens if opens > c.now else None)
+    c.due_in(Deadline.EXPIRES, (opens - c.now).total_seconds() + c.queue.dial.ttl)
