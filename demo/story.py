@@ -16,10 +16,10 @@ from demo.cast import AGENT, AGENT_TONE, DNIS, QUEUE, SETTINGS, Play
 from demo.stage import Stage, open_stage
 from demo.teller import PROBLEMS, StepFailed, Teller, expect
 from demo.understanding import Language
-from routing import log
 from routing.local import asterisk_package, postgres_binaries, prompts
 from routing.local.processes import Process
-from routing.until_signal import run_until_signal
+from routing.runtime import log
+from routing.runtime.until_signal import run_until_signal
 
 _PASSED, _FAILED, _INTERRUPTED = 0, 1, 130
 _PARTS = ("service", "asterisk", "postgres")

@@ -13,7 +13,6 @@ from dialplan import words
 from dialplan.ari import models
 from dialplan.ari.connection import AriConnection, Connected, Disconnected, Item, Snapshot
 from dialplan.ari.errors import AriError
-from routing import metrics
 from routing.core.errors import Unavailable
 from routing.core.events import (
     CallerArrived,
@@ -28,6 +27,7 @@ from routing.core.events import (
 )
 from routing.engine import sweeping
 from routing.engine.phones import Alive, ChannelState
+from routing.runtime import metrics
 
 log = structlog.get_logger()
 

@@ -16,7 +16,6 @@ from dialplan.ari.errors import AriError
 from dialplan.listen import Listener
 from dialplan.phones import AsteriskPhones
 from dialplan.silence import Silence
-from routing import metrics
 from routing.api.app import at_work, create_app, start_site
 from routing.core.agents import PhoneState
 from routing.core.errors import RingbackError, Unavailable
@@ -27,8 +26,9 @@ from routing.engine.following import follow
 from routing.engine.lease import Lease
 from routing.engine.sweeping import Sweeper
 from routing.local.asterisk_package import check_version
-from routing.log import end_without_memory
-from routing.settings import Settings
+from routing.runtime import metrics
+from routing.runtime.log import end_without_memory
+from routing.runtime.settings import Settings
 from routing.store import roles
 from routing.store.database import STATEMENT_TIMEOUT, Pool, close, connect
 from routing.store.migrate import require_current

@@ -18,7 +18,7 @@ from routing.api.rates import A_SECOND, Rates
 from routing.api.reading import MOST_BYTES
 from routing.api.route import SERVICES, Route, Services
 from routing.engine.engine import Engine
-from routing.passwords import Passwords
+from routing.runtime.passwords import Passwords
 from routing.store.database import Pool
 
 PREFIX = "/api/v1"

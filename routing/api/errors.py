@@ -9,8 +9,8 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from routing import metrics
 from routing.core.errors import DuplicateCallback, Invalid, NumberBlocked, RateLimited, RingbackError, Unavailable
+from routing.runtime import metrics
 
 log = structlog.get_logger()
 

@@ -5,10 +5,10 @@ import asyncio
 from aiohttp import web
 from prometheus_client import generate_latest
 
-from routing import metrics
 from routing.api import answers
 from routing.api.route import PUBLIC, Call, Route, json_response
 from routing.core.errors import RingbackError
+from routing.runtime import metrics
 from routing.store.database import connection
 
 PARTS = ("postgres", "ari", "ami", "shard")

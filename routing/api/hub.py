@@ -10,7 +10,6 @@ from uuid import UUID
 
 import structlog
 
-from routing import metrics
 from routing.api import messages
 from routing.api.messages import Told
 from routing.api.views import Viewer
@@ -18,6 +17,7 @@ from routing.core.errors import NotFound, RingbackError
 from routing.core.interaction import Interaction, Status
 from routing.engine.engine import Engine
 from routing.engine.notices import AgentChanged, InteractionChanged, Notice, QueueChanged
+from routing.runtime import metrics
 from routing.store import agents, feed, line, queues
 from routing.store.agents import Agent
 from routing.store.database import Pool

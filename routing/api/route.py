@@ -21,7 +21,7 @@ from routing.api.reading import parse_body, parse_query, read_body
 from routing.api.views import Viewer
 from routing.core.errors import DuplicateCallback, Forbidden, NotFound, RingbackError, Unauthenticated
 from routing.engine.engine import Engine
-from routing.passwords import Passwords
+from routing.runtime.passwords import Passwords
 from routing.store import agents, interactions
 from routing.store.database import Pool
 from routing.store.tokens import Identity, Role, hash_of

@@ -77,9 +77,9 @@ def firewall(carrier: str, sip_port: int, tls_port: int, config: Path | None) ->
 
     It runs in Asterisk's network with the capabilities NET_ADMIN and NET_RAW, and makes an nftables table of its own.
     """
-    from routing import log
     from routing.local.firewall.watch import Guarded, guard
-    from routing.until_signal import run_until_signal
+    from routing.runtime import log
+    from routing.runtime.until_signal import run_until_signal
 
     settings = settings_of(config)
     guarded = Guarded(

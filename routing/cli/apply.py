@@ -14,7 +14,7 @@ from routing.cli.site_files import Site, read
 from routing.core.agents import ha1
 from routing.core.errors import Invalid
 from routing.core.queues import Queue
-from routing.passwords import Passwords
+from routing.runtime.passwords import Passwords
 from routing.store import agents, applied, queues
 from routing.store.database import Pool, close, connect
 

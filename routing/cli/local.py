@@ -110,11 +110,11 @@ def up(
     sounds: Path | None,
 ) -> None:
     """Run Postgres, Asterisk and the service here, in the foreground. Ctrl-C ends calls and stops them."""
-    from routing import log
     from routing.local.foreground import run
     from routing.local.options import Options
     from routing.local.ports import Ports
-    from routing.until_signal import run_until_signal
+    from routing.runtime import log
+    from routing.runtime.until_signal import run_until_signal
 
     ports = Ports.from_base(port_base)
     options = Options(

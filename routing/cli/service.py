@@ -13,7 +13,7 @@ from routing.cli.local import absolute, data_dir_option, ip_address
 
 if TYPE_CHECKING:
     from routing.local.postgres import Postgres
-    from routing.settings import Settings
+    from routing.runtime.settings import Settings
 
 _T = TypeVar("_T")
 
@@ -34,9 +34,9 @@ def serve(config: Path | None, data_dir: Path | None, parent: int | None, standb
 
         die_with(parent)
     settings = settings_of(config)
-    from routing import log
     from routing.main import serve as run
-    from routing.until_signal import run_until_signal
+    from routing.runtime import log
+    from routing.runtime.until_signal import run_until_signal
 
     if standby and not sys.stdin.readline():
         return
@@ -125,7 +125,7 @@ def _asked(question: Coroutine[Any, Any, _T]) -> _T:
 
 
 def settings_of(config: Path | None) -> "Settings":
-    from routing.settings import load
+    from routing.runtime.settings import load
 
     return _read(load, config)
 
@@ -133,7 +133,7 @@ def settings_of(config: Path | None) -> "Settings":
 def _dsn(config: Path | None, data_dir: Path | None) -> str:
     """The configured Postgres; without any configuration the one of `ringback up`."""
     if _is_configured(config, data_dir):
-        from routing.settings import load_dsn
+        from routing.runtime.settings import load_dsn
 
         return _read(load_dsn, config)
     return _of_up(data_dir).service_dsn
@@ -143,7 +143,7 @@ def _owner(config: Path | None, data_dir: Path | None) -> tuple[str, str | None]
     """The same as its owner, and the password that the service's role is to have, where the service has its own."""
     if not _is_configured(config, data_dir):
         return _of_up(data_dir).dsn, None
-    from routing.settings import load_dsn, load_owner_dsn
+    from routing.runtime.settings import load_dsn, load_owner_dsn
     from routing.store.roles import service_password
 
     dsn, owner = _read(load_dsn, config), _read(load_owner_dsn, config)
@@ -165,7 +165,7 @@ def _of_up(data_dir: Path | None) -> "Postgres":
 
 
 def _read(what: Callable[[Path | None], _T], config: Path | None) -> _T:
-    from routing.settings import SettingsError
+    from routing.runtime.settings import SettingsError
 
     try:
         return what(config)

@@ -7,7 +7,6 @@ from dataclasses import replace
 import structlog
 
 from ivr import prompts
-from routing import metrics
 from routing.core.effects import DialCustomer, Effect, RingAgent, Say
 from routing.core.errors import Unavailable
 from routing.core.events import LegGone, NetworkEvent
@@ -15,6 +14,7 @@ from routing.core.interaction import Interaction
 from routing.engine.clock import Clock
 from routing.engine.lease import Lease
 from routing.engine.phones import Phones
+from routing.runtime import metrics
 from routing.store import line
 from routing.store.database import Pool
 

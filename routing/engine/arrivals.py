@@ -14,7 +14,6 @@ from uuid import UUID
 
 import structlog
 
-from routing import metrics
 from routing.core.effects import Effect, Refusal, Refuse, SendBack
 from routing.core.errors import Conflict, Invalid, NotFound, RingbackError, Unavailable
 from routing.core.events import CallbackRequested, CallerArrived, Event, LegGone, ServiceRestarted
@@ -27,6 +26,7 @@ from routing.engine.legs import Legs
 from routing.engine.mailbox import Letter, Mailbox
 from routing.engine.queues import Queues
 from routing.engine.trust import Trust
+from routing.runtime import metrics
 from routing.store import interactions, queues
 from routing.store.database import Pool
 from routing.store.trust import Check

@@ -9,7 +9,6 @@ from uuid import UUID, uuid4
 
 import structlog
 
-from routing import metrics
 from routing.core.effects import DialCustomer, Effect, HangUp, Part, RingAgent
 from routing.core.errors import Conflict, RingbackError, Unavailable, Uncertain
 from routing.core.events import (
@@ -42,6 +41,7 @@ from routing.engine.router import Router
 from routing.engine.timekeeping import Timekeeper
 from routing.engine.timers import HORIZON, Timers
 from routing.engine.trust import Trust
+from routing.runtime import metrics
 from routing.store import interactions
 from routing.store.database import Pool
 from routing.store.interactions import Unread

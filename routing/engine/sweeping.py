@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from routing import metrics
 from routing.core.events import CallerArrived, LegGone
 from routing.core.interaction import bridge_owner
 from routing.engine.phones import Alive
+from routing.runtime import metrics
 from routing.store import interactions
 
 if TYPE_CHECKING:

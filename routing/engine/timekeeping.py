@@ -11,10 +11,10 @@ from datetime import datetime
 
 import structlog
 
-from routing import metrics
 from routing.core.errors import Unavailable
 from routing.engine.clock import TOLERANCE, Clock
 from routing.engine.lease import Lease
+from routing.runtime import metrics
 from routing.store import clock as stored
 from routing.store.clock import Sight
 from routing.store.database import Pool

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from routing import metrics
 from routing.core.errors import Conflict, Invalid, InvalidNumber, NumberBlocked
 from routing.core.interaction import Interaction, Role
 from routing.core.lifecycle import Decision
@@ -19,6 +18,7 @@ from routing.core.numbers.windows import why_not_at, zones
 from routing.core.queues import Queue
 from routing.engine.clock import Clock
 from routing.engine.queues import Queues
+from routing.runtime import metrics
 from routing.store import queues as stored
 from routing.store import trust
 from routing.store.database import Pool

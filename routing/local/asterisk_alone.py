@@ -16,7 +16,7 @@ from routing.local.credentials import Login
 from routing.local.home import Home
 from routing.local.ports import Ports
 from routing.local.users import ASTERISK, account, confined
-from routing.settings import Settings
+from routing.runtime.settings import Settings
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ class Options:
     log_level: str = "info"
     service_log: bool = False  # into DIR/service.log instead of our own output
     certificate: Certificate | None = None  # for SIP over TLS; None: one of our own making
-    trunk_silence: float = 30.0  # as in routing/settings.py
+    trunk_silence: float = 30.0  # as in routing/runtime/settings.py
     phone_silence: float = 30.0
     authorities: Path | None = None  # whom the certificate of a trunk over TLS must be from; None: the system's
 
@@ -57,7 +57,8 @@ class Options:
 
 
 def service_environment(options: Options, credentials: Credentials, dsn: str) -> Mapping[str, str]:
-    """Our own environment with the service's settings (routing/settings.py); passwords in files only it can read."""
+    """Our own environment with the service's settings (routing/runtime/settings.py); passwords in files only
+    it can read."""
     others = {name: value for name, value in os.environ.items() if not name.startswith("RINGBACK_")}
     secrets = {"ARI_PASSWORD": credentials.ari.password, "AMI_PASSWORD": credentials.ami.password}
     settings = {

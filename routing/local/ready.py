@@ -5,7 +5,7 @@ import urllib.error
 import urllib.request
 from base64 import b64encode
 
-from routing.settings import Settings
+from routing.runtime.settings import Settings
 
 _POLL = 0.2
 _PATIENCE = 2.0

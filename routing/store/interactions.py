@@ -13,7 +13,6 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from routing import metrics
 from routing.core.errors import Conflict, DuplicateCallback, Invalid, NotFound
 from routing.core.interaction import (
     Attempt,
@@ -32,6 +31,7 @@ from routing.core.interaction import (
 )
 from routing.core.lifecycle import Decision
 from routing.core.numbers.moments import Moment
+from routing.runtime import metrics
 from routing.store import lenient, requests_made, trust
 from routing.store.database import Pool, connection
 from routing.store.trust import Check

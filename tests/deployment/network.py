@@ -18,7 +18,7 @@ from demo.folder import enterable_folder
 from demo.sip.carrier import Carrier
 from routing.local import prompts
 from routing.local.ports import Ports, reserved
-from routing.until_signal import run_until_signal
+from routing.runtime.until_signal import run_until_signal
 from tests.calls.line import FAST
 
 HERE, EXTERNAL, THERE = "192.168.77.1", "203.0.113.10", "198.51.100.2"

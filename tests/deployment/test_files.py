@@ -10,7 +10,7 @@ import click
 import pytest
 
 from routing.cli import ringback
-from routing.settings import Settings
+from routing.runtime.settings import Settings
 from routing.store.roles import service_password
 from tests.deployment.parts import COMPOSE, ROOT
 

@@ -11,7 +11,7 @@ from dialplan.ari.client import AriClient
 from routing import main
 from routing.core.agents import Availability, ha1
 from routing.core.errors import Unavailable
-from routing.settings import Settings
+from routing.runtime.settings import Settings
 from routing.store import agents
 
 SECRET = {"sip_password": "another long one"}

@@ -17,7 +17,7 @@ from routing.core.interaction import Status
 from routing.core.queues import Queue
 from routing.engine import following
 from routing.engine.notices import QueueChanged
-from routing.passwords import Passwords
+from routing.runtime.passwords import Passwords
 from routing.store import agents, applied, queues, trust
 from routing.store.database import Pool, transaction
 

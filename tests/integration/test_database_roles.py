@@ -13,7 +13,7 @@ import pytest
 
 from routing.local.postgres import Postgres
 from routing.main import serve
-from routing.settings import Settings
+from routing.runtime.settings import Settings
 from routing.store import roles
 from routing.store.database import StatementRefused, connect, connection
 from routing.store.migrate import SchemaBehind, bring_up_to_date, migrate, require_current

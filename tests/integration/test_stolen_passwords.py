@@ -11,7 +11,7 @@ from api_service import Service
 
 from routing.api import auth
 from routing.core.errors import NotFound
-from routing.passwords import Passwords
+from routing.runtime.passwords import Passwords
 from routing.store import agents, tokens
 from routing.store.agents import Settings
 from routing.store.database import Pool

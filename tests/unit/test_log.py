@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import structlog
 
-from routing import log
-from routing.redaction import mask, redact
+from routing.runtime import log
+from routing.runtime.redaction import mask, redact
 
 Lines = Callable[[], list[dict[str, Any]]]
 

@@ -5,7 +5,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import HashingError, VerificationError
 
 from routing.core.errors import Unavailable
-from routing.passwords import Passwords
+from routing.runtime.passwords import Passwords
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from routing.settings import Settings, SettingsError, load
+from routing.runtime.settings import Settings, SettingsError, load
 
 
 @pytest.fixture(autouse=True)

@@ -22,7 +22,7 @@ from demo.folder import enterable_folder
 from routing.local import prompts
 from routing.local.ports import Ports, reserved
 from routing.local.postgres import Postgres
-from routing.until_signal import run_until_signal
+from routing.runtime.until_signal import run_until_signal
 from tests.calls.line import FAST
 from tests.faults.siege.places import (
     AGENTS,

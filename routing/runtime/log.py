@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from routing.redaction import redact
+from routing.runtime.redaction import redact
 
 _BACKLOG = 10_000  # lines; some seconds of a very busy service
 _NO_MEMORY = b'{"event": "out of memory: ended", "level": "critical"}\n'

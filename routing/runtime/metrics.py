@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
-from routing import log
 from routing.core.interaction import Interaction, Status
 from routing.core.lifecycle import Decision
+from routing.runtime import log
 
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
