@@ -1,5 +1,5 @@
 # From a bare checkout to calls, tests and figures. Each target first sets up what is missing; again, that is quick.
-.PHONY: help setup demo run test faults stalls stranger soak odd-times check format bench
+.PHONY: help setup demo run test quick faults stalls stranger soak odd-times check format bench
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 BIN := .venv/bin
@@ -11,6 +11,7 @@ help:
 	@echo "make demo    real calls through Ringback, told as they happen"
 	@echo "make run     the same system, left running for your own phone and the API"
 	@echo "make test    all tests"
+	@echo "make quick   the quickest of them: the pure core, the model, a dozen calls (under 90 seconds)"
 	@echo "make check   format, lint, types, layers, tests"
 	@echo "make faults  every part fails in every way, measured (under 30 minutes)"
 	@echo "make stalls  many people while nobody serves them, or Postgres says nothing (ROUNDS=30)"
@@ -31,6 +32,9 @@ run: setup
 
 test: setup tools
 	@$(BIN)/pytest
+
+quick: setup tools
+	@$(BIN)/pytest tests/unit tests/model tests/acceptance -m quick -q
 
 faults: setup tools
 	@$(BIN)/pytest tests/faults --faults=full -q

@@ -42,8 +42,14 @@ def _name(item: pytest.Item) -> str:
     return f"{item.path.relative_to(TESTS)}::{item.name}"
 
 
+QUICK = ("unit", "model")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Every N-th test of a folder, so that a share has some of each file."""
+    for item in items:
+        if _folder(item) in QUICK:
+            item.add_marker("quick")
     for given in config.getoption("share"):
         folder, _, share = given.partition("=")
         which, of = map(int, share.split("/"))
@@ -73,7 +79,8 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """After a whole run every feature of docs/features.md was shown by its test."""
     config = session.config
-    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS and not config.option.keyword
+    chosen = config.option.keyword or config.option.markexpr
+    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS and not chosen
     if not whole or exitstatus or config.option.collectonly:
         return
     missing = not_run(named(), config.stash[PASSED] | config.stash[LATER])

@@ -34,7 +34,9 @@ class Actor:
         self._hear = hear
 
     async def perform_all(self, it: Interaction, effects: tuple[Effect, ...], since: float) -> None:
-        """`since` is when the event that caused them came in, in monotonic seconds."""
+        """`since` is when the event that caused them came in, in monotonic seconds. They wait as long as
+        it is in doubt whose the shard is: the decision stands, and nothing would ask for them again."""
+        await self._lease.certain()
         for effect in effects:
             with self._by_itself(effect):
                 await self._perform(it, effect, since)

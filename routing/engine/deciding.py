@@ -111,11 +111,15 @@ class Decider:
     async def _until_stored(self, box: Mailbox, letter: Letter, event: Event, watch: Watch) -> Stored:
         conflicts, pause, given_up = 0, FIRST_PAUSE, box.unsure
         asked, refusal = event, None
+        tried: list[DialCustomer] = []
         while True:
             if isinstance(event, DigitPressed) and self._is_stale(box, letter, event):
                 raise Unavailable("The key was given up.")
             try:
+                if box.unsure and box.unsure is not given_up:
+                    tried += _new_calls(box.unsure.before, box.unsure.decision)
                 stored = await self._settled(box, given_up) or await self._once(box, letter, event, watch)
+                await self._hang_up_unless_wanted(tried, stored.decision.interaction)
                 return replace(stored, refusal=refusal)
             except NumberBlocked as error:
                 if letter.answer and isinstance(event, _CHANGES):
@@ -280,6 +284,12 @@ class Decider:
         """The legs set up for a decision that did not come to be."""
         for call in _new_calls(before, decision):
             await self._act(HangUp(call.leg))
+
+    async def _hang_up_unless_wanted(self, calls: list[DialCustomer], it: Interaction) -> None:
+        """Of those set up for an earlier try: what was stored in the end may be something else."""
+        for call in calls:
+            if it.leg_with(call.leg) is None:
+                await self._act(HangUp(call.leg))
 
 
 def _new_calls(before: Interaction, decision: Decision) -> list[DialCustomer]:

@@ -24,6 +24,9 @@ RENEWED_WITHIN = shards.LEASE / 2
 PULSE, HICCUP = 0.5, 0.2
 """Seconds between two pulses, and how late one is from which on this process stood still."""
 
+ASK_AGAIN = 0.2
+"""Seconds until Postgres is asked again whose the shard is."""
+
 ASLEEP = 2.0
 """Seconds without a pulse after which the lease may have run out unnoticed, and another process have taken over."""
 
@@ -65,7 +68,7 @@ class Lease:
         self._owner = owner or f"{shards.process(os.getpid())}{os.urandom(4).hex()}"
         self._boottime = boottime
         self._epoch = 0
-        self._until = self._renewed = 0.0
+        self._until = self._renewed = self._tried = 0.0
         self._closed = False
         self._pulse, self._woke = boottime(), 0.0
         self._doubts = self._settled = self._asked = 0
@@ -95,6 +98,11 @@ class Lease:
         if self._in_doubt:
             await self._ask()
         return not (self.lost or self._in_doubt)
+
+    async def certain(self) -> None:
+        """Until it is known whether anything may be done: Postgres may not answer just when it is asked."""
+        while not await self.may_act() and not self.lost:  # noqa: ASYNC110
+            await asyncio.sleep(ASK_AGAIN)
 
     async def may_call(self) -> bool:
         """Whether a call may be started. A lease that ran out while Postgres was away is renewed for it: who accepts
@@ -175,21 +183,23 @@ class Lease:
                 await self._renew()
 
     async def committed(self) -> None:
-        """Until Postgres has confirmed a commit that was begun after this was asked. Raises Unavailable.
+        """Until Postgres has confirmed a commit that was begun after this was asked; one try does for all who ask
+        meanwhile. Raises Unavailable.
 
         A primary whose standby is away shows everybody what it could not confirm to its author, and what a failover
         loses. In its log that stands before this commit, so that a standby which has this one has that, too.
         """
         asked = self._boottime()
         async with self._asking:
-            if self._renewed <= asked:
+            if self._tried <= asked:
                 await self._renew()
         if self._renewed < asked:
             raise Unavailable("Postgres confirms nothing.")
 
     async def _renew(self) -> None:
         self._asked += 1
-        asked, doubts = self._boottime(), self._doubts
+        self._tried = asked = self._boottime()
+        doubts = self._doubts
         try:
             ours = await shards.renew(self._pool, self._shard, self._owner, self._epoch)
         except Unavailable:

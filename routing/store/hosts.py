@@ -30,7 +30,7 @@ def each_host(dsn: str) -> list[str]:
 
 
 async def _first(tries: list[asyncio.Future[Any]]) -> Any:
-    """The first that succeeds; the others are given up. Raises what Postgres said, if any of them spoke."""
+    """The first that succeeds; the others are given up. Raises what Postgres said, if all of them spoke."""
     waiting, won = set(tries), None
     try:
         while waiting and won is None:
@@ -53,5 +53,6 @@ def _let_go(each: asyncio.Future[Any]) -> None:
 
 
 def _most_telling(errors: list[BaseException | None]) -> BaseException:
-    said = (each for each in errors if isinstance(each, asyncpg.PostgresError))
-    return next(said, None) or next(each for each in errors if each)
+    """What Postgres said counts once every host has spoken: one that is silent may be the primary, and come back."""
+    silent = (each for each in errors if each and not isinstance(each, asyncpg.PostgresError))
+    return next(silent, None) or next(each for each in errors if each)

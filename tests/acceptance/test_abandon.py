@@ -31,6 +31,7 @@ async def _nothing_is_left(line: Line) -> None:
     assert left == 0
 
 
+@pytest.mark.quick
 async def test_gone_before_the_limit_is_a_short_abandon(line: Line) -> None:
     await line.settings(**steps(menu(30)), abandon={"short": 2.0})
     caller = line.caller()

@@ -82,6 +82,7 @@ async def test_wrap_up_ends_by_its_timer_and_then_the_agent_is_asked_again(line:
     assert at["closed"] - at["wrap_up"] == pytest.approx(0.8, abs=0.3)
 
 
+@pytest.mark.quick
 async def test_done_ends_wrap_up_before_its_time(line: Line) -> None:
     await line.settings(wrap_up={"seconds": 30})
     told = await talk(line)

@@ -34,6 +34,7 @@ async def pressed_2(line: Line, caller: Phone) -> OutgoingCall:
     return call
 
 
+@pytest.mark.quick
 async def test_a_hang_up_50_ms_after_the_callback_key_is_a_callback(line: Line) -> None:
     caller = line.caller()
     call = await line.in_menu(caller)
@@ -46,6 +47,7 @@ async def test_a_hang_up_50_ms_after_the_callback_key_is_a_callback(line: Line) 
     assert it["promised_at"] is None, "no time was promised"
 
 
+@pytest.mark.quick
 async def test_a_promise_is_heard_only_when_postgres_has_it_and_then_the_system_hangs_up(line: Line) -> None:
     await line.settings(**PATIENT)
     caller, sql = line.caller(), line.stage.sql
@@ -107,6 +109,7 @@ async def test_even_there_a_hang_up_after_the_confirmation_is_a_callback(line: L
     await line.stage.when(caller.number, status="open", subtype="callback")
 
 
+@pytest.mark.quick
 async def test_star_withdraws_the_request_and_waits_on_at_the_same_place(line: Line) -> None:
     await line.settings(**PATIENT, abandon={"short": 0.1})
     caller = line.caller()

@@ -89,6 +89,7 @@ async def test_where_the_queue_says_so_a_callback_goes_to_the_end_of_the_line(li
     await talk_to_the_called_back(line, agent, await agent.phone.incoming(), early)
 
 
+@pytest.mark.quick
 async def test_priority_comes_before_time(line: Line) -> None:
     await line.settings(**BRIEF, callback={"place": 5})
     agent, early, late = await line.agent(), line.caller(), line.caller(policy.ring())

@@ -79,6 +79,7 @@ async def test_an_agent_who_ignores_an_offer_is_not_ready_and_the_next_one_gets_
     await back.hangup()
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("way", ["page", 486, 603])
 async def test_a_rejected_offer_keeps_its_place_and_goes_to_somebody_else(line: Line, way: str | int) -> None:
     await line.settings(offer={"exclude": 30})

@@ -26,6 +26,7 @@ def ahead(seconds: float) -> str:
     return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
 
 
+@pytest.mark.quick
 async def test_a_callback_asked_for_over_the_api_is_dialled_and_talked_about(line: Line) -> None:
     await line.settings(caller_id="+4930555100")
     customer, agent = line.caller(), await line.agent()

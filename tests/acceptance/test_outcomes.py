@@ -53,6 +53,7 @@ async def test_a_refusal_by_the_network_says_how_the_attempt_ended(line: Line, s
     await is_shown(line, agent, "ready")
 
 
+@pytest.mark.quick
 async def test_an_answered_attempt_has_no_cause(line: Line) -> None:
     agent = await line.agent()
     customer, _, offer = await offered(line, agent)

@@ -109,6 +109,7 @@ async def test_a_live_caller_who_is_picked_up_talks_when_the_agent_lifts(line: L
     assert not caller.invites
 
 
+@pytest.mark.quick
 async def test_a_pick_up_assigns_connects_and_dials_at_once(line: Line) -> None:
     """The agent is not Ready, and stays so: a pick-up is the agent's own wish."""
     await line.settings(dial={"order": "on_alert"})

@@ -10,6 +10,7 @@ from tests.calls.story import is_promised
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
+@pytest.mark.quick
 async def test_a_caller_becomes_a_callback_and_talks_with_the_agent_who_answers(line: Line) -> None:
     agent, customer = await line.agent(), line.caller(policy.ring())
     call = await line.in_menu(customer)

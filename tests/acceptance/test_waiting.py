@@ -36,6 +36,7 @@ async def test_a_number_nobody_answers_is_refused_with_404(line: Line) -> None:
     assert call.answered_at is None
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("ends", ["caller", "agent"])
 async def test_who_keeps_waiting_talks_with_the_agent_who_answers(line: Line, ends: str) -> None:
     await line.settings(**steps(menu(timeout=3)))
@@ -69,6 +70,7 @@ async def _is(agent: Worker, state: str) -> bool:
     return bool((await agent.state())["state"] == state)
 
 
+@pytest.mark.quick
 async def test_key_1_goes_back_to_waiting_at_the_same_place(line: Line) -> None:
     await line.settings(**steps(menu(timeout=3)))
     before, caller = line.caller(), line.caller()

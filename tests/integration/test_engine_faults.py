@@ -12,9 +12,10 @@ from routing.core.effects import Answer, DialCustomer, Effect, HangUp, HoldMusic
 from routing.core.errors import Unavailable
 from routing.core.events import CallEnded, CallerArrived, LegAnswered, LegGone, LegRinging, OfferAccepted, TimeReached
 from routing.core.interaction import Interaction, Outcome, Role, Stage, Status
-from routing.engine import deciding
+from routing.engine import deciding, pacing
 from routing.engine import engine as engine_module
 from routing.engine.mailbox import Letter
+from routing.engine.pacing import Pacer
 from routing.engine.phones import Alive, ChannelState
 from routing.store import agents, interactions
 
@@ -124,6 +125,31 @@ async def test_news_that_is_tried_again_takes_over_the_leg_set_up_for_it(
     await changed.until(lambda it: it.leg(Role.CUSTOMER))
     await quiet(service, interaction_id)
     assert len(set(failure.reserved)) == 1 and asked_of(service, failure.reserved[0]) == ["DialCustomer"]
+
+
+async def test_a_leg_set_up_for_a_try_that_failed_is_cleared_away_when_the_next_leads_elsewhere(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await service.queue(numbers=["600"], workflow=QUICK)
+    await service.agent("1001", "support")
+    interaction_id = await service.callback()
+    agent = (await service.engine.desks.pick_up("1001", interaction_id)).leg(Role.AGENT)
+    assert agent
+    failure, changed = OneFailure(monkeypatch, service), service.changes()
+    monkeypatch.setattr(deciding, "FIRST_PAUSE", 60.0)
+    service.engine.hear(agent.id, LegRinging(agent.id))
+    await stalled(service, interaction_id)
+    monkeypatch.setattr(Pacer, "turn", lambda *_: pacing.MOST + 1)  # too many are called out just now
+    service.engine._boxes[interaction_id].try_again()
+    await changed.until(lambda it: it.status is Status.OPEN)
+    await quiet(service, interaction_id)
+    assert len(failure.reserved) == 1 and asked_of(service, failure.reserved[0]) == ["HangUp"]
+
+
+async def stalled(service: Service, interaction: UUID) -> None:
+    async with asyncio.timeout(5):
+        while not service.engine._boxes[interaction].stalled:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
 
 
 async def test_the_leg_set_up_for_a_request_that_failed_is_cleared_away(

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 from api_service import CUSTOMER, QUICK, Service
-from test_engine_faults import quiet, talking
+from test_engine_faults import quiet, stalled, talking
 
 from routing.core.effects import Answer, DialCustomer, Effect, HangUp, HoldMusic, Join, RingAgent, Say, StopSaying
 from routing.core.errors import Unavailable
@@ -285,7 +285,7 @@ async def test_who_asks_when_postgres_is_back_is_not_told_that_it_is_away(
     monkeypatch.setattr(deciding, "FIRST_PAUSE", 60.0)
     with pytest.raises(Unavailable):
         await service.engine.ask(it.id, CallEnded("1001"))
-    await _stalled(service, it.id)
+    await stalled(service, it.id)
     with pytest.raises(Unavailable):
         await service.engine.ask(it.id, CallEnded("1001"))
     away.back()
@@ -305,14 +305,8 @@ async def test_a_row_that_cannot_be_decided_upon_does_not_lose_the_news(
 
     monkeypatch.setattr(comfort, "decide", decide)
     service.engine.hear(agent.id, LegGone(agent.id))
-    await _stalled(service, it.id)
+    await stalled(service, it.id)
     service.engine.hear(customer.id, LegGone(customer.id))
     away.back()
     it = await changed.until(lambda it: it.stage is Stage.READY_TO_CALL)
     assert it.legs == ()
-
-
-async def _stalled(service: Service, interaction: UUID) -> None:
-    async with asyncio.timeout(5):
-        while not service.engine._boxes[interaction].stalled:  # noqa: ASYNC110
-            await asyncio.sleep(0.005)

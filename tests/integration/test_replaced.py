@@ -120,6 +120,27 @@ async def test_who_wants_to_know_while_others_ask_asks_with_them(pool: Pool, mon
     assert not any(await asyncio.gather(*(lease.may_act() for _ in range(20)))) and asked <= 2
 
 
+async def test_who_waits_for_a_confirmed_commit_shares_the_try_with_others(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = 0
+
+    async def away(*_: object) -> bool:
+        nonlocal tries
+        tries += 1
+        await asyncio.sleep(0.01)
+        raise Unavailable
+
+    lease = Lease(pool, "test")
+    await lease.take()
+    await lease.committed()
+    monkeypatch.setattr(shards, "renew", away)
+    answers = await asyncio.gather(*(lease.committed() for _ in range(20)), return_exceptions=True)
+    assert all(isinstance(each, Unavailable) for each in answers) and tries <= 2
+    monkeypatch.undo()
+    await asyncio.gather(*(lease.committed() for _ in range(20)))
+
+
 class Asterisk:
     """Says no to every request and counts those that would change something."""
 

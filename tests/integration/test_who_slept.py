@@ -1,6 +1,7 @@
 """A process that was stopped for longer than its lease: whatever it had in hand is not its to do any more."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -12,6 +13,7 @@ from routing.core.effects import HangUp, RingAgent
 from routing.core.errors import Fenced, Unavailable
 from routing.core.events import LegGone
 from routing.core.interaction import Status
+from routing.engine import lease as lease_module
 from routing.engine.clock import boottime
 from routing.engine.lease import ASLEEP, HICCUP, PULSE, Lease
 from routing.local import health as health_module
@@ -106,6 +108,29 @@ async def test_what_was_decided_before_the_sleep_is_not_done_after_it(service: S
     ring = RingAgent("a" * 32, it.id.hex, "1001", "+49", 20.0)
     await service.engine._actor.perform_all(it, (ring, HangUp("c" * 32)), 0.0)
     assert service.phones.asked == []
+
+
+async def test_what_was_decided_is_done_though_postgres_does_not_say_at_once_whose_the_shard_is(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The decision is stored: nothing would ask for its effects again."""
+    real, away = shards.renew, 2
+
+    async def renew(*arguments: Any) -> bool:
+        nonlocal away
+        away -= 1
+        if away >= 0:
+            raise Unavailable
+        return await real(*arguments)
+
+    await service.queue(numbers=["600"], workflow=QUICK)
+    it = await service.stored(await service.call_in())
+    monkeypatch.setattr(lease_module, "ASK_AGAIN", 0.01)
+    monkeypatch.setattr(shards, "renew", renew)
+    service.engine.lease.doubt()
+    ring = RingAgent("a" * 32, it.id.hex, "1001", "+49", 20.0)
+    await service.engine._actor.perform_all(it, (ring,), 0.0)
+    assert ring in service.phones.asked and away < 0
 
 
 async def test_without_the_lease_the_agents_phone_is_not_to_blame(

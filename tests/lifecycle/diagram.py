@@ -167,16 +167,60 @@ def _name(place: Place) -> str:
     return f"{status} / {stage}" if stage else str(status)
 
 
+# What leads nowhere
+
+
+def nothing_done() -> str:
+    """Of every place, what is ignored there and what a person is denied; in parentheses what only sometimes is."""
+    what: dict[Place, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for variant in _variants():
+        for move in variant:
+            what[_place(move.before)][type(move.event).__name__].add(_fate(move))
+    rows = [_fates(place, what[place]) for place in sorted(what, key=_rank)]
+    return "\n".join(["| in | ignored | denied |", "|---|---|---|", *rows])
+
+
+DONE, IGNORED = "done", "ignored"
+
+
+def _fate(move: Move) -> str:
+    """`DONE`, `IGNORED`, or the code a person is told."""
+    if move.refusal:
+        return move.refusal.code
+    return DONE if _tells(move) else IGNORED
+
+
+def _fates(place: Place, events: Mapping[str, set[str]]) -> str:
+    ignored = [_marked(name, fates - {IGNORED}) for name, fates in events.items() if IGNORED in fates]
+    denied = defaultdict(list)
+    for name, fates in events.items():
+        for code in sorted(fates - {DONE, IGNORED}):
+            denied[code].append(_marked(name, fates & {DONE, IGNORED}))
+    codes = "; ".join(f"`{code}`: {_listed(names)}" for code, names in sorted(denied.items()))
+    return f"| {_name(place)} | {_listed(ignored)} | {codes or '–'} |"
+
+
+def _marked(name: str, otherwise: set[str]) -> str:
+    return f"({name})" if otherwise else name
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(sorted(names, key=lambda each: each.strip("()"))) or "–"
+
+
 # The document
 
-PARTS: Mapping[str, Callable[[Iterable[Step]], str]] = {"diagram": diagram, "moves": table}
+PARTS: Mapping[str, Callable[[], str]] = {
+    "diagram": lambda: diagram(steps()),
+    "moves": lambda: table(steps()),
+    "nothing done": nothing_done,
+}
 
 
 def filled(document: str) -> str:
     """The document with its generated parts made anew. Raises ValueError when the marks of one are missing."""
-    found = steps()
     for name, draw in PARTS.items():
-        document = _replaced(document, f"<!-- generated: {name} -->", draw(found), "<!-- end -->")
+        document = _replaced(document, f"<!-- generated: {name} -->", draw(), "<!-- end -->")
     return document
 
 

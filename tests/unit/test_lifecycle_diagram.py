@@ -39,6 +39,14 @@ def test_a_row_for_several_keys_names_all_of_them() -> None:
     assert any("`DigitPressed(#, 1, 2, 5, 9)`" in row for row in rows)
 
 
+def test_every_place_tells_what_leads_nowhere_there() -> None:
+    rows = {row.split(" | ")[0].removeprefix("| "): row for row in diagram.nothing_done().splitlines()[2:]}
+    assert len(rows) == len({step.start for step in steps()} | {step.end for step in steps()})
+    assert "`wrong_stage`: Cancelled" in rows["connected / talking"]
+    assert "(DigitPressed)" in rows["bot / confirm"], "ignored only while the number is read back"
+    assert " DigitPressed" in rows["open"] and "DigitPressed" not in rows["bot / menu"]
+
+
 def test_every_test_the_document_names_is_there() -> None:
     there = {
         name
