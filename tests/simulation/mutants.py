@@ -14,7 +14,9 @@ from dialplan.ari import models
 from routing.core.effects import DialCustomer, HoldMusic, Say
 from routing.core.events import OfferAccepted, ServiceRestarted
 from routing.core.interaction import Attempt, Deadline, Desk, Interaction, Leg, Role, Status
-from routing.core.lifecycle import _AT, _WHEN, Change, connected, offered, waiting
+from routing.core.lifecycle import Change, closing, connecting, line, offered
+from routing.core.lifecycle import open as open_
+from routing.core.lifecycle.decide import _AT, _WHEN
 from routing.core.numbers import moments
 from routing.engine import recovery, trust
 from routing.engine.acting import Actor
@@ -104,7 +106,7 @@ def _same_attempt_again() -> AbstractContextManager[Any]:
     return stack
 
 
-_real_dial = connected._dial
+_real_dial = connecting.dial
 
 
 def _dial_without_attempt(c: Change) -> None:
@@ -118,9 +120,9 @@ def _open_accepts_anyone(c: Change, event: Any) -> None:
     match event:
         case OfferAccepted(agent):
             c.set(assigned_to=agent, desk=Desk())
-            connected.accept(c, "api")
+            connecting.accept(c, "api")
         case _:
-            waiting.when_open(c, event)
+            open_.when_open(c, event)
 
 
 def _adopt_without_timers(self: Engine, it: Interaction) -> None:
@@ -314,14 +316,14 @@ MUTANTS: dict[str, Planted] = {
     "the customer is dialled before it is stored": Planted("A1", _act_before_commit(DialCustomer)),
     "the other party is not hung up": Planted("F6 L3 L4", _instead(Change, "drop", _drop_without_hanging_up)),
     "a redial takes up the old attempt": Planted("A1", _same_attempt_again),
-    "a retry dials without an attempt": Planted("A1", _instead(connected, "_dial", _dial_without_attempt)),
+    "a retry dials without an attempt": Planted("A1", _instead(connecting, "dial", _dial_without_attempt)),
     "accepting does not ask to whom it is offered": Planted(
         "A10", _instead(offered, "_check", lambda c, agent: None)
     ),
     "what is not offered can be accepted": Planted(
         "A10", lambda: patch.dict(_WHEN, {Status.OPEN: _open_accepts_anyone})
     ),
-    "a hang-up after the key abandons": Planted("A6", _instead(waiting, "convert", waiting.abandon)),
+    "a hang-up after the key abandons": Planted("A6", _instead(line, "convert", closing.abandon)),
     "nothing is woken after a recovery": Planted("L2", _timers_never_again),
     "no timer is ever set": Planted("L2", _instead(Timers, "set", _timer_forgets)),
     "calls are started without a lease": Planted("A9", _lease_does_not_matter),

@@ -106,6 +106,10 @@ class Change:
     def leg(self, role: Role) -> Leg | None:
         return self.it.leg(role)
 
+    def is_caller(self, leg_id: str) -> bool:
+        leg = self.leg(Role.CALLER)
+        return leg is not None and leg.id == leg_id
+
     def new_leg(self, role: Role, party: str) -> Leg:
         n = self.it.legs_asked + 1
         leg = Leg(self.it.new_id(role, n), role, party)

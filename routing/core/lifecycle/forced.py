@@ -7,7 +7,7 @@ so: nobody is refused. An agent who only wants to be done has `connected` and `e
 from routing.core.effects import HangUp
 from routing.core.events import AgentReleased, CallStopped
 from routing.core.interaction import Role, Stage, Status
-from routing.core.lifecycle import connected, ending, offered, waiting
+from routing.core.lifecycle import after_call, call_over, closing, line
 from routing.core.lifecycle.change import Change
 
 HELD = (Status.OFFERED, Status.CONNECTED, Status.WRAP_UP)
@@ -35,13 +35,13 @@ def _stop_call(c: Change) -> None:
         case Status.BOT:
             c.tell("call_ended", by="operator")
             c.drop(Role.CUSTOMER)
-            waiting.back_to_line(c, front=True)
+            line.back_to_line(c, front=True)
         case Status.OFFERED:
             _withdraw(c, "call_ended")
         case Status.CONNECTED if c.leg(Role.CALLER) and c.it.stage is not Stage.TALKING:
             _stop_caller(c)
         case Status.CONNECTED if c.it.stage is not Stage.READY_TO_CALL:
-            connected.end_call(c, by="operator")
+            call_over.end_call(c, by="operator")
         case _:
             pass  # there is no call
 
@@ -51,9 +51,9 @@ def _stop_caller(c: Change) -> None:
     c.drop(Role.AGENT)
     c.drop(Role.CALLER)
     if c.it.requested_at:
-        waiting.convert(c)
+        line.convert(c)
     else:
-        ending.close(c, c.it.outcome or "ended_by_operator")
+        closing.close(c, c.it.outcome or "ended_by_operator")
 
 
 # The agent
@@ -64,7 +64,7 @@ def _release(c: Change) -> None:
         case Status.OFFERED:
             _withdraw(c, "released")
         case Status.CONNECTED if c.it.stage is Stage.READY_TO_CALL:
-            connected.conclude(c)
+            call_over.conclude(c)
             _close_wrap_up(c)
         case Status.CONNECTED:
             _lose(c)
@@ -77,17 +77,17 @@ def _lose(c: Change) -> None:
     leg = c.leg(Role.AGENT)
     if leg and c.it.stage is Stage.TALKING:
         c.do(HangUp(leg.id))
-        connected.agent_died(c, leg)
+        call_over.agent_died(c, leg)
     else:
         c.drop(Role.AGENT)
-        connected.without_agent(c)
+        call_over.without_agent(c)
 
 
 def _withdraw(c: Change, reason: str) -> None:
     c.tell("offer_withdrawn", agent=c.it.assigned_to, reason=reason)
-    offered.take_back(c)
+    line.take_back(c)
 
 
 def _close_wrap_up(c: Change) -> None:
     if c.it.status is Status.WRAP_UP:
-        ending.wrap_up_over(c)
+        after_call.wrap_up_over(c)

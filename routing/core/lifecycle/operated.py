@@ -10,9 +10,9 @@ from typing import Any
 from routing.core.errors import Forbidden, InvalidNumber, NotOpen, WrongStage
 from routing.core.events import Cancelled, Edited, NoteAdded, Operation, Reassigned, Requeued, Rescheduled, Settled
 from routing.core.interaction import Deadline, Desk, Kind, Role, Stage, Status, Subtype
-from routing.core.lifecycle import ending, offered, waiting
+from routing.core.lifecycle import after_call, closing, line, ringing, scheduled
 from routing.core.lifecycle.change import Change
-from routing.core.lifecycle.refusals import where
+from routing.core.lifecycle.denied import where
 
 _WAITS = (Status.OPEN, Status.OFFERED, Status.SCHEDULED)
 
@@ -75,7 +75,7 @@ def _cancel(c: Change, reason: str | None) -> None:
     _let_go(c, "cancelled")
     c.set(assigned_to=None, desk=Desk())
     c.tell("cancelled", reason=reason)
-    ending.close(c, "cancelled_by_operator")
+    closing.close(c, "cancelled_by_operator")
 
 
 # Requeue, reassign
@@ -108,7 +108,7 @@ def _to_line(c: Change, reason: str) -> None:
     if c.it.was_answered:
         _begin_anew(c)
     _let_go(c, reason)
-    waiting.back_to_line(c, front=False)
+    line.back_to_line(c, front=False)
 
 
 def _begin_anew(c: Change) -> None:
@@ -127,7 +127,7 @@ def _reassign(c: Change, event: Reassigned) -> None:
     if event.agent is not None:
         c.stamp()
         c.set(excluded={agent: until for agent, until in c.it.excluded.items() if agent != event.agent})
-        offered.offer(c, event.agent, event.desk)
+        ringing.offer(c, event.agent, event.desk)
 
 
 # Reschedule, settle
@@ -138,12 +138,12 @@ def _reschedule(c: Change, event: Rescheduled) -> None:
     if not (_waits(c) or _between_calls(c) or c.it.status is Status.WRAP_UP):
         _refuse(c)
     if c.it.status is Status.WRAP_UP:
-        ending.check_disposition(c)
+        after_call.check_disposition(c)
     _become_callback(c)
     _begin_anew(c)
     old = c.it.deadlines.get(Deadline.DUE)
     _let_go(c, "rescheduled")
-    ending.schedule(c, event.at)
+    scheduled.schedule(c, event.at)
     c.set(time_zone=event.time_zone or c.it.time_zone, not_before=None)
     c.tell("rescheduled", due_at=event.at, old_due_at=old)
 
@@ -165,22 +165,22 @@ def _settle(c: Change, event: Settled) -> None:
     """Resolved: nobody is called any more. Unresolved: somebody else takes it up where this agent stopped (T26)."""
     if not (_between_calls(c) or c.it.status is Status.WRAP_UP):
         _refuse(c)
-    ending.note_disposition(c, event.disposition, event.note)
+    after_call.note_disposition(c, event.disposition, event.note)
     c.tell("settled", resolved=event.resolved)
     if not event.resolved:
         _unresolved(c)
     elif c.it.status is Status.WRAP_UP:
-        ending.check_disposition(c)
-        ending.close(c, "handled")
+        after_call.check_disposition(c)
+        closing.close(c, "handled")
     else:
-        ending.wrap_up(c)
+        after_call.wrap_up(c)
 
 
 def _unresolved(c: Change) -> None:
     _become_callback(c)
     _begin_anew(c)
-    offered.exclude(c)
-    waiting.back_to_line(c, front=False)
+    ringing.exclude(c)
+    line.back_to_line(c, front=False)
     c.due_in(Deadline.EXPIRES, c.queue.dial.ttl)
 
 

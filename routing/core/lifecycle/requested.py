@@ -1,11 +1,11 @@
-"""A callback that begins without a call: somebody asked for it over the API (T29). Counterpart: `waiting.arrive`."""
+"""A callback that begins without a call: somebody asked for it over the API (T29). Counterpart: `arriving.arrive`."""
 
 from datetime import datetime
 from uuid import UUID
 
 from routing.core.events import CallbackRequested
 from routing.core.interaction import Deadline, Interaction, Kind, Subtype
-from routing.core.lifecycle import ending
+from routing.core.lifecycle import scheduled
 from routing.core.lifecycle.change import Change, Decision
 from routing.core.numbers import callable_from, first_number
 from routing.core.queues import Queue
@@ -34,7 +34,7 @@ def request(interaction_id: UUID, queue: Queue, version: int, event: CallbackReq
     )
     c = Change(it, queue, now, event.by)
     if event.at is not None and event.at > now:
-        ending.schedule(c, event.at)
+        scheduled.schedule(c, event.at)
         c.set(kind=Kind.SCHEDULED)
     else:
         _await_window(c)

@@ -3,8 +3,9 @@ what people hear right again and asks once more for what may never have left (ev
 
 from routing.core.effects import Answer, Join, Part, RingTone
 from routing.core.interaction import Deadline, Leg, LegState, Role, Stage, Status, Subtype
-from routing.core.lifecycle import connected, offered, waiting
+from routing.core.lifecycle import line, ringing, workflow
 from routing.core.lifecycle.change import Change
+from routing.core.lifecycle.dialogues import asking
 
 
 def restarted(c: Change, *, bridged: bool) -> None:
@@ -15,7 +16,7 @@ def restarted(c: Change, *, bridged: bool) -> None:
         return
     if bridged and c.it.stage is not Stage.TALKING:
         c.do(Part(c.it.bridge))
-    if c.it.subtype is Subtype.INBOUND and waiting.caller_lost(c):
+    if c.it.subtype is Subtype.INBOUND and line.caller_lost(c):
         return
     was_told = c.it.waiting.playing is not None
     if caller := c.leg(Role.CALLER):
@@ -26,7 +27,7 @@ def restarted(c: Change, *, bridged: bool) -> None:
             _music_again(c, was_told=was_told)
             _ring_again(c)
         case Status.BOT:
-            waiting.ask_again(c)
+            asking.ask_again(c)
         case Status.CONNECTED:
             _connected_again(c)
         case _:
@@ -39,7 +40,7 @@ def _music_again(c: Change, *, was_told: bool) -> None:
     if caller is None:
         return
     if was_told:
-        waiting.end_step(c)
+        workflow.end_step(c)
     else:
         c.music(caller)
 
@@ -48,7 +49,7 @@ def _ring_again(c: Change) -> None:
     agent = c.leg(Role.AGENT)
     if agent and agent.state is LegState.ASKED:
         accepted = c.it.status is Status.CONNECTED
-        c.do(offered.agent_call(c, agent, auto_answer=accepted and c.it.desk.auto_answer))
+        c.do(ringing.agent_call(c, agent, auto_answer=accepted and c.it.desk.auto_answer))
 
 
 def _connected_again(c: Change) -> None:
@@ -71,7 +72,7 @@ def _far_again(c: Change, far: Leg) -> None:
     (`routing.core.numbers.moments`)."""
     if far.role is Role.CUSTOMER and far.state is LegState.ASKED:
         if c.now < c.it.deadlines.get(Deadline.RING, c.now):
-            c.do(connected.customer_call(c, far, made=True))
+            c.do(ringing.customer_call(c, far, made=True))
     elif far.state is LegState.UP:
         c.hush(far)
         c.music(far)

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from routing.core.events import NumberRefused
 from routing.core.interaction import Deadline, Desk, LegState, Outcome, Role, Stage, Status, Subtype
-from routing.core.lifecycle import ending, waiting
+from routing.core.lifecycle import after_call, closing, line
 from routing.core.lifecycle.change import Change
+from routing.core.lifecycle.dialogues import asking, number_entry
 from routing.core.numbers import PERMANENT, Rule
 
 _NOT_THE_NUMBERS = frozenset({Rule.ENABLED, Rule.REGISTER, Rule.MAX_PENDING, Rule.REQUESTS_PER_SOURCE})
@@ -15,7 +16,7 @@ _NOT_THE_NUMBERS = frozenset({Rule.ENABLED, Rule.REGISTER, Rule.MAX_PENDING, Rul
 
 def number_refused(c: Change, event: NumberRefused) -> None:
     """A caller is told, and waits on; a callback is closed as `blocked`, or held until it may be called."""
-    if c.it.status is Status.BOT and c.it.stage in waiting.ASKS_FOR_CALLBACK:
+    if c.it.status is Status.BOT and c.it.stage in asking.ASKS_FOR_CALLBACK:
         c.tell("number_refused", "system", rule=event.rule)
         _tell_caller(c, event.rule)
     elif c.it.subtype is Subtype.CALLBACK and _not_called_yet(c):
@@ -29,15 +30,15 @@ def _tell_caller(c: Change, rule: str) -> None:
     """Another number may be entered where the queue allows it; a request for the caller's own number stands."""
     another = c.queue.callback.alternate_number and rule not in _NOT_THE_NUMBERS
     if another and c.it.stage is Stage.MENU:
-        waiting.enter_number(c, "invalid-number")
+        asking.enter_number(c, "invalid-number")
     elif another:
         c.set(stage=Stage.NUMBER_ENTRY)
-        waiting.wrong_in_entry(c, "invalid-number")
+        number_entry.silence(c, "invalid-number")
     elif c.it.requested_at:
         c.set(waiting=replace(c.it.waiting, digits=""))
-        waiting.book(c)
+        asking.book(c)
     else:
-        waiting.leave_dialogue(c, "cannot-call-back")
+        asking.leave_dialogue(c, "cannot-call-back")
 
 
 def _not_called_yet(c: Change) -> bool:
@@ -55,10 +56,10 @@ def _do_not_call(c: Change, event: NumberRefused) -> None:
     never = event.rule in PERMANENT or (event.rule == Rule.WINDOW and event.until is None)
     if c.it.was_answered and c.it.status is Status.CONNECTED:
         c.drop(Role.AGENT)
-        ending.wrap_up(c)
+        after_call.wrap_up(c)
     elif never:
         c.set(assigned_to=None, desk=Desk())
-        ending.close(c, "blocked")
+        closing.close(c, "blocked")
     else:
         _hold(c, event)
 
@@ -70,4 +71,4 @@ def _hold(c: Change, event: NumberRefused) -> None:
         c.put_off(Deadline.EXPIRES, event.until - c.now)  # what it was given to be called in is not used up by nights
     if c.it.status in (Status.OFFERED, Status.CONNECTED):
         c.drop(Role.AGENT)
-        waiting.back_to_line(c, front=False)
+        line.back_to_line(c, front=False)

@@ -6,7 +6,7 @@ from routing.core.interaction import Status
 from routing.core.lifecycle.change import Change
 
 
-def refuse(c: Change, event: Event) -> None:
+def deny(c: Change, event: Event) -> None:
     """Raise the error a person is owed; for anything else, ignore the event."""
     match event:
         case PickedUp():

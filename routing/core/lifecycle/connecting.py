@@ -1,0 +1,89 @@
+"""From accepting to talking: the call back goes out at once (T11, T12, T15–T19).
+
+The customer is dialled only when the agent's phone is known to ring (`on_alert`) or was answered (`agent_first`).
+"""
+
+from routing.core.effects import Join
+from routing.core.interaction import Attempt, Deadline, Desk, LegState, Role, Stage, Status, Subtype
+from routing.core.lifecycle import ringing
+from routing.core.lifecycle.change import Change
+
+ALERT_WITHIN = 3.0
+"""Seconds an accepting agent's phone has to ring; after that the customer waits for it to be answered."""
+
+
+def accept(c: Change, by: str) -> None:
+    """The offered agent takes it: by answering the phone, by the page, or by letting the countdown end."""
+    c.tell("accepted", f"agent:{c.it.assigned_to}", agent=c.it.assigned_to, by=by)
+    _connect(c, auto_answer=by == "countdown" and c.it.desk.auto_answer)
+
+
+def pick_up(c: Change, agent: str, desk: Desk) -> None:
+    """An agent takes it from the Home List (T12)."""
+    c.set(assigned_to=agent, desk=desk)
+    c.tell("picked_up", agent=agent)
+    _connect(c, auto_answer=desk.auto_answer)
+
+
+def _connect(c: Change, *, auto_answer: bool) -> None:
+    c.clear(Deadline.OFFER)
+    c.set(status=Status.CONNECTED, stage=Stage.AGENT_RINGING, connected_at=c.now, front=False)
+    if c.it.waiting.playing and (caller := c.leg(Role.CALLER)):
+        c.hush(caller)
+        c.music(caller)
+    ringing.ring_agent(c, c.it.assigned_to or "", auto_answer=auto_answer)
+    proceed(c)
+
+
+def proceed(c: Change) -> None:
+    """As far as the agent's leg allows: talk, dial, or wait for the agent's phone."""
+    agent = c.leg(Role.AGENT)
+    if agent is None:
+        return
+    if agent.state is not LegState.UP and Deadline.ANSWER not in c.it.deadlines:
+        c.due_in(Deadline.ANSWER, c.queue.offer.answer_timeout)
+    if c.it.subtype is Subtype.INBOUND:
+        if agent.state is LegState.UP:
+            talk(c, Role.CALLER)
+    elif agent.state is LegState.UP or (agent.state is LegState.RINGING and _on_alert(c)):
+        dial(c)
+    elif agent.state is LegState.ASKED and _on_alert(c):
+        c.due_in(Deadline.ALERT, ALERT_WITHIN)
+
+
+def _on_alert(c: Change) -> bool:
+    """Whether a ringing agent's phone is enough. Not when the system accepted for an agent who may be away."""
+    if ringing.accepts_itself(c) and not c.it.desk.auto_answer:
+        return False
+    return c.queue.dial.order == "on_alert"
+
+
+def no_alert(c: Change) -> None:
+    """The phone did not ring in time: from here on the agent has to answer first."""
+    c.tell("no_alert", "system", agent=c.it.assigned_to)
+
+
+def dial(c: Change) -> None:
+    """One attempt, one customer leg (I3). The channel id is the attempt's id."""
+    c.clear(Deadline.ALERT)
+    number = c.it.number or ""
+    leg = c.new_leg(Role.CUSTOMER, number)
+    attempt = Attempt(leg.id, len(c.it.attempts) + 1, c.it.assigned_to or "", c.now)
+    c.set(stage=Stage.DIALING, attempts=(*c.it.attempts, attempt))
+    c.due_in(Deadline.RING, c.queue.dial.ring_timeout)
+    c.tell("dialing", "system", attempt=attempt.n, agent=attempt.agent)
+    c.do(ringing.customer_call(c, leg))
+    ringing.ring_tone(c)
+
+
+def talk(c: Change, role: Role) -> None:
+    """Both are there: let them talk (A3)."""
+    far, agent = c.leg(role), c.leg(Role.AGENT)
+    if far is None or agent is None:
+        return
+    if c.it.waiting.playing:
+        c.hush(far)
+    c.clear_all()
+    c.set(stage=Stage.TALKING)
+    c.tell("talking", "system", agent=c.it.assigned_to)
+    c.do(Join(c.it.bridge, (far.id, agent.id)))

@@ -1,0 +1,68 @@
+"""The timed workflow of a waiting caller: which step is next, and when (T2, T3).
+
+Rules: docs/lifecycle.md, "What a waiting caller goes through".
+"""
+
+from dataclasses import replace
+
+from ivr.workflow import Plain, Step
+from routing.core.interaction import Deadline, Role, Status
+from routing.core.lifecycle.change import Change
+
+
+def await_step(c: Change, index: int | None) -> None:
+    """Set the timer of step `index`, or of the next that has something to say, counted from now."""
+    index = _next_told(c, index)
+    if index is None:
+        c.clear(Deadline.STEP)
+        return
+    c.set(waiting=replace(c.it.waiting, step=index))
+    c.due_in(Deadline.STEP, c.queue.workflow.steps[index].after)
+
+
+def _next_told(c: Change, index: int | None) -> int | None:
+    steps = c.queue.workflow.steps
+    for _ in steps:
+        if index is None or index >= len(steps):
+            return None
+        if _is_told(c, steps[index]):
+            return index
+        index = c.queue.workflow.index_after(index)
+    return None
+
+
+def _is_told(c: Change, step: Step) -> bool:
+    """A menu names all its keys: where no call back is taken, none that offers one is played."""
+    if step.announce:
+        return bool(announced(step.announce))
+    return c.queue.callback.enabled or Plain.CALLBACK not in step.keys.values()
+
+
+def announced(words: tuple[str, ...]) -> tuple[str, ...]:
+    """What is really said: no waiting time is estimated yet."""
+    return tuple(word for word in words if word != "wait")
+
+
+def step(c: Change) -> Step:
+    return c.queue.workflow.steps[c.it.waiting.step]
+
+
+def end_step(c: Change) -> None:
+    """Back to the music; the next step's timer starts now (T3)."""
+    was_bot = c.it.status is Status.BOT
+    c.clear(Deadline.KEY)
+    if c.it.status is not Status.OFFERED:
+        c.set(status=Status.OPEN)
+    c.set(stage=None, waiting=replace(c.it.waiting, tries=0, digits=""))
+    if caller := c.leg(Role.CALLER):
+        c.hush(caller)
+        c.music(caller)
+    if was_bot:
+        c.tell("kept_waiting")
+    await_step(c, c.queue.workflow.index_after(c.it.waiting.step))
+
+
+def resume_waiting(c: Change) -> None:
+    """The caller waits on after an offer came to nothing; a step that fell due meanwhile runs at once (E6)."""
+    if c.leg(Role.CALLER) and Deadline.STEP not in c.it.deadlines and not c.it.waiting.playing:
+        await_step(c, c.queue.workflow.index_after(c.it.waiting.step))
