@@ -1,6 +1,6 @@
 """The timed workflow of a queue: steps a waiting caller meets, one after another, some of which ask a question.
 
-Counterpart: `routing.core.lifecycle.waiting` runs it. A step falls due
+Counterpart: `routing.core.lifecycle.workflow` runs it. A step falls due
 `after` seconds of waiting; the next step's timer starts when this one ends; `loop` starts over.
 """
 

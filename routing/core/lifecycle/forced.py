@@ -1,7 +1,7 @@
 """What a supervisor forces, whoever has it and whatever the telephones do: a call ends, an agent is freed.
 
 The row says so first; what rings or talks is hung up behind it, and again after a restart. What is so already stays
-so: nobody is refused. An agent who only wants to be done has `connected` and `ending`.
+so: nobody is refused. For an agent who only wants to be done there are `calling` and `after_call`.
 """
 
 from routing.core.effects import HangUp
