@@ -16,8 +16,9 @@ from demo.cast import AGENT, AGENT_TONE, DNIS, QUEUE, SETTINGS, Play
 from demo.stage import Stage, open_stage
 from demo.teller import PROBLEMS, StepFailed, Teller, expect
 from demo.understanding import Language
-from routing.local import asterisk_package, postgres_binaries, prompts
-from routing.local.processes import Process
+from routing.local.asterisk import prompts
+from routing.local.install import asterisk_package, postgres_binaries
+from routing.local.system.processes import Process
 from routing.runtime import log
 from routing.runtime.until_signal import run_until_signal
 

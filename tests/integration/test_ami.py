@@ -15,9 +15,9 @@ from dialplan.accounts import account_objects, ha1
 from dialplan.ami import AmiWatch, AsteriskState, PhoneState
 from dialplan.ari.client import AriClient
 from dialplan.ari.models import ConfigTuple
-from routing.local.asterisk import AsteriskInstance
-from routing.local.ports import reserved
-from routing.local.processes import Process
+from routing.local.asterisk.instance import AsteriskInstance
+from routing.local.system.ports import reserved
+from routing.local.system.processes import Process
 
 PASSWORD = "open sesame"
 

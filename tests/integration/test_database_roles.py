@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from routing.local.postgres import Postgres
+from routing.local.postgres.server import Postgres
 from routing.main import serve
 from routing.runtime.settings import Settings
 from routing.store import roles
