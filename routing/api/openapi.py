@@ -8,6 +8,7 @@ from typing import Any
 
 from aiohttp import web
 from pydantic import BaseModel, TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema
 
 from routing.api import once
 from routing.api.errors import CODE_OF, STATUS_OF, Problem
@@ -24,6 +25,9 @@ _HEADERS: dict[int, dict[str, dict[str, Any]]] = {
 }
 """What comes along with an error."""
 _REF = "#/components/schemas/{model}"
+_NAMES = {"routing.core.queues.Switches": "routing.queues.Switches"}
+"""Of two models of one name pydantic says the modules. What clients made of those names has to go on fitting when a
+module moves: module -> the one it is said to be in."""
 
 
 def route(routes: Callable[[], list[tuple[str, Route]]]) -> Route:
@@ -60,6 +64,11 @@ def document(routes: Iterable[tuple[str, Route]]) -> dict[str, Any]:
 Schemas = dict[tuple[Any, str], Any]
 
 
+class _Named(GenerateJsonSchema):
+    def normalize_name(self, name: str) -> str:
+        return super().normalize_name(_NAMES.get(name, name))
+
+
 def _schemas(routes: list[tuple[str, Route]]) -> tuple[Schemas, dict[str, Any]]:
     """The schema of every model as it is sent or told, and the definitions they share."""
     asked: dict[tuple[Any, str], TypeAdapter[Any]] = {(Problem, "serialization"): TypeAdapter(Problem)}
@@ -68,7 +77,11 @@ def _schemas(routes: list[tuple[str, Route]]) -> tuple[Schemas, dict[str, Any]]:
             if model is not None:
                 asked[model, mode] = TypeAdapter(model)
     inputs = [(key, key[1], adapter) for key, adapter in asked.items()]
-    found, shared = TypeAdapter.json_schemas(inputs, ref_template=_REF)  # type: ignore[arg-type]  # keys are ours
+    found, shared = TypeAdapter.json_schemas(
+        inputs,  # type: ignore[arg-type]  # keys are ours
+        ref_template=_REF,
+        schema_generator=_Named,
+    )
     return {key: schema for (key, _), schema in found.items()}, shared.get("$defs", {})
 
 
