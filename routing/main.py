@@ -9,7 +9,7 @@ import structlog
 from aiohttp import web
 
 from dialplan import words
-from dialplan.ami import AmiWatch, AsteriskState
+from dialplan.ami.client import AmiWatch, AsteriskState
 from dialplan.ari.client import AriClient
 from dialplan.ari.connection import AriConnection
 from dialplan.ari.errors import AriError

@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from dialplan.ami_session import AmiLost, AmiRefused, AmiSession, Fields
+from dialplan.ami.session import AmiLost, AmiRefused, AmiSession, Fields
 from dialplan.security import ACCOUNT, EVENTS, Answered, answered
 from routing.core.bans import BAN, SHUT, Address, Ban, Guesses, Network, Shut, Slow, WrongAnswer, network_of
 from routing.core.errors import RingbackError

@@ -1,7 +1,7 @@
-"""One AMI connection by panoramisk 1.4, with guards for what that version does (measured); used by `ami`.
+"""One AMI connection by panoramisk 1.4, with guards for what that version does (measured); used by `client`.
 
-- It replays unanswered actions after a reconnect: a session here never reconnects, `ami` opens a new one.
-- No action has a deadline, a mute server is never noticed: `ask` has one, and `ami` pings.
+- It replays unanswered actions after a reconnect: a session here never reconnects, `client` opens a new one.
+- No action has a deadline, a mute server is never noticed: `ask` has one, and `client` pings.
 - A raising callback drops the connection: handlers are contained.
 - The secret would stand in its log when a write fails: the login is by challenge.
 """

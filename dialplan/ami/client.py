@@ -14,7 +14,7 @@ from typing import ParamSpec
 
 import structlog
 
-from dialplan.ami_session import AmiLost, AmiRefused, AmiSession, Fields
+from dialplan.ami.session import AmiLost, AmiRefused, AmiSession, Fields
 
 log = structlog.get_logger(__name__)
 PING_EVERY = 2.0
