@@ -11,6 +11,8 @@ DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
     *sorted((ROOT / "docs").glob("*.md")),
 ]
+HISTORY = {"CHANGELOG", "decisions"}
+"""They may name what is not there any more."""
 
 
 def lines(path: Path) -> Iterator[tuple[bool, str]]:
@@ -23,7 +25,7 @@ def lines(path: Path) -> Iterator[tuple[bool, str]]:
 
 
 def anchors(path: Path) -> set[str]:
-    """As GitHub makes them of headings: lower case, no punctuation, dashes for spaces, a number for a repeated one."""
+    """As GitHub makes them of headings: lower case, no punctuation, dashes for spaces, a number for repeated ones."""
     found: dict[str, int] = {}
     for code, line in lines(path):
         if not code and (heading := re.fullmatch(r"#+ (.+)", line)):
@@ -73,6 +75,15 @@ def test_every_page_that_a_comment_names_is_there() -> None:
         for name in re.findall(r"\bdocs/[\w-]+\.md\b", path.read_text(encoding="utf-8"))
     }
     assert named <= {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")}
+
+
+@pytest.mark.parametrize(
+    "document", [each for each in DOCUMENTS if each.stem not in HISTORY], ids=lambda path: path.name
+)
+def test_every_path_of_the_repository_is_there(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    named = re.findall(r"`((?:routing|dialplan|ivr|demo|bench|tests|deploy|asterisk-config)/[\w./-]*)`", text)
+    assert [path for path in named if not (ROOT / path).exists()] == []
 
 
 def test_anchors_are_those_of_github(tmp_path: Path) -> None:
