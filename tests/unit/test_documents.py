@@ -66,15 +66,24 @@ def test_every_make_command_of_the_documents_is_a_target() -> None:
     assert {"demo", "test"} <= commands <= targets
 
 
-def test_every_page_that_a_comment_names_is_there() -> None:
-    named = {
+def named_in_code(pattern: str) -> set[str]:
+    return {
         name
         for folder in ("routing", "dialplan", "ivr", "demo", "bench", "tests", "deploy", "asterisk-config")
         for path in (ROOT / folder).rglob("*")
         if path.suffix in {".py", ".sql", ".service", ".conf", ".toml", ".nft"}
-        for name in re.findall(r"\bdocs/[\w-]+\.md\b", path.read_text(encoding="utf-8"))
+        for name in re.findall(pattern, path.read_text(encoding="utf-8"))
     }
-    assert named <= {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")}
+
+
+def test_every_page_that_code_names_is_there() -> None:
+    assert named_in_code(r"\bdocs/[\w-]+\.md\b") <= {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")}
+
+
+def test_decisions_are_numbered_and_those_that_code_cites_are_there() -> None:
+    numbers = re.findall(r"^\*\*(\d+)\. ", (ROOT / "docs/decisions.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(map(int, numbers)) == list(range(1, len(numbers) + 1))
+    assert named_in_code(r"\bdecision (\d+)\b") <= {*numbers}
 
 
 @pytest.mark.parametrize(
