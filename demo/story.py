@@ -126,4 +126,4 @@ def _what_next() -> str:
     return """
 Every step was seen at the phones and in Postgres. Now yours:
   make run                        the same system, left running for your own phone and the API
-  README.md                       how to register a softphone, log in, and connect a carrier"""
+  docs/first-call.md              how to register a softphone, log in, and connect a carrier"""

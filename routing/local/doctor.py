@@ -101,7 +101,7 @@ def _openssl() -> str:
 
 def _nftables() -> str:
     if os.geteuid() != 0:
-        return "not ours to use without root: guessers of SIP passwords are not shut out (docs/operations.md)"
+        return "not ours to use without root: guessers of SIP passwords are not shut out (docs/security.md)"
     if (program := table.find()) is None:
         raise _NotDone("missing: run `make setup`, as root, or guessers of SIP passwords are not shut out")
     return f"shuts out who guesses SIP passwords ({program})"

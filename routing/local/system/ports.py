@@ -1,4 +1,4 @@
-"""Which ports one Ringback uses on this machine, all counted from its port base (docs: README, `ringback up`)."""
+"""Which ports one Ringback uses on this machine, all counted from its port base (docs/first-call.md)."""
 
 import contextlib
 import errno
