@@ -24,7 +24,7 @@ from routing.engine.clock import Clock
 from routing.engine.engine import Engine
 from routing.engine.following import follow
 from routing.engine.lease import Lease
-from routing.engine.sweeping import Sweeper
+from routing.engine.recovery.sweeping import Sweeper
 from routing.local.install.asterisk_package import check_version
 from routing.runtime import metrics
 from routing.runtime.log import end_without_memory

@@ -27,7 +27,7 @@ from routing.core.interaction import (
 )
 from routing.core.lifecycle import FeedLine
 from routing.core.queues import Offer, Queue
-from routing.store.feed import Line
+from routing.store.read.feed import Line
 from routing.store.tokens import Identity
 from routing.store.tokens import Role as Access
 

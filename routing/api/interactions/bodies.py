@@ -8,7 +8,7 @@ from routing.api.http.fields import NO_NUL, Sent, Text
 from routing.api.http.page import Paged
 from routing.core.interaction import Status, Subtype
 from routing.core.queues import Slug
-from routing.store.home_list import Order
+from routing.store.read.home_list import Order
 
 
 class Done(Sent):

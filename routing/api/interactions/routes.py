@@ -10,8 +10,9 @@ from routing.core.errors import Forbidden, Invalid, RingbackError
 from routing.core.events import CallEnded, CallStopped, OfferAccepted, OfferRejected, PersonEvent, Redialled, WorkDone
 from routing.core.interaction import Interaction
 from routing.core.numbers import readings
-from routing.store import feed, home_list, interactions, line, queues
-from routing.store.home_list import Filter
+from routing.store import interactions, queues
+from routing.store.read import feed, home_list, line
+from routing.store.read.home_list import Filter
 
 
 async def list_interactions(call: Call) -> Page[answers.Interaction]:

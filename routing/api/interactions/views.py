@@ -7,7 +7,7 @@ from routing.api.interactions import answers
 from routing.core.interaction import Attempt, Deadline, Interaction, LegState, Role
 from routing.core.numbers import masked
 from routing.core.queues import Queue
-from routing.store.feed import Line
+from routing.store.read.feed import Line
 
 
 def interaction(it: Interaction, place: int | None, *, full: bool) -> answers.Interaction:

@@ -18,9 +18,10 @@ from routing.core.interaction import Interaction, Status
 from routing.engine.engine import Engine
 from routing.engine.notices import AgentChanged, InteractionChanged, Notice, QueueChanged
 from routing.runtime import metrics
-from routing.store import agents, feed, line, queues
+from routing.store import agents, queues
 from routing.store.agents import Agent
 from routing.store.database import Pool
+from routing.store.read import feed, line
 
 log = structlog.get_logger()
 

@@ -18,7 +18,8 @@ from routing.api.live.hub import Listener
 from routing.api.live.messages import Told
 from routing.core.errors import RingbackError
 from routing.core.interaction import Interaction, Status
-from routing.store import agents, feed, interactions, line, queues
+from routing.store import agents, interactions, queues
+from routing.store.read import feed, line
 
 log = structlog.get_logger()
 

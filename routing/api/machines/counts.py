@@ -4,8 +4,8 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from routing.store import home_list
 from routing.store.database import Pool
+from routing.store.read import home_list
 
 Counted = list[tuple[str, str, int]]
 

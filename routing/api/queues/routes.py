@@ -7,7 +7,8 @@ from routing.api.queues import answers, bodies, views
 from routing.core.errors import Forbidden, Invalid
 from routing.core.events import OfferWithdrawn
 from routing.core.queues import Queue, Switches
-from routing.store import line, queues
+from routing.store import queues
+from routing.store.read import line
 
 
 async def list_queues(call: Call) -> Page[answers.ShownQueue]:

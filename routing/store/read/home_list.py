@@ -12,8 +12,8 @@ import msgspec
 from routing.core.errors import Invalid
 from routing.core.interaction import Interaction, Status, Subtype
 from routing.store.database import Pool, connection
-from routing.store.interactions import LOAD as LOAD
-from routing.store.interactions import readable
+from routing.store.interactions.loading import LOAD as LOAD
+from routing.store.interactions.rows import readable
 
 
 class Order(StrEnum):

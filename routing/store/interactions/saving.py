@@ -1,4 +1,4 @@
-"""Interactions as rows: loading one whole, and saving a decision in one statement.
+"""Saving a decision in one statement.
 
 A save is a compare-and-set on (id, version, status), guarded by the shard's epoch, and writes legs, attempts, the
 agent's work and the feed in the same transaction; being one statement, it is one round trip including its commit.
@@ -8,46 +8,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
-import msgspec
-import structlog
-
-from routing.core.errors import Conflict, DuplicateCallback, Invalid, NotFound
-from routing.core.interaction import (
-    Attempt,
-    Deadline,
-    Desk,
-    Interaction,
-    Kind,
-    Leg,
-    LegState,
-    Outcome,
-    Role,
-    Stage,
-    Status,
-    Subtype,
-    Waiting,
-)
+from routing.core.errors import Conflict, DuplicateCallback, Invalid
+from routing.core.interaction import Attempt, Deadline, Interaction, Leg, Status
 from routing.core.lifecycle import Decision
 from routing.core.numbers.moments import Moment
-from routing.runtime import metrics
-from routing.store import lenient, requests_made, trust
+from routing.store import requests_made, trust
 from routing.store.database import Pool, connection
+from routing.store.interactions.loading import pending
 from routing.store.trust import Check
-
-log = structlog.get_logger()
-
-LOAD = """
-SELECT i.*,
-       (SELECT coalesce(jsonb_agg(to_jsonb(l) ORDER BY l.created_at, l.id), '[]') FROM legs l
-         WHERE l.interaction = i.id AND l.ended_at IS NULL) AS live_legs,
-       (SELECT coalesce(jsonb_agg(to_jsonb(a) ORDER BY a.n), '[]') FROM attempts a
-         WHERE a.interaction = i.id) AS all_attempts
-  FROM interactions i
-"""
-
-_LOAD_ONE = f"{LOAD} WHERE i.id = $1"
 
 _COLUMNS = (
     "queue, queue_version, kind, name, callback_type, time_zone, tried_before, shift,"
@@ -194,41 +163,6 @@ class Ownership:
     epoch: int
 
 
-async def load(pool: Pool, interaction_id: UUID) -> Interaction:
-    """The interaction with its live legs and attempts. Raises NotFound."""
-    async with connection(pool) as c:
-        row = await c.fetchrow(_LOAD_ONE, interaction_id)
-    if row is None:
-        raise NotFound("There is no such interaction.")
-    return interaction(row)
-
-
-# A UNION, as with OR the whole table would be read, however long the line.
-_LIVING = f"""{LOAD}
- WHERE i.shard = $1 AND i.id IN (SELECT id FROM interactions WHERE status IN ('bot', 'offered', 'connected')
-                                 UNION SELECT interaction FROM legs WHERE ended_at IS NULL)
-"""  # noqa: S608  # of the constant above
-
-
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """What belongs to rows that cannot be read: a newer version wrote them, and their calls are not ours to touch."""
-
-    interactions: frozenset[UUID] = frozenset()
-    legs: frozenset[str] = frozenset()
-
-
-async def load_living(pool: Pool, shard: str) -> tuple[list[Interaction], Unread]:
-    """Every interaction of the shard that has a live channel or is in somebody's hands: what recovery looks at. One
-    row that cannot be read costs only itself."""
-    async with connection(pool) as c:
-        rows = await c.fetch(_LIVING, shard)
-    found = [(row, readable(row)) for row in rows]
-    lost = [row for row, it in found if it is None]
-    legs = frozenset(leg["id"] for row in lost for leg in row["live_legs"])
-    return [it for _, it in found if it], Unread(frozenset(UUID(str(row["id"])) for row in lost), legs)
-
-
 async def create(pool: Pool, owner: Ownership, decision: Decision, now: datetime, check: Check | None = None) -> int:
     """Store a new interaction. Returns the feed's cursor; raises DuplicateCallback, Invalid when its queue was
     deleted, or Conflict when it exists or the shard is not ours; with a `check` also NumberBlocked, RateLimited or
@@ -332,121 +266,3 @@ def _work(before: Interaction | None, decision: Decision) -> dict[str, str | Non
     freed = "yes" if was and (role is None or was != after.assigned_to) else None
     reason = decision.not_ready.reason if decision.not_ready else None
     return {"agent": after.assigned_to if role else None, "role": role, "freed": freed, "reason": reason}
-
-
-def interaction(row: Any) -> Interaction:
-    """One row, with `live_legs` and `all_attempts` beside it, as an Interaction."""
-    return Interaction(
-        id=UUID(str(row["id"])),
-        queue=row["queue"],
-        queue_version=row["queue_version"],
-        entered_at=row["entered_at"],
-        queued_at=row["queued_at"],
-        status=Status(row["status"]),
-        stage=Stage(row["stage"]) if row["stage"] else None,
-        subtype=Subtype(row["subtype"]),
-        kind=Kind(row["kind"]) if row["kind"] else None,
-        number=row["number"],
-        dialled_number=row["dialled_number"],
-        version=row["version"],
-        assigned_to=row["assigned_to"],
-        desk=lenient.made(Desk, row["desk"]),
-        priority=row["priority"],
-        front=row["front"],
-        not_before=row["not_before"],
-        requested_at=row["requested_at"],
-        promised_at=row["promised_at"],
-        connected_at=row["connected_at"],
-        closed_at=row["closed_at"],
-        outcome=row["outcome"],
-        disposition=row["disposition"],
-        note=row["note"],
-        name=row["name"],
-        callback_type=row["callback_type"],
-        time_zone=row["time_zone"],
-        case_data=row["case_data"],
-        instructions=row["instructions"],
-        tried_before=row["tried_before"],
-        shift=row["shift"],
-        waiting=lenient.made(Waiting, row["waiting"], words=tuple(row["waiting"]["words"])),
-        deadlines={kind: _time(at) for kind, at in lenient.by_word(Deadline, row["deadlines"])},
-        excluded={agent: _time(at) for agent, at in row["excluded"].items()},
-        legs_asked=row["legs_asked"],
-        lines=row["lines"],
-        legs=tuple(_leg(each) for each in row["live_legs"]),
-        attempts=tuple(attempt(each) for each in row["all_attempts"]),
-    )
-
-
-def readable(row: Any) -> Interaction | None:
-    """The same, or None, logged and counted, for a row that this version cannot make anything of."""
-    try:
-        return interaction(row)
-    except (KeyError, TypeError, ValueError, msgspec.MsgspecError) as error:
-        metrics.UNREADABLE.inc()
-        log.error("row not readable", interaction=str(row["id"]), error=type(error).__name__)
-        return None
-
-
-def _time(text: str) -> datetime:
-    return msgspec.convert(text, datetime)
-
-
-def _leg(record: dict[str, Any]) -> Leg:
-    return Leg(record["id"], Role(record["role"]), record["party"], LegState(record["state"]))
-
-
-def attempt(record: dict[str, Any]) -> Attempt:
-    """One attempt out of the JSON Postgres made of its row."""
-    return Attempt(
-        id=record["id"],
-        n=record["n"],
-        agent=record["agent"],
-        started_at=_time(record["started_at"]),
-        answered_at=_time(record["answered_at"]) if record["answered_at"] else None,
-        ended_at=_time(record["ended_at"]) if record["ended_at"] else None,
-        outcome=Outcome(record["outcome"]) if record["outcome"] else None,
-        sip_cause=record["sip_cause"],
-    )
-
-
-async def pending(pool: Pool, queue: str, number: str) -> UUID | None:
-    """The callback that is pending for this number in this queue."""
-    async with connection(pool) as c:
-        found = await c.fetchval(
-            "SELECT id FROM interactions WHERE queue = $1 AND number = $2"
-            " AND requested_at IS NOT NULL AND status NOT IN ('wrap_up', 'closed')",
-            queue,
-            number,
-        )
-    return found and UUID(str(found))
-
-
-async def known_legs(pool: Pool, ids: list[str]) -> set[str]:
-    """Which of these channels we have ever had to do with."""
-    async with connection(pool) as c:
-        return {row["id"] for row in await c.fetch("SELECT id FROM legs WHERE id = ANY($1)", ids)}
-
-
-async def due_until(pool: Pool, shard: str, until: datetime) -> list[tuple[UUID, datetime]]:
-    """What has to be woken by then."""
-    async with connection(pool) as c:
-        rows = await c.fetch(
-            "SELECT id, wake_at FROM interactions WHERE shard = $1 AND wake_at <= $2 ORDER BY wake_at LIMIT 5000",
-            shard,
-            until,
-        )
-    return [(row["id"], row["wake_at"]) for row in rows]
-
-
-# In the order in which none overtakes another meanwhile.
-_BEFORE_JUMP = """
-SELECT id FROM interactions WHERE shard = $1 AND status <> 'closed' AND shift <> $2
- ORDER BY CASE WHEN shift < $2 THEN -extract(epoch FROM queued_at) ELSE extract(epoch FROM queued_at) END, id LIMIT $3
-"""
-
-
-async def stored_before_jump(pool: Pool, shard: str, shift: float, most: int) -> list[UUID]:
-    """What was stored before Postgres' clock jumped, and is not closed."""
-    async with connection(pool) as c:
-        return [UUID(str(row["id"])) for row in await c.fetch(_BEFORE_JUMP, shard, shift, most)]
