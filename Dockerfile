@@ -21,7 +21,7 @@ COPY ivr ivr
 COPY routing routing
 RUN python -m compileall -q dialplan ivr routing
 
-# Asterisk as on any other machine: Debian's own packages, versions and checksums in routing/local/asterisk.lock.toml.
+# Asterisk as on any other machine: Debian's own packages, versions and checksums in routing/local/install/asterisk.lock.toml.
 FROM code AS asterisk-files
 ENV XDG_CACHE_HOME=/opt
 RUN python -m routing setup --asterisk

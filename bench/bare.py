@@ -9,8 +9,8 @@ from pathlib import Path
 
 from bench.wire import Wire
 from demo.stage import Stage
-from routing.local.home import Home
-from routing.local.postgres import Postgres
+from routing.local.postgres.server import Postgres
+from routing.local.system.home import Home
 
 
 @contextlib.asynccontextmanager

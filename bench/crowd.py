@@ -14,7 +14,7 @@ from bench.usage import PARTS, Usage
 from demo.lags import Lags
 from demo.sip.outgoing import OutgoingCall
 from demo.stage import Stage, scratch_stage
-from routing.local.prompts import TONES
+from routing.local.asterisk.prompts import TONES
 
 CALLERS, SECONDS = 500, 60
 PER_SECOND = 25

@@ -23,8 +23,8 @@ from routing.engine.clock import Clock
 from routing.engine.engine import Engine
 from routing.engine.lease import Lease
 from routing.engine.notices import InteractionChanged, Notice
-from routing.local.postgres import Postgres
-from routing.local.postgres_binaries import find_or_install
+from routing.local.install.postgres_binaries import find_or_install
+from routing.local.postgres.server import Postgres
 from routing.store import queues
 from routing.store.database import Pool, connect
 from routing.store.migrate import migrate

@@ -9,7 +9,7 @@ from bench import measures, parts
 from bench.figures import Figure, figure, table
 from bench.measures import Measures
 from demo.stage import Stage
-from routing.local import asterisk_package
+from routing.local.install import asterisk_package
 
 LIMIT, AIM = 2.0, 1.3
 RESULTS = Path(__file__).with_name("RESULTS.md")

@@ -9,8 +9,8 @@ from bench.floor import APP, INBOUND
 from demo.sip import policy
 from demo.sip.carrier import Phone
 from demo.stage import Stage, Worker
-from routing.local import asterisk_package
-from routing.local.prompts import TONES
+from routing.local.asterisk.prompts import TONES
+from routing.local.install import asterisk_package
 
 CALLBACKS, NOBODY = "bench", "bench-nobody"
 DNIS, DNIS_NOBODY = "7001", "7002"

@@ -24,8 +24,8 @@ from demo.sip.agent import SipAgent
 from demo.sip.carrier import Carrier
 from demo.sip.policy import Policy
 from demo.sip.tls import Tls
-from routing.local import prompts
-from routing.local.ports import Ports, reserved
+from routing.local.asterisk import prompts
+from routing.local.system.ports import Ports, reserved
 
 READY_WITHIN = 60.0
 
@@ -199,7 +199,7 @@ async def open_stage(
 ) -> AsyncIterator[Stage]:
     """Start everything on free ports; stop all of it at the end. Raises AssertionError with the log when it fails.
 
-    `trunk_tls`: a folder of `routing.local.certificates.own`, with which the carrier then speaks TLS.
+    `trunk_tls`: a folder of `routing.local.system.certificates.own`, with which the carrier then speaks TLS.
     `legs`: how many the RTP ports are for; more than 400 have theirs beside the stage's own, from 40000 on.
     `under`: the command to run it under, `prlimit` say. `flags`: more of those of `ringback up`.
     """
@@ -269,8 +269,8 @@ async def _ready(up: asyncio.subprocess.Process, ports: Ports, log: Path) -> Non
 async def _connected(
     data_dir: Path, ports: Ports, up: asyncio.subprocess.Process, log: Path, trunk_tls: Path | None
 ) -> AsyncIterator[Stage]:
-    from routing.local.home import Home
-    from routing.local.postgres import Postgres
+    from routing.local.postgres.server import Postgres
+    from routing.local.system.home import Home
 
     token = (data_dir / "admin.token").read_text().strip()
     sql = await asyncpg.connect(Postgres(Home(data_dir).postgres, Path()).dsn)

@@ -16,8 +16,9 @@ from demo.cast import AGENT, AGENT_TONE, DNIS, QUEUE, SETTINGS, Play
 from demo.stage import Stage, open_stage
 from demo.teller import PROBLEMS, StepFailed, Teller, expect
 from demo.understanding import Language
-from routing.local import asterisk_package, postgres_binaries, prompts
-from routing.local.processes import Process
+from routing.local.asterisk import prompts
+from routing.local.install import asterisk_package, postgres_binaries
+from routing.local.system.processes import Process
 from routing.runtime import log
 from routing.runtime.until_signal import run_until_signal
 
@@ -125,4 +126,4 @@ def _what_next() -> str:
     return """
 Every step was seen at the phones and in Postgres. Now yours:
   make run                        the same system, left running for your own phone and the API
-  README.md                       how to register a softphone, log in, and connect a carrier"""
+  docs/first-call.md              how to register a softphone, log in, and connect a carrier"""

@@ -1,6 +1,6 @@
 """Understands what a phone hears: Asterisk plays its files as they are, so every 20 ms can be looked up in them.
 
-Counterpart: routing/local/prompts.py, which makes the files.
+Counterpart: routing/local/asterisk/prompts.py, which makes the files.
 """
 
 from __future__ import annotations

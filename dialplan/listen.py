@@ -25,8 +25,8 @@ from routing.core.events import (
     NumberFormat,
     SayFinished,
 )
-from routing.engine import sweeping
 from routing.engine.phones import Alive, ChannelState
+from routing.engine.recovery import sweeping
 from routing.runtime import metrics
 
 log = structlog.get_logger()

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
-from dialplan.ami_session import Fields
+from dialplan.ami.session import Fields
 
 ACCOUNT = "-firewall"
 """Added to the name of the service's AMI account."""

@@ -1,6 +1,6 @@
 """Finds lines that died: a phone that lost its power or its network hangs up on nobody, it only falls silent.
 
-Asterisk's own `rtp_timeout` will not do (docs/decisions.md): it measures by the wall clock, so that one set forward
+Asterisk's own `rtp_timeout` will not do (decision 120): it measures by the wall clock, so that one set forward
 ends every call at once, and it hangs up before anybody is told. Counterpart: `routing.core.lifecycle`, which says
 what becomes of a `LineDied`.
 

@@ -1,6 +1,7 @@
 """What callers can be told: words such as `menu-offer`, `number:3` or `digits:+4915112345678`. Pure.
 
-prompts.toml has the texts; routing/local/prompts.py makes the sounds of them; `media` names those to Asterisk.
+prompts.toml has the texts; routing/local/asterisk/prompts.py makes the sounds of them; `media` names
+those to Asterisk.
 """
 
 import re

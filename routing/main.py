@@ -9,7 +9,7 @@ import structlog
 from aiohttp import web
 
 from dialplan import words
-from dialplan.ami import AmiWatch, AsteriskState
+from dialplan.ami.client import AmiWatch, AsteriskState
 from dialplan.ari.client import AriClient
 from dialplan.ari.connection import AriConnection
 from dialplan.ari.errors import AriError
@@ -24,8 +24,8 @@ from routing.engine.clock import Clock
 from routing.engine.engine import Engine
 from routing.engine.following import follow
 from routing.engine.lease import Lease
-from routing.engine.sweeping import Sweeper
-from routing.local.asterisk_package import check_version
+from routing.engine.recovery.sweeping import Sweeper
+from routing.local.install.asterisk_package import check_version
 from routing.runtime import metrics
 from routing.runtime.log import end_without_memory
 from routing.runtime.settings import Settings

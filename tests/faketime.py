@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from routing.local import apt
+from routing.local.install import apt
 
 LIBRARY = "faketime/libfaketime.so.1"
 

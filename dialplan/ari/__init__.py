@@ -11,7 +11,7 @@ The ten traps of ARI (measured on Asterisk 22.10.1) and where each is met:
  7 slow reader loses events         the reader of `connection` only decodes and queues
  8 one app, two owners              `connection.Owner` is asked before each connect and after `errors.AppReplaced`
  9 playback ends `done` or `failed` the caller chooses playback ids and gives each a deadline of its own
-10 device-state deadlock            never subscribed to (asterisk issue 2170): `dialplan.ami` has the states
+10 device-state deadlock            never subscribed to (asterisk issue 2170): `dialplan.ami.client` has the states
 
 Three more. What is asked of a channel waits until its prompt has ended, but for the end of the prompt: stop that
 first (an answer took 1.7 s during a read-back). A second dial of the same PJSIP channel is answered 409 or, when it

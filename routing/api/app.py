@@ -5,24 +5,34 @@ from collections.abc import AsyncIterator, Iterable
 
 from aiohttp import web
 
-from routing.api import agents, bans, docs, health, interactions, me, numbers, openapi, operations, queues, stream
-from routing.api.auth import Tokens
-from routing.api.counts import Counts
-from routing.api.door import Door
-from routing.api.errors import errors_as_problems
-from routing.api.guard import LoginGuard
-from routing.api.hub import Hub
-from routing.api.once import Once
-from routing.api.peers import Network, Peers
-from routing.api.rates import A_SECOND, Rates
-from routing.api.reading import MOST_BYTES
-from routing.api.route import SERVICES, Route, Services
+from routing.api.agents import routes as agents
+from routing.api.bans import routes as bans
+from routing.api.context import SERVICES, Services
+from routing.api.http import docs, openapi
+from routing.api.http.auth import Tokens
+from routing.api.http.door import Door
+from routing.api.http.errors import errors_as_problems
+from routing.api.http.guard import LoginGuard
+from routing.api.http.once import Once
+from routing.api.http.peers import Network, Peers
+from routing.api.http.rates import A_SECOND, Rates
+from routing.api.http.reading import MOST_BYTES
+from routing.api.http.route import Route
+from routing.api.interactions import routes as interactions
+from routing.api.live import stream
+from routing.api.live.hub import Hub
+from routing.api.machines import routes as machines
+from routing.api.machines.counts import Counts
+from routing.api.numbers import routes as numbers
+from routing.api.operations import routes as operations
+from routing.api.queues import routes as queues
+from routing.api.sessions import routes as sessions
 from routing.engine.engine import Engine
 from routing.runtime.passwords import Passwords
 from routing.store.database import Pool
 
 PREFIX = "/api/v1"
-_WORK = (*me.ROUTES, *agents.ROUTES, *queues.ROUTES, *interactions.ROUTES, *operations.ROUTES)
+_WORK = (*sessions.ROUTES, *agents.ROUTES, *queues.ROUTES, *interactions.ROUTES, *operations.ROUTES)
 VERSIONED = (*_WORK, *numbers.ROUTES, *bans.ROUTES, *stream.ROUTES)
 IDLE = 10.0
 """Seconds a connection may take to send a request's head, at its start and between requests."""
@@ -34,7 +44,7 @@ _TASKS = web.AppKey("tasks", list[asyncio.Task[None]])
 def routes() -> list[tuple[str, Route]]:
     """Every route with its full path."""
     described = openapi.route(lambda: routes())
-    plain = [(route.path, route) for route in (*health.ROUTES, described)]
+    plain = [(route.path, route) for route in (*machines.ROUTES, described)]
     return [*((f"{PREFIX}{route.path}", route) for route in VERSIONED), *plain]
 
 

@@ -20,7 +20,7 @@ for command in (*local.COMMANDS, *service.COMMANDS, *alone.COMMANDS):
 def main() -> None:
     """Run the command line. What the user can mend is told in one line, with exit code 2."""
     from routing.core.errors import RingbackError
-    from routing.local.errors import SetupError
+    from routing.local.system.errors import SetupError
 
     try:
         ringback.main(prog_name="ringback", standalone_mode=False)

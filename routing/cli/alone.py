@@ -49,8 +49,8 @@ def asterisk(
     ARI and AMI listen on the address --control, with the ports and passwords of the service's settings, and answer to
     --control-net only. Calls end with it.
     """
-    from routing.local.asterisk_alone import Alone, become_asterisk
-    from routing.local.home import default_data_dir
+    from routing.local.asterisk.alone import Alone, become_asterisk
+    from routing.local.system.home import default_data_dir
 
     settings = settings_of(config)
     alone = Alone(
@@ -102,7 +102,7 @@ def firewall(carrier: str, sip_port: int, tls_port: int, config: Path | None) ->
 @config_option
 def ready(asterisk: bool, within: float, config: Path | None) -> None:
     """Exit code 0 when the configured service is ready, 1 when it is not."""
-    from routing.local.ready import gets_ready
+    from routing.local.up.ready import gets_ready
 
     if not gets_ready(settings_of(config), asterisk=asterisk, within=within):
         say("not ready")

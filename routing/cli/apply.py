@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from routing.api import bodies
-from routing.api.agents import settings_of
+from routing.api.agents import bodies
+from routing.api.agents.routes import settings_of
 from routing.cli.site_files import Site, read
 from routing.core.agents import ha1
 from routing.core.errors import Invalid

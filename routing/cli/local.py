@@ -12,7 +12,7 @@ import click
 from routing.core.events import NumberFormat
 
 if TYPE_CHECKING:
-    from routing.local.certificates import Certificate
+    from routing.local.system.certificates import Certificate
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -58,7 +58,7 @@ data_dir_option = click.option(
 
 
 def absolute(data_dir: Path | None) -> Path:
-    from routing.local.home import default_data_dir
+    from routing.local.system.home import default_data_dir
 
     return (data_dir or default_data_dir()).resolve()
 
@@ -110,9 +110,9 @@ def up(
     sounds: Path | None,
 ) -> None:
     """Run Postgres, Asterisk and the service here, in the foreground. Ctrl-C ends calls and stops them."""
-    from routing.local.foreground import run
-    from routing.local.options import Options
-    from routing.local.ports import Ports
+    from routing.local.system.ports import Ports
+    from routing.local.up.foreground import run
+    from routing.local.up.options import Options
     from routing.runtime import log
     from routing.runtime.until_signal import run_until_signal
 
@@ -136,7 +136,7 @@ def up(
 
 
 def certificate_of(chain: Path | None, key: Path | None) -> "Certificate | None":
-    from routing.local.certificates import given
+    from routing.local.system.certificates import given
 
     if chain is None and key is None:
         return None
@@ -149,7 +149,7 @@ def certificate_of(chain: Path | None, key: Path | None) -> "Certificate | None"
 @data_dir_option
 def down(data_dir: Path | None) -> None:
     """Stop whatever still runs on a data directory."""
-    from routing.local.down import stop_all
+    from routing.local.up.down import stop_all
 
     stopped = asyncio.run(stop_all(absolute(data_dir)))
     say(f"stopped: {', '.join(stopped)}" if stopped else "nothing runs there")

@@ -12,7 +12,7 @@ import click
 from routing.cli.local import absolute, data_dir_option, ip_address
 
 if TYPE_CHECKING:
-    from routing.local.postgres import Postgres
+    from routing.local.postgres.server import Postgres
     from routing.runtime.settings import Settings
 
 _T = TypeVar("_T")
@@ -30,7 +30,7 @@ config_option = click.option(
 def serve(config: Path | None, data_dir: Path | None, parent: int | None, standby: bool) -> None:
     """Run the service alone, with the configured Postgres and Asterisk. SIGTERM leaves calls alone."""
     if parent is not None:
-        from routing.local.parent import die_with
+        from routing.local.system.parent import die_with
 
         die_with(parent)
     settings = settings_of(config)
@@ -158,8 +158,8 @@ _POSTGRES_SETTINGS = ("CONFIG", "DATABASE_URL", "DATABASE_URL_FILE", "OWNER_URL"
 
 
 def _of_up(data_dir: Path | None) -> "Postgres":
-    from routing.local.home import Home
-    from routing.local.postgres import Postgres
+    from routing.local.postgres.server import Postgres
+    from routing.local.system.home import Home
 
     return Postgres(Home(absolute(data_dir)).postgres, Path())
 

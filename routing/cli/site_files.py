@@ -12,7 +12,8 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
-from routing.api import bodies
+from routing.api.agents import bodies
+from routing.api.http.fields import Sent
 from routing.core.agents import check_id
 from routing.core.errors import Invalid, RingbackError
 from routing.core.numbers import listed
@@ -30,7 +31,7 @@ class WrongFile(RingbackError):
         super().__init__(f"{path}: {key}: {why}" if key else f"{path}: {why}")
 
 
-class NumberNotToCall(bodies.Sent):
+class NumberNotToCall(Sent):
     """One line of the do-not-call list."""
 
     number: Annotated[str, Field(pattern=r"^\+[1-9][0-9]{6,14}$"), AfterValidator(listed)]

@@ -15,8 +15,8 @@ from routing.engine.clock import Clock
 from routing.engine.lease import Lease
 from routing.engine.phones import Phones
 from routing.runtime import metrics
-from routing.store import line
 from routing.store.database import Pool
+from routing.store.read import line
 
 log = structlog.get_logger()
 

@@ -1,7 +1,7 @@
 """The time everything is decided by: what Postgres' clock said last, carried on by the monotonic clock.
 
 A difference below TOLERANCE is drift, and is taken over little by little. More than that is a jump: somebody set
-Postgres' clock, or this machine was suspended. Spans do not follow a jump, calendar times do (docs/decisions.md).
+Postgres' clock, or this machine was suspended. Spans do not follow a jump, calendar times do (decision 142).
 Counterpart: `timekeeping`, which looks at Postgres' clock again and again.
 """
 

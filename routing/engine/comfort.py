@@ -1,6 +1,6 @@
 """While Postgres does not answer: what is done for those on the line without a commit, because it promises nothing.
 
-The one exception to write, commit, act (docs/decisions.md). Counterpart: `deciding`, which keeps trying to store.
+The one exception to write, commit, act (decision 100). Counterpart: `deciding`, which keeps trying to store.
 """
 
 import asyncio

@@ -11,8 +11,9 @@ from routing.core.errors import AgentBusy, Invalid, NotFound, PhoneUnreachable, 
 from routing.core.events import AgentReleased, OfferWithdrawn, PersonEvent, PickedUp, Reassigned
 from routing.core.interaction import Interaction, Status
 from routing.engine.phones import Phones
-from routing.store import agents, interactions, line
+from routing.store import agents, interactions
 from routing.store.database import Pool
+from routing.store.read import line
 
 AGAIN = 0.2
 """Seconds until Postgres is asked again for what has to be done in the end."""

@@ -24,7 +24,7 @@ from routing.core.events import (
 )
 from routing.core.interaction import Interaction, LegState, Role, Status
 from routing.core.lifecycle import Decision
-from routing.engine import comfort, recovery
+from routing.engine import comfort
 from routing.engine.acting import Actor
 from routing.engine.arrivals import Arrivals
 from routing.engine.clock import Clock
@@ -37,6 +37,7 @@ from routing.engine.mailbox import Letter, Mailbox, Unsure
 from routing.engine.notices import AgentChanged, InteractionChanged, Notice, QueueChanged
 from routing.engine.phones import Alive, Phones
 from routing.engine.queues import Queues
+from routing.engine.recovery import recovery
 from routing.engine.router import Router
 from routing.engine.timekeeping import Timekeeper
 from routing.engine.timers import HORIZON, Timers

@@ -1,4 +1,4 @@
-"""What the engine tells whoever listens in this process, after the commit. Counterpart: `routing.api.stream`."""
+"""What the engine tells whoever listens in this process, after the commit. Counterpart: `routing.api.live`."""
 
 from dataclasses import dataclass
 

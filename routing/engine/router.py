@@ -11,8 +11,8 @@ from routing.core.events import Offered, OfferWithdrawn
 from routing.core.interaction import Interaction
 from routing.core.matching import Free, InLine, match
 from routing.engine.clock import Clock
-from routing.store import line
 from routing.store.database import Pool
+from routing.store.read import line
 
 log = structlog.get_logger()
 

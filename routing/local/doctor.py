@@ -12,14 +12,15 @@ from pathlib import Path
 import aiohttp
 import asyncpg
 
-from routing.local import asterisk_package, certificates, debian, postgres_binaries
-from routing.local.credentials import load_or_create
-from routing.local.errors import SetupError
 from routing.local.firewall import table
-from routing.local.home import Home
-from routing.local.ports import Ports
-from routing.local.postgres import Postgres
-from routing.local.users import ASTERISK, POSTGRES, SERVICE, account, require_enterable
+from routing.local.install import asterisk_package, debian, postgres_binaries
+from routing.local.postgres.server import Postgres
+from routing.local.system import certificates
+from routing.local.system.credentials import load_or_create
+from routing.local.system.errors import SetupError
+from routing.local.system.home import Home
+from routing.local.system.ports import Ports
+from routing.local.system.users import ASTERISK, POSTGRES, SERVICE, account, require_enterable
 
 _LEAST_DISK = 1 << 30
 
@@ -100,7 +101,7 @@ def _openssl() -> str:
 
 def _nftables() -> str:
     if os.geteuid() != 0:
-        return "not ours to use without root: guessers of SIP passwords are not shut out (docs/operations.md)"
+        return "not ours to use without root: guessers of SIP passwords are not shut out (docs/security.md)"
     if (program := table.find()) is None:
         raise _NotDone("missing: run `make setup`, as root, or guessers of SIP passwords are not shut out")
     return f"shuts out who guesses SIP passwords ({program})"

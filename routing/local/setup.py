@@ -4,9 +4,11 @@ import platform
 import sys
 from collections.abc import Callable
 
-from routing.local import apt, asterisk_package, certificates, postgres_binaries, prompts
+from routing.local.asterisk import prompts
 from routing.local.firewall import table
-from routing.local.users import make_accounts
+from routing.local.install import apt, asterisk_package, postgres_binaries
+from routing.local.system import certificates
+from routing.local.system.users import make_accounts
 
 
 def set_up(say: Callable[[str], None]) -> None:

@@ -1,4 +1,5 @@
-"""What Prometheus is told. The engine counts here as things happen; `routing.api.health` adds the rest when asked."""
+"""What Prometheus is told. The engine counts here as things happen; `routing.api.machines` adds the rest when
+asked."""
 
 import asyncio
 import time

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from demo.sip.call import Ending
-from routing.local.prompts import TONES
+from routing.local.asterisk.prompts import TONES
 from tests.calls.line import Line
 from tests.calls.story import menu, steps, told
 

@@ -7,7 +7,7 @@ import pytest
 from demo.sip import policy
 from demo.sip.call import Ending
 from demo.sip.errors import SipTimeout
-from routing.local.prompts import TONES
+from routing.local.asterisk.prompts import TONES
 from tests.calls.desk import (
     RING_TONE,
     callbacks,

@@ -9,7 +9,7 @@ from demo.sip.call import Ending
 from demo.sip.carrier import Phone
 from demo.sip.errors import SipTimeout
 from demo.sip.outgoing import OutgoingCall
-from routing.local.prompts import TONES
+from routing.local.asterisk.prompts import TONES
 from tests.calls.line import Line
 from tests.calls.story import is_promised, menu, only, statuses, steps, told
 

@@ -11,7 +11,7 @@ from demo.sip import policy
 from demo.sip.carrier import Phone
 from demo.sip.outgoing import OutgoingCall
 from demo.stage import Stage, scratch_stage
-from routing.local.prompts import TONES
+from routing.local.asterisk.prompts import TONES
 from tests.calls.desk import AGENT, CUSTOMER, feed_of, hear_each_other, is_shown, offered, talk
 from tests.calls.line import Line
 from tests.calls.story import is_told, menu, steps

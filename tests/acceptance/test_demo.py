@@ -1,4 +1,4 @@
-"""`ringback demo`, which README tells people to run first: its whole story, as they see it."""
+"""`ringback demo`, which the README tells people to run first: its whole story, as they see it."""
 
 import subprocess
 import sys

@@ -13,8 +13,9 @@ from demo.sip.carrier import Carrier
 from demo.sip.errors import SipTimeout
 from demo.sip.tls import Tls
 from demo.stage import Stage, open_stage
-from routing.local import certificates, prompts
-from routing.local.prompts import TONES
+from routing.local.asterisk import prompts
+from routing.local.asterisk.prompts import TONES
+from routing.local.system import certificates
 from tests.calls.desk import hear_each_other, offered, talk
 from tests.calls.line import FAST, Line
 

@@ -14,9 +14,9 @@ from demo.sip.carrier import Phone
 from demo.sip.incoming import IncomingCall
 from demo.sip.outgoing import OutgoingCall
 from demo.stage import Worker
-from routing.local.home import Home
-from routing.local.postgres import Postgres
-from routing.local.prompts import TONES
+from routing.local.asterisk.prompts import TONES
+from routing.local.postgres.server import Postgres
+from routing.local.system.home import Home
 from routing.store.tokens import create_token
 from tests.calls.desk import (
     AGENT,

@@ -15,7 +15,7 @@ from demo.sip.carrier import Phone
 from demo.sip.incoming import IncomingCall
 from demo.sip.outgoing import OutgoingCall
 from demo.stage import Stage, Worker
-from routing.local.prompts import TONES
+from routing.local.asterisk.prompts import TONES
 from tests.calls.desk import stands_by
 from tests.calls.line import Line
 from tests.calls.story import menu, moment, steps, told

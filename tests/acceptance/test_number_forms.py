@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from demo.sip.errors import SipTimeout
 from demo.stage import Stage, scratch_stage
-from routing.local.prompts import TONES
+from routing.local.asterisk.prompts import TONES
 from tests.calls.desk import feed_of
 from tests.calls.line import FAST, Line
 from tests.calls.story import menu, only, steps

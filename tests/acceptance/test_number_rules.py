@@ -8,7 +8,7 @@ from demo.api import Refused
 from demo.sip import policy
 from demo.sip.call import Ending
 from demo.sip.errors import SipTimeout
-from routing.local.prompts import TONES
+from routing.local.asterisk.prompts import TONES
 from tests.calls.desk import feed_of, is_shown, offered
 from tests.calls.line import Line
 from tests.calls.story import is_promised, menu, steps

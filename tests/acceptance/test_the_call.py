@@ -3,7 +3,7 @@
 import pytest
 
 from demo.sip import policy
-from routing.local.prompts import TONES
+from routing.local.asterisk.prompts import TONES
 from tests.calls.line import Line
 from tests.calls.story import is_promised
 

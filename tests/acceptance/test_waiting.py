@@ -5,7 +5,7 @@ import pytest
 from demo.sip.call import Ending
 from demo.sip.errors import SipTimeout
 from demo.stage import Worker
-from routing.local.prompts import TONES
+from routing.local.asterisk.prompts import TONES
 from tests.calls.line import Line
 from tests.calls.story import is_promised, is_told, menu, moment, moments, statuses, steps, told
 

@@ -13,7 +13,7 @@ from demo.sip import g711, tones
 from demo.sip.agent import SipAgent
 from demo.sip.call import Call
 from demo.stage import Stage
-from routing.local.prompts import TONES
+from routing.local.asterisk.prompts import TONES
 
 ORPHANS_WITHIN = 10.0
 """Seconds after which no channel may be left that belongs to no row, and no row that believes in one."""

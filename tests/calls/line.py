@@ -7,7 +7,7 @@ from demo.sip.carrier import Phone
 from demo.sip.outgoing import OutgoingCall
 from demo.sip.policy import Policy
 from demo.stage import Stage, Worker
-from routing.local.prompts import TONES
+from routing.local.asterisk.prompts import TONES
 
 FAST: dict[str, Any] = {
     "workflow": {

@@ -16,8 +16,8 @@ import aiohttp
 from demo.api import Api
 from demo.folder import enterable_folder
 from demo.sip.carrier import Carrier
-from routing.local import prompts
-from routing.local.ports import Ports, reserved
+from routing.local.asterisk import prompts
+from routing.local.system.ports import Ports, reserved
 from routing.runtime.until_signal import run_until_signal
 from tests.calls.line import FAST
 

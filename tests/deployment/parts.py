@@ -21,10 +21,10 @@ import yaml
 from demo.api import Api
 from demo.sip.carrier import Carrier
 from demo.stage import Stage
-from routing.local import prompts
-from routing.local.ports import Ports, reserved
-from routing.local.postgres_binaries import find_or_install
-from routing.local.users import POSTGRES, account
+from routing.local.asterisk import prompts
+from routing.local.install.postgres_binaries import find_or_install
+from routing.local.system.ports import Ports, reserved
+from routing.local.system.users import POSTGRES, account
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())

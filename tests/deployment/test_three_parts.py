@@ -11,7 +11,7 @@ import pytest
 
 from demo.sip.agent import SipAgent
 from demo.sip.errors import RegistrationFailed
-from routing.local.prompts import TONES
+from routing.local.asterisk.prompts import TONES
 from tests.calls.desk import hear_each_other, talk
 from tests.calls.line import Line
 from tests.deployment.parts import ROOT, Parts

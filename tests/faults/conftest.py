@@ -18,7 +18,7 @@ from demo.folder import enterable_folder
 from demo.sip.carrier import Phone
 from demo.sip.outgoing import OutgoingCall
 from demo.stage import Worker
-from routing.local import prompts
+from routing.local.asterisk import prompts
 from tests.calls.auditor import Auditor
 from tests.calls.line import Line
 from tests.conftest import TOLD

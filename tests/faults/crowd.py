@@ -14,7 +14,7 @@ from demo.sip.errors import SipError
 from demo.sip.incoming import IncomingCall
 from demo.sip.outgoing import OutgoingCall
 from demo.stage import Worker
-from routing.local.prompts import TONES
+from routing.local.asterisk.prompts import TONES
 from tests.calls.desk import AGENT, CUSTOMER, Talk, hear_each_other
 from tests.calls.story import menu, steps
 from tests.faults.conftest import AuditedLine

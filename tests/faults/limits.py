@@ -4,7 +4,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from routing.local.users import SERVICE, account, confined
+from routing.local.system.users import SERVICE, account, confined
 
 
 @contextmanager

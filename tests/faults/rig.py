@@ -20,16 +20,16 @@ from demo.sip.carrier import Carrier
 from demo.sip.errors import RegistrationFailed
 from demo.stage import Stage
 from dialplan.words import APP
-from routing.local import asterisk_package, postgres_binaries
-from routing.local.asterisk import AsteriskInstance
-from routing.local.credentials import Credentials, load_or_create
-from routing.local.database import prepare_database
-from routing.local.home import Home
-from routing.local.options import Options, service_environment
-from routing.local.ports import Ports, reserved
-from routing.local.postgres import Postgres
-from routing.local.processes import Process
-from routing.local.service import spawn_service
+from routing.local.asterisk.instance import AsteriskInstance
+from routing.local.install import asterisk_package, postgres_binaries
+from routing.local.postgres.database import prepare_database
+from routing.local.postgres.server import Postgres
+from routing.local.system.credentials import Credentials, load_or_create
+from routing.local.system.home import Home
+from routing.local.system.ports import Ports, reserved
+from routing.local.system.processes import Process
+from routing.local.up.options import Options, service_environment
+from routing.local.up.service import spawn_service
 from routing.store.shards import expire_lease
 from tests.faketime import WallClock
 from tests.faults.proxy import Proxy

@@ -13,7 +13,7 @@ from demo.sip.carrier import Phone
 from demo.sip.incoming import IncomingCall
 from demo.sip.outgoing import OutgoingCall
 from demo.stage import Worker
-from routing.local.prompts import TONES
+from routing.local.asterisk.prompts import TONES
 from tests.calls.desk import Talk, customer_with_callback, offered, talk
 from tests.calls.story import menu, steps
 from tests.faults.conftest import AuditedLine

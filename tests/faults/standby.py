@@ -13,10 +13,10 @@ from typing import Self
 
 import asyncpg
 
-from routing.local.postgres import Postgres
-from routing.local.postgres_access import OWNER
-from routing.local.processes import Process
-from routing.local.users import POSTGRES, account, give
+from routing.local.postgres.access import OWNER
+from routing.local.postgres.server import Postgres
+from routing.local.system.processes import Process
+from routing.local.system.users import POSTGRES, account, give
 from tests.faults.proxy import Proxy
 from tests.faults.rig import Rig, service_dsn, socket_of
 

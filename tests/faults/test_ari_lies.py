@@ -9,7 +9,7 @@ import pytest
 
 from demo.sip.errors import SipError
 from demo.stage import Worker
-from routing.local.prompts import TONES
+from routing.local.asterisk.prompts import TONES
 from tests.calls.desk import Talk, talk
 from tests.faults.conftest import AuditedLine
 from tests.faults.figures import Figures

@@ -10,7 +10,7 @@ import pytest
 
 from demo.sip.outgoing import OutgoingCall
 from demo.stage import Worker
-from routing.local.prompts import TONES
+from routing.local.asterisk.prompts import TONES
 from tests.calls.desk import customer_with_callback, hear_each_other, is_shown, status_of, talk
 from tests.calls.story import menu, steps
 from tests.faults.conftest import AuditedLine

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from demo.stage import Worker
-from routing.local.prompts import TONES
+from routing.local.asterisk.prompts import TONES
 from tests.calls.story import is_promised
 from tests.faults.conftest import AuditedLine
 from tests.faults.figures import Figures

@@ -15,7 +15,7 @@ import pytest
 
 from demo.sip.outgoing import OutgoingCall
 from routing.api.app import IDLE
-from routing.local.prompts import TONES
+from routing.local.asterisk.prompts import TONES
 from tests.calls.story import menu, steps
 from tests.faults.conftest import AuditedLine
 from tests.faults.figures import Figures

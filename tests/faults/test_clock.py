@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from demo.folder import enterable_folder
 from demo.sip.carrier import Phone
-from routing.local import prompts
+from routing.local.asterisk import prompts
 from tests.calls.auditor import Auditor
 from tests.calls.desk import hear_each_other, offered
 from tests.calls.story import menu, steps

@@ -13,7 +13,7 @@ import pytest
 from demo.sip.carrier import Phone
 from demo.sip.outgoing import OutgoingCall
 from demo.stage import Worker
-from routing.local.prompts import TONES
+from routing.local.asterisk.prompts import TONES
 from routing.store.shards import LEASE
 from tests.calls.desk import customer_with_callback, hear_each_other, talk
 from tests.calls.story import menu, steps

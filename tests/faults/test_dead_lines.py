@@ -10,7 +10,7 @@ import pytest
 
 from demo.sip.call import Call
 from demo.stage import Worker
-from routing.local.prompts import TONES
+from routing.local.asterisk.prompts import TONES
 from tests.calls.desk import hear_each_other, is_shown, talk
 from tests.faults.conftest import AuditedLine
 from tests.faults.figures import Figures

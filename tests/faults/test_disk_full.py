@@ -15,7 +15,7 @@ import asyncpg
 import pytest
 
 from demo.lags import Lags
-from routing.local.prompts import TONES
+from routing.local.asterisk.prompts import TONES
 from tests.calls.desk import hear_each_other, talk
 from tests.calls.story import menu, steps
 from tests.faults.conftest import AuditedLine

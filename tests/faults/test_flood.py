@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from demo.sip.outgoing import OutgoingCall
 from demo.stage import scratch_stage
-from routing.local.prompts import TONES
+from routing.local.asterisk.prompts import TONES
 from tests.calls.auditor import Auditor
 from tests.calls.desk import customer_with_callback, hear_each_other, offered
 from tests.faults.conftest import AuditedLine

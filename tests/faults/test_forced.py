@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from demo.sip.call import Call, Ending
-from routing.local.prompts import TONES
+from routing.local.asterisk.prompts import TONES
 from tests.calls.desk import CUSTOMER, Talk, talk
 from tests.calls.story import menu, steps
 from tests.faults.conftest import AuditedLine

@@ -22,7 +22,7 @@ ANSWERED: tuple[tuple[str, list[tuple[str, str]], int], ...] = (
     ("UPDATE", [], 200),
 )
 LEFT = ("MESSAGE", "NOTIFY", "SUBSCRIBE", "PUBLISH", "NONSENSE")
-"""What Asterisk leaves without an answer (docs/decisions.md)."""
+"""What Asterisk leaves without an answer (decision 124)."""
 
 
 async def test_f46_requests_inside_every_call_are_answered_and_harm_none(

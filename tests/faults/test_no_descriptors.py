@@ -13,7 +13,7 @@ import pytest
 
 from demo.sip.outgoing import OutgoingCall
 from demo.stage import scratch_stage
-from routing.local.prompts import TONES
+from routing.local.asterisk.prompts import TONES
 from tests.calls.auditor import Auditor
 from tests.calls.desk import hear_each_other, talk
 from tests.faults.conftest import AuditedLine

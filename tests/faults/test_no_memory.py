@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from demo.sip.outgoing import OutgoingCall
 from demo.stage import Stage, scratch_stage
-from routing.local.prompts import TONES
+from routing.local.asterisk.prompts import TONES
 from tests.calls.desk import Talk, hear_each_other, stands_by, talk
 from tests.calls.line import Line
 from tests.faults.figures import Figures

@@ -17,9 +17,9 @@ from demo.api import Refused
 from demo.sip.carrier import Phone
 from demo.sip.outgoing import OutgoingCall
 from demo.stage import Stage, Worker, scratch_stage
-from routing.local.home import Home
-from routing.local.postgres import Postgres
-from routing.local.prompts import TONES
+from routing.local.asterisk.prompts import TONES
+from routing.local.postgres.server import Postgres
+from routing.local.system.home import Home
 from tests.calls.auditor import Auditor
 from tests.calls.desk import Talk, hear_each_other, offered, talk
 from tests.calls.story import menu, steps

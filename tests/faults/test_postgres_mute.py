@@ -18,7 +18,7 @@ from demo.sip.carrier import Phone
 from demo.sip.incoming import IncomingCall
 from demo.sip.policy import Policy
 from demo.stage import Worker
-from routing.local.prompts import TONES
+from routing.local.asterisk.prompts import TONES
 from tests.calls.desk import hear_each_other, status_of
 from tests.faults.conftest import AuditedLine
 from tests.faults.figures import Figures

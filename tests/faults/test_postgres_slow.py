@@ -14,7 +14,7 @@ from demo.sip import policy
 from demo.sip.carrier import Phone
 from demo.sip.outgoing import OutgoingCall
 from demo.stage import Worker
-from routing.local.prompts import TONES
+from routing.local.asterisk.prompts import TONES
 from tests.calls.desk import customer_with_callback
 from tests.calls.story import menu, steps
 from tests.faults.conftest import AuditedLine

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 import pytest_asyncio
 
-from routing.local.prompts import TONES
+from routing.local.asterisk.prompts import TONES
 from tests.faults.conftest import AuditedLine
 from tests.faults.figures import Figures
 from tests.faults.proxy import Proxy

@@ -21,7 +21,7 @@ from demo.sip.errors import CallFailed
 from demo.sip.incoming import IncomingCall
 from demo.sip.outgoing import OutgoingCall
 from demo.stage import Stage, Worker, scratch_stage
-from routing.local.prompts import TONES
+from routing.local.asterisk.prompts import TONES
 from tests.calls.desk import (
     Talk,
     customer_with_callback,

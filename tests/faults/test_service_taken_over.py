@@ -14,7 +14,7 @@ from demo.sip.errors import CallFailed, SipTimeout
 from demo.stage import Worker
 from dialplan.ari.client import AriClient
 from dialplan.words import APP
-from routing.local.prompts import TONES
+from routing.local.asterisk.prompts import TONES
 from tests.calls.desk import customer_with_callback, hear_each_other
 from tests.faults.conftest import AuditedLine
 from tests.faults.figures import Figures

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from routing.local.processes import Process
+from routing.local.system.processes import Process
 from tests.faults.conftest import AuditedLine
 from tests.faults.crowd import LARGE, SMALL, Crowd, People, hear
 from tests.faults.figures import Figures

@@ -15,8 +15,8 @@ from demo.api import Refused
 from demo.folder import enterable_folder
 from demo.sip.carrier import Phone
 from demo.sip.outgoing import OutgoingCall
-from routing.local import prompts
-from routing.local.prompts import TONES
+from routing.local.asterisk import prompts
+from routing.local.asterisk.prompts import TONES
 from routing.store.database import STATEMENT_TIMEOUT
 from tests.calls.auditor import Auditor
 from tests.calls.desk import Talk, hear_each_other, talk

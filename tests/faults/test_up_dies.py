@@ -13,8 +13,8 @@ import pytest
 import pytest_asyncio
 
 from demo.stage import Stage, scratch_stage
-from routing.local.processes import Process
-from routing.local.prompts import TONES
+from routing.local.asterisk.prompts import TONES
+from routing.local.system.processes import Process
 from tests.calls.auditor import Auditor
 from tests.calls.desk import hear_each_other
 from tests.faults.conftest import AuditedLine

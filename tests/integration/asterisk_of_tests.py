@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from demo.folder import enterable_folder
-from routing.local import prompts
-from routing.local.asterisk import AsteriskInstance
-from routing.local.asterisk_package import find_or_install
-from routing.local.credentials import Login
-from routing.local.ports import Ports, reserved
+from routing.local.asterisk import prompts
+from routing.local.asterisk.instance import AsteriskInstance
+from routing.local.install.asterisk_package import find_or_install
+from routing.local.system.credentials import Login
+from routing.local.system.ports import Ports, reserved
 
 
 def instance_in(folder: Path, ports: Ports) -> AsteriskInstance:

@@ -17,8 +17,8 @@ from routing.core.errors import Unavailable
 from routing.engine.clock import Clock
 from routing.engine.engine import Engine
 from routing.engine.lease import Lease
-from routing.local.postgres import Postgres
-from routing.local.postgres_binaries import find_or_install
+from routing.local.install.postgres_binaries import find_or_install
+from routing.local.postgres.server import Postgres
 from routing.store.database import Pool, connect
 from routing.store.migrate import migrate
 from routing.store.roles import SERVICE

@@ -12,12 +12,12 @@ from asterisk_of_tests import instance_in
 from demo.folder import enterable_folder
 from demo.sip.agent import SipAgent
 from dialplan.accounts import account_objects, ha1
-from dialplan.ami import AmiWatch, AsteriskState, PhoneState
+from dialplan.ami.client import AmiWatch, AsteriskState, PhoneState
 from dialplan.ari.client import AriClient
 from dialplan.ari.models import ConfigTuple
-from routing.local.asterisk import AsteriskInstance
-from routing.local.ports import reserved
-from routing.local.processes import Process
+from routing.local.asterisk.instance import AsteriskInstance
+from routing.local.system.ports import reserved
+from routing.local.system.processes import Process
 
 PASSWORD = "open sesame"
 

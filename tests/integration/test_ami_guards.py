@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from dialplan import ami, ami_session
-from dialplan.ami import AmiWatch, AsteriskState, PhoneState, phone_state
-from dialplan.ami_session import AmiSession
+from dialplan.ami import client, session
+from dialplan.ami.client import AmiWatch, AsteriskState, PhoneState, phone_state
+from dialplan.ami.session import AmiSession
 
 Fields = dict[str, str]
 SUCCESS = {"Response": "Success"}
@@ -16,9 +16,9 @@ SUCCESS = {"Response": "Success"}
 
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ami, "PING_EVERY", 0.03)
-    monkeypatch.setattr(ami, "RETRY_LOST", 0.02)
-    monkeypatch.setattr(ami_session, "ANSWER_WITHIN", 0.1)
+    monkeypatch.setattr(client, "PING_EVERY", 0.03)
+    monkeypatch.setattr(client, "RETRY_LOST", 0.02)
+    monkeypatch.setattr(session, "ANSWER_WITHIN", 0.1)
 
 
 class Asterisk:
@@ -161,7 +161,7 @@ async def test_who_asks_for_phones_knows_afterwards_how_they_are() -> None:
 
 async def test_a_list_that_does_not_end_has_us_log_in_again_and_ask_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its end may come late, and would be taken for the end of the next list."""
-    monkeypatch.setattr(ami, "LIST_WITHIN", 0.05)
+    monkeypatch.setattr(client, "LIST_WITHIN", 0.05)
     asterisk = Asterisk()
     async with watching(asterisk) as seen:
         await until(lambda: bool(seen.phones))
@@ -176,7 +176,7 @@ async def test_a_list_that_does_not_end_has_us_log_in_again_and_ask_again(monkey
 
 
 async def test_phones_are_asked_for_once_the_list_is_not_refused_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ami, "RETRY_REFUSED", 0.02)
+    monkeypatch.setattr(client, "RETRY_REFUSED", 0.02)
     asterisk = Asterisk()
     async with watching(asterisk) as seen:
         await until(lambda: bool(seen.phones))
@@ -269,7 +269,7 @@ async def test_missing_rights_are_told_by_name() -> None:
 
 
 async def test_a_listener_that_raises_does_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ami_session, "ANSWER_WITHIN", 10.0)  # printing a traceback may hold up the loop
+    monkeypatch.setattr(session, "ANSWER_WITHIN", 10.0)  # printing a traceback may hold up the loop
     asterisk = Asterisk()
     async with watching(asterisk) as seen:
         seen.raising = True

@@ -6,8 +6,8 @@ from ipaddress import ip_network
 import pytest
 from api_service import Service
 
-from routing.api import guard
 from routing.api.app import create_app, start_site
+from routing.api.http import guard
 from routing.core.agents import Availability
 from routing.store import agents
 

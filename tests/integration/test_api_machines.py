@@ -7,7 +7,7 @@ import pytest
 from api_service import QUICK, Service
 
 from routing.api.app import at_work, create_app, routes, start_site
-from routing.api.once import Once
+from routing.api.http.once import Once
 from routing.store.database import Pool
 
 

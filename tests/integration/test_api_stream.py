@@ -10,7 +10,8 @@ import aiohttp
 import pytest
 from api_service import CUSTOMER, QUICK, Service
 
-from routing.api import answers, hub, stream
+from routing.api.interactions import answers
+from routing.api.live import hub, stream
 from routing.core.interaction import Status
 
 Message = dict[str, Any]

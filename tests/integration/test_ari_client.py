@@ -18,7 +18,7 @@ from dialplan.ari.client import AriClient
 from dialplan.ari.connection import Alone, AriConnection, Connected, Disconnected, Snapshot
 from dialplan.ari.errors import AppReplaced, AriConflict, AriError, AriNotFound
 from dialplan.words import APP
-from routing.local.asterisk import AsteriskInstance
+from routing.local.asterisk.instance import AsteriskInstance
 
 CALLER = "Local/600@from-carrier"  # its far end enters our application as a call from the carrier does
 T = TypeVar("T")

@@ -17,10 +17,10 @@ from demo.sip.policy import reject
 from dialplan import words
 from dialplan.accounts import account_objects, body, ha1
 from ivr.prompts import media
-from routing.local import prompts
-from routing.local.asterisk import AsteriskInstance
-from routing.local.credentials import Login
-from routing.local.errors import SetupError
+from routing.local.asterisk import prompts
+from routing.local.asterisk.instance import AsteriskInstance
+from routing.local.system.credentials import Login
+from routing.local.system.errors import SetupError
 
 CUSTOMER = "+4915112345678"
 

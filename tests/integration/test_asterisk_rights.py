@@ -15,7 +15,7 @@ from demo.sip.carrier import Carrier
 from demo.sip.errors import RegistrationFailed
 from dialplan.accounts import account_objects, body, ha1
 from dialplan.security import ACCOUNT
-from routing.local.asterisk import AsteriskInstance
+from routing.local.asterisk.instance import AsteriskInstance
 
 USED = {"CoreSettings", "DeviceStateList", "PJSIPQualify"}
 # For these Asterisk knows no right: whoever has logged in may. Hence it listens to the service alone (acl.conf).

@@ -12,9 +12,9 @@ import pytest
 from asterisk_of_tests import instance_in
 
 from demo.folder import enterable_folder
-from routing.local import certificates
-from routing.local.errors import SetupError
-from routing.local.ports import reserved
+from routing.local.system import certificates
+from routing.local.system.errors import SetupError
+from routing.local.system.ports import reserved
 
 
 def test_what_is_made_is_good_for_every_address_and_kept_with_a_closed_key(tmp_path: Path) -> None:

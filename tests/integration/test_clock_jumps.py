@@ -24,8 +24,9 @@ from routing.engine.clock import Clock, boottime
 from routing.engine.engine import Engine
 from routing.engine.lease import Lease
 from routing.store import clock as stored
-from routing.store import idempotency, interactions, line, tokens
+from routing.store import idempotency, interactions, tokens
 from routing.store.database import Pool
+from routing.store.read import line
 
 HOUR = 3600.0
 BOTH_WAYS = pytest.mark.parametrize("by", [3 * HOUR, -3 * HOUR], ids=["forward", "back"])

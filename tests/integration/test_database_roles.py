@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from routing.local.postgres import Postgres
+from routing.local.postgres.server import Postgres
 from routing.main import serve
 from routing.runtime.settings import Settings
 from routing.store import roles
@@ -287,7 +287,7 @@ async def owner(postgres: Postgres, database: str) -> AsyncIterator[Connection]:
 
 
 async def test_an_owner_who_may_make_roles_needs_not_be_a_superuser(postgres: Postgres) -> None:
-    """As docs/operations.md makes it for systemd."""
+    """As docs/deploy.md makes it for systemd."""
     async with owned_by_somebody(postgres, "CREATEROLE") as name:
         async with owner(postgres, name) as c:
             assert "0001_first.sql" in await bring_up_to_date(c, "a secret")

@@ -13,9 +13,11 @@ import pytest
 from test_up import RINGBACK, System, new_system, until
 
 from demo.folder import enterable_folder
-from routing.local import debian, doctor, users
-from routing.local.ports import Ports, reserved
-from routing.local.processes import Process
+from routing.local import doctor
+from routing.local.install import debian
+from routing.local.system import users
+from routing.local.system.ports import Ports, reserved
+from routing.local.system.processes import Process
 
 LOOKED_AT = ["Python", "PostgreSQL", "Asterisk", "prompts", "openssl", "accounts", "nftables"]
 

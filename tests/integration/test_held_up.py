@@ -15,7 +15,7 @@ from routing.core.events import CallerArrived
 from routing.core.interaction import Status
 from routing.engine import deciding
 from routing.engine.phones import Alive, ChannelState
-from routing.engine.sweeping import Sweeper
+from routing.engine.recovery.sweeping import Sweeper
 from routing.store import agents
 from routing.store.database import Pool
 

@@ -28,9 +28,10 @@ from routing.core.interaction import Interaction, Outcome, Role, Stage, Status, 
 from routing.core.queues import Queue
 from routing.engine import arrivals
 from routing.engine import queues as engine_queues
-from routing.store import feed, interactions, queues, trust
+from routing.store import interactions, queues, trust
 from routing.store.database import Pool, connection
 from routing.store.queues import Stored
+from routing.store.read import feed
 
 ENTRY = {"alternate_number": True, "initial_delay": 0}
 

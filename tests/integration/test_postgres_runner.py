@@ -10,12 +10,13 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from routing.local import postgres_access, postgres_binaries
-from routing.local.errors import SetupError
-from routing.local.postgres import Postgres
-from routing.local.postgres_access import OWNER
-from routing.local.processes import Process
-from routing.local.users import ASTERISK, POSTGRES, SERVICE, User, account, confined, require_enterable
+from routing.local.install import postgres_binaries
+from routing.local.postgres import access
+from routing.local.postgres.access import OWNER
+from routing.local.postgres.server import Postgres
+from routing.local.system.errors import SetupError
+from routing.local.system.processes import Process
+from routing.local.system.users import ASTERISK, POSTGRES, SERVICE, User, account, confined, require_enterable
 from routing.store import roles
 
 
@@ -117,7 +118,7 @@ async def test_a_running_one_that_lets_others_in_is_not_adopted_as_it_is(
     now = cluster.adopt_as_now()
     assert now
     now.close()
-    monkeypatch.setattr(postgres_access, "settings", lambda home: {"hba_file": str(home / "other.conf")})
+    monkeypatch.setattr(access, "settings", lambda home: {"hba_file": str(home / "other.conf")})
     assert cluster.adopt_as_now() is None
     found = cluster.adopt()
     assert found

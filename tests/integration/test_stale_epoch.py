@@ -12,8 +12,9 @@ from routing.core.errors import Conflict
 from routing.core.events import LegGone, Offered
 from routing.core.interaction import Interaction, Role
 from routing.core.lifecycle import Decision, decide
-from routing.store import feed, idempotency, interactions, shards
+from routing.store import idempotency, interactions, shards
 from routing.store.database import Pool
+from routing.store.read import feed
 
 SHARD = "ringback-00"
 AGENT = "UPDATE agents SET name = name WHERE id = '1001'"

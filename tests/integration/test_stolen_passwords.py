@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from api_service import Service
 
-from routing.api import auth
+from routing.api.http import auth
 from routing.core.errors import NotFound
 from routing.runtime.passwords import Passwords
 from routing.store import agents, tokens

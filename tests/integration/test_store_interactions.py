@@ -10,8 +10,9 @@ from routing.core.errors import AgentBusy, Conflict, DuplicateCallback
 from routing.core.events import LegAnswered, LegGone, Offered, SayFinished, TimeReached
 from routing.core.interaction import Role, Status, Subtype
 from routing.core.lifecycle import decide
-from routing.store import agents, feed, interactions, line, shards
+from routing.store import agents, interactions, shards
 from routing.store.database import connection
+from routing.store.read import feed, line
 
 
 async def test_a_whole_life_is_stored_as_it_was_decided(book: Book) -> None:

@@ -9,8 +9,9 @@ import pytest
 from routing.core.interaction import Subtype
 from routing.core.matching import InLine
 from routing.core.queues import Queue
-from routing.store import line, queues
+from routing.store import queues
 from routing.store.database import Pool, connection
+from routing.store.read import line
 
 NOW = datetime(2026, 3, 4, 9, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

@@ -8,7 +8,7 @@ from routing.core.effects import HangUp, Part
 from routing.core.events import CallerArrived
 from routing.core.interaction import BRIDGE, Status
 from routing.engine.phones import Alive, ChannelState
-from routing.engine.sweeping import Sweeper
+from routing.engine.recovery.sweeping import Sweeper
 
 WAITS = {"steps": []}
 ORPHAN = "0" * 32

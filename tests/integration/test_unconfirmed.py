@@ -10,7 +10,8 @@ from test_engine_faults import LostAnswers, quiet
 from routing.core.errors import Conflict, Unavailable
 from routing.core.events import CallbackRequested, CallerArrived, LegGone
 from routing.core.interaction import Interaction, Status
-from routing.store import feed, interactions
+from routing.store import interactions
+from routing.store.read import feed
 
 WAITS = {"steps": [], "loop": False}
 REQUEST = CallbackRequested(by="operator:admin", queue="support", number=CUSTOMER)

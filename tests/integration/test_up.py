@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from demo.folder import enterable_folder
-from routing.local.logs import MOST
-from routing.local.ports import Ports, reserved
-from routing.local.processes import Process, read_pid
+from routing.local.system.logs import MOST
+from routing.local.system.ports import Ports, reserved
+from routing.local.system.processes import Process, read_pid
 
 RINGBACK = [sys.executable, "-m", "routing"]
 PARTS = ("service", "asterisk", "postgres")

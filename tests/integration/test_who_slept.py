@@ -16,8 +16,8 @@ from routing.core.interaction import Status
 from routing.engine import lease as lease_module
 from routing.engine.clock import boottime
 from routing.engine.lease import ASLEEP, HICCUP, PULSE, Lease
-from routing.local import health as health_module
-from routing.local.health import Health
+from routing.local.up import health as health_module
+from routing.local.up.health import Health
 from routing.store import shards
 from routing.store.database import Pool
 

@@ -9,8 +9,8 @@ import asyncpg
 import pytest
 
 from demo.folder import enterable_folder
-from routing.local.postgres import Postgres
-from routing.local.postgres_binaries import find_or_install
+from routing.local.install.postgres_binaries import find_or_install
+from routing.local.postgres.server import Postgres
 from routing.store.database import Pool, close, connect
 from routing.store.migrate import migrate
 

@@ -16,9 +16,10 @@ from routing.core.events import CallerArrived, DigitPressed, Event, LegGone, Off
 from routing.core.interaction import Desk, Interaction
 from routing.core.lifecycle import Decision, arrive, decide
 from routing.core.numbers.moments import moment
-from routing.store import agents, interactions, line, queues, shards, trust
+from routing.store import agents, interactions, queues, shards, trust
 from routing.store.agents import Membership, Settings
 from routing.store.interactions import Ownership
+from routing.store.read import line
 from routing.store.trust import Check
 from tests.lifecycle.explore import QUEUE, possible
 from tests.model.conftest import Database

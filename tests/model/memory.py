@@ -19,8 +19,8 @@ from routing.core.numbers.moments import Moment
 from routing.core.queues import Queue, Switches
 from routing.store import trust
 from routing.store.interactions import Ownership, Unread
-from routing.store.line import MOST_PLACES
 from routing.store.queues import Stored
+from routing.store.read.line import MOST_PLACES
 from routing.store.shards import LEASE, Held
 from routing.store.trust import Check, Stale
 

@@ -5,12 +5,14 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from routing.store import interactions, line, shards
+from routing.store import shards
+from routing.store.interactions import saving
+from routing.store.read import line
 from tests.model.conftest import Database
 from tests.model.machine import EMPTY
 
 Mutant = Callable[[Database], AbstractContextManager[Any]]
-_N = len(interactions._FIELDS)
+_N = len(saving._FIELDS)
 
 
 def _in_saves(old: str, new: str) -> Mutant:
@@ -19,14 +21,14 @@ def _in_saves(old: str, new: str) -> Mutant:
     @contextmanager
     def mutated(_: Database) -> Iterator[None]:
         saves, inserts = ({when: sql.replace(old, new) for when, sql in each.items()} for each in _STATEMENTS)
-        assert saves != interactions._SAVE or inserts != interactions._INSERT, f"not there any more: {old}"
-        with patch.object(interactions, "_SAVE", saves), patch.object(interactions, "_INSERT", inserts):
+        assert saves != saving._SAVE or inserts != saving._INSERT, f"not there any more: {old}"
+        with patch.object(saving, "_SAVE", saves), patch.object(saving, "_INSERT", inserts):
             yield
 
     return mutated
 
 
-_STATEMENTS = (interactions._SAVE, interactions._INSERT)
+_STATEMENTS = (saving._SAVE, saving._INSERT)
 
 
 def _in(module: Any, name: str, old: str, new: str) -> Mutant:

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from routing.local.debian import cache_dir
+from routing.local.install.debian import cache_dir
 from tests.odd_times.oddity import ROOT
 
 NOBODY = 65534

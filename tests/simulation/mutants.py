@@ -18,13 +18,14 @@ from routing.core.lifecycle import Change, closing, connecting, line, offered
 from routing.core.lifecycle import open as open_
 from routing.core.lifecycle.decide import _AT, _WHEN
 from routing.core.numbers import moments
-from routing.engine import recovery, trust
+from routing.engine import trust
 from routing.engine.acting import Actor
 from routing.engine.deciding import Decider
 from routing.engine.engine import Engine
 from routing.engine.lease import Lease
 from routing.engine.mailbox import Mailbox
-from routing.engine.sweeping import Sweeper
+from routing.engine.recovery import recovery
+from routing.engine.recovery.sweeping import Sweeper
 from routing.engine.timers import Timers
 from tests.model.memory import Memory
 from tests.simulation import faults

@@ -12,8 +12,9 @@ from unittest.mock import patch
 from uuid import UUID
 
 from routing.core.errors import Conflict, RingbackError, Unavailable
-from routing.store import agents, clock, interactions, line, queues, shards, trust
+from routing.store import agents, clock, interactions, queues, shards, trust
 from routing.store.database import ACQUIRE_TIMEOUT, STATEMENT_TIMEOUT
+from routing.store.read import line
 from tests.model.memory import Impossible, Memory
 from tests.simulation.world import Runner, World
 

@@ -18,7 +18,7 @@ from routing.engine.clock import Clock
 from routing.engine.engine import Engine
 from routing.engine.lease import Lease
 from routing.engine.notices import InteractionChanged, Notice
-from routing.engine.sweeping import Sweeper
+from routing.engine.recovery.sweeping import Sweeper
 from tests.simulation.ari import SimulatedAri
 from tests.simulation.asterisk import Asterisk
 from tests.simulation.postgres import Pool, Postgres

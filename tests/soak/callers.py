@@ -9,7 +9,7 @@ from demo.sip.carrier import Phone
 from demo.sip.errors import CallFailed, SipTimeout
 from demo.sip.incoming import IncomingCall
 from demo.sip.outgoing import OutgoingCall
-from routing.local.prompts import TONES
+from routing.local.asterisk.prompts import TONES
 from tests.soak.world import DNIS, SOON, World
 
 EVERY = 4.0

@@ -5,9 +5,10 @@ from typing import Annotated
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
-from routing.api import bodies
-from routing.api.errors import InvalidFields
-from routing.api.reading import parse_body, parse_query
+from routing.api.agents.bodies import Agent
+from routing.api.http.errors import InvalidFields
+from routing.api.http.reading import parse_body, parse_query
+from routing.api.interactions.bodies import HomeList
 from routing.core.errors import Invalid
 from routing.core.interaction import Status
 from routing.core.queues import Queue
@@ -68,20 +69,20 @@ def test_pointers_do_not_name_the_branches_of_unions() -> None:
 
 def test_every_wrong_field_is_named() -> None:
     with pytest.raises(InvalidFields) as refused:
-        parse_body(bodies.Agent, b'{"id": 1, "name": 2, "password": "x", "skils": []}')
+        parse_body(Agent, b'{"id": 1, "name": 2, "password": "x", "skils": []}')
 
     assert [error.pointer for error in refused.value.errors] == ["/id", "/name", "/password", "/skils"]
 
 
 def test_what_was_sent_is_not_repeated_in_the_answer() -> None:
     with pytest.raises(InvalidFields) as refused:
-        parse_body(bodies.Agent, b'{"password": "hunter2"}')
+        parse_body(Agent, b'{"password": "hunter2"}')
 
     assert "hunter2" not in str(refused.value.errors)
 
 
 def test_a_query_parameter_may_be_repeated_where_that_means_something() -> None:
-    asked = parse_query(bodies.HomeList, [("status", "open"), ("limit", "3"), ("status", "bot")])
+    asked = parse_query(HomeList, [("status", "open"), ("limit", "3"), ("status", "bot")])
 
     assert asked.status == (Status.OPEN, Status.BOT)
     assert asked.limit == 3
@@ -93,6 +94,6 @@ def test_a_query_parameter_may_be_repeated_where_that_means_something() -> None:
 )
 def test_a_wrong_query_parameter_is_named(name: str, value: str) -> None:
     with pytest.raises(InvalidFields) as refused:
-        parse_query(bodies.HomeList, [(name, value)])
+        parse_query(HomeList, [(name, value)])
 
     assert refused.value.errors[0].pointer.startswith(f"/{name}")

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from routing.api import auth, guard
-from routing.api.errors import STATUS_OF, problem_of
-from routing.api.rates import Rates
+from routing.api.http import auth, guard
+from routing.api.http.errors import STATUS_OF, problem_of
+from routing.api.http.rates import Rates
 from routing.core.errors import Invalid, RateLimited, RingbackError, Unauthenticated
 from routing.store import tokens
 from routing.store.tokens import Identity, Role
@@ -228,7 +228,9 @@ def test_every_error_of_the_domain_has_a_status() -> None:
         return [each for kind in of.__subclasses__() for each in (kind, *kinds(kind))]
 
     codes = {
-        kind.code for kind in kinds(RingbackError) if kind.__module__ in ("routing.core.errors", "routing.api.errors")
+        kind.code
+        for kind in kinds(RingbackError)
+        if kind.__module__ in ("routing.core.errors", "routing.api.http.errors")
     }
     assert codes == set(STATUS_OF)
 

@@ -2,13 +2,16 @@
 
 from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from pathlib import Path
 from typing import Literal, get_args, get_origin
 from uuid import UUID
 
 import pytest
 
-from routing.api import answers, messages, views
-from routing.api.views import Viewer
+from routing.api.http.viewer import Viewer
+from routing.api.interactions import views
+from routing.api.live import messages
 from routing.core.interaction import (
     Attempt,
     Deadline,
@@ -24,10 +27,11 @@ from routing.core.interaction import (
 )
 from routing.core.lifecycle import FeedLine
 from routing.core.queues import Offer, Queue
-from routing.store.feed import Line
+from routing.store.read.feed import Line
 from routing.store.tokens import Identity
 from routing.store.tokens import Role as Access
 
+ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 NUMBER = "+4915112345678"
@@ -128,8 +132,17 @@ CONSTANT_AND_TRUE = {("Interaction", "communication_type"), ("Alive", "status")}
 
 
 def test_no_answer_has_a_field_that_can_only_ever_say_one_thing() -> None:
-    shapes = [each for each in vars(answers).values() if is_dataclass(each) and each.__module__ == answers.__name__]
-    told = {(shape.__name__, each.name): each.type for shape in shapes for each in fields(shape)}
+    names = [f"routing.api.{path.parent.name}.answers" for path in (ROOT / "routing/api").glob("*/answers.py")]
+    told_in = [import_module(name) for name in [*names, "routing.api.http.page"]]
+    shapes = [
+        each
+        for module in told_in
+        for each in vars(module).values()
+        if getattr(each, "__module__", "") == module.__name__
+    ]
+    told = {
+        (shape.__name__, each.name): each.type for shape in shapes if is_dataclass(shape) for each in fields(shape)
+    }
     constant = {
         name
         for name, kind in told.items()

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from routing.local import asterisk_config as config
-from routing.local import debian, debian_mirror
-from routing.local.asterisk_package import check_version
-from routing.local.debian import Locked
-from routing.local.errors import SetupError
+from routing.local.asterisk import config
+from routing.local.install import debian, debian_mirror
+from routing.local.install.asterisk_package import check_version
+from routing.local.install.debian import Locked
+from routing.local.system.errors import SetupError
 
 
 @pytest.mark.parametrize(

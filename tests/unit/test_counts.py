@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from routing.api import counts
-from routing.api.counts import FRESH, Counts
+from routing.api.machines import counts
+from routing.api.machines.counts import FRESH, Counts
 from routing.core.errors import Unavailable
 
 ONE = [("open", "callback", 1)]

@@ -4,7 +4,7 @@ import logging
 
 from aiohttp.http_exceptions import BadStatusLine
 
-from routing.api import door
+from routing.api.http import door
 
 
 def test_of_a_flood_of_rubbish_some_lines_a_second_are_written() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from routing.local import logs
+from routing.local.system import logs
 
 
 def test_a_log_that_has_grown_becomes_the_older_one_and_its_writer_goes_on(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from routing.core.interaction import Deadline, Interaction, Leg, LegState, Outco
 from routing.core.lifecycle import Decision, decide
 from routing.core.queues import Queue
 from routing.engine.phones import Alive, ChannelState
-from routing.engine.recovery import missed
+from routing.engine.recovery.recovery import missed
 from tests.lifecycle.explore import AGENT, QUEUE, START, arrival
 
 NOW = START + timedelta(seconds=60)

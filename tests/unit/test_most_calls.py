@@ -1,6 +1,6 @@
 """How many calls Asterisk lets in is worked out from what it has."""
 
-from routing.local.asterisk_config import most_calls
+from routing.local.asterisk.config import most_calls
 
 
 def test_the_ports_leave_a_quarter_of_the_legs_to_agents_and_callbacks() -> None:

@@ -8,8 +8,8 @@ from ipaddress import ip_address
 import pytest
 
 from routing.core.bans import Address
-from routing.local.errors import SetupError
 from routing.local.firewall.nonces import KEPT, Nonces, Tap, challenge
+from routing.local.system.errors import SetupError
 
 HERE, THERE = ip_address("192.0.2.1"), ip_address("198.51.100.7")
 SAID = (

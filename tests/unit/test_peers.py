@@ -4,7 +4,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from routing.api.peers import Peers
+from routing.api.http.peers import Peers
 
 BEHIND = Peers([ip_network("10.0.0.0/8"), ip_network("fd00::/8")])
 

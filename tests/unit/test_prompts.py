@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ivr.prompts import UnknownWord, load, media, missing, position, wait
-from routing.local import audio, prompts
+from routing.local.asterisk import audio, prompts
 
 
 def test_words_become_media_that_asterisk_plays() -> None:

@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from routing.local.credentials import Login
-from routing.local.pulse import until_hung
+from routing.local.system.credentials import Login
+from routing.local.up.pulse import until_hung
 
 LOGIN = Login(username="ringback", password="a secret")
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"

@@ -4,7 +4,7 @@ from routing.core.events import DigitPressed, LegAnswered, LegGone, LegRinging, 
 from routing.core.interaction import Interaction, Leg, LegState, Role, Status
 from routing.core.lifecycle import decide
 from routing.engine.phones import Alive, ChannelState
-from routing.engine.recovery import missed
+from routing.engine.recovery.recovery import missed
 from tests.lifecycle.explore import QUEUE, START, arrival
 
 A, C = "a" * 32, "c" * 32

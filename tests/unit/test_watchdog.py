@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from routing.local.watchdog import waiting_callers
+from routing.local.up.watchdog import waiting_callers
 
 
 def _channel(name: str, app: str = "Stasis", data: str = "ringback-00,call,600,+44791112345,allowed") -> Any:

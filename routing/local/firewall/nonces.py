@@ -14,7 +14,7 @@ from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address
 
 from routing.core.bans import Address
-from routing.local.errors import SetupError
+from routing.local.system.errors import SetupError
 
 KEPT = 64.0
 """Seconds a nonce is remembered: twice as long as Asterisk takes an answer to it (`nonce_lifetime`)."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from string import Template
 
 from routing.core.bans import SHUT, Address, Network, Shut
-from routing.local.errors import SetupError
+from routing.local.system.errors import SetupError
 
 FROM_STRANGERS = 20
 """Packets a second from one address (a /64) where no agent's phone is."""

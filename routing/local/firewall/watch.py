@@ -11,14 +11,14 @@ from typing import Any
 
 import structlog
 
-from dialplan.ami_session import AmiLost, AmiRefused, AmiSession, Fields
+from dialplan.ami.session import AmiLost, AmiRefused, AmiSession, Fields
 from dialplan.security import ACCOUNT, EVENTS, Answered, answered
 from routing.core.bans import BAN, SHUT, Address, Ban, Guesses, Network, Shut, Slow, WrongAnswer, network_of
 from routing.core.errors import RingbackError
-from routing.local.asterisk_config import carrier_host
-from routing.local.errors import SetupError
+from routing.local.asterisk.config import carrier_host
 from routing.local.firewall.nonces import Nonces, Tap
 from routing.local.firewall.table import Table
+from routing.local.system.errors import SetupError
 from routing.store import bans
 from routing.store.database import Pool, close, connect
 

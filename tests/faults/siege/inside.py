@@ -19,9 +19,9 @@ import asyncpg
 
 from demo.api import Api
 from demo.folder import enterable_folder
-from routing.local import prompts
-from routing.local.ports import Ports, reserved
-from routing.local.postgres import Postgres
+from routing.local.asterisk import prompts
+from routing.local.postgres.server import Postgres
+from routing.local.system.ports import Ports, reserved
 from routing.runtime.until_signal import run_until_signal
 from tests.calls.line import FAST
 from tests.faults.siege.places import (

@@ -19,7 +19,7 @@ from demo.sip.agent import SipAgent
 from demo.sip.carrier import Carrier
 from demo.sip.incoming import IncomingCall
 from demo.sip.outgoing import OutgoingCall
-from routing.local.prompts import TONES
+from routing.local.asterisk.prompts import TONES
 from tests.faults.siege.places import (
     CUSTOMERS,
     FORGED,

@@ -1,0 +1,1 @@
+"""Addresses the firewall shuts out."""

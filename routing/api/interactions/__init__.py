@@ -1,0 +1,1 @@
+"""The Home List, one interaction with its story, and what agents do with it."""

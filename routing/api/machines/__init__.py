@@ -1,0 +1,1 @@
+"""What machines ask: alive, ready, the numbers for Prometheus."""

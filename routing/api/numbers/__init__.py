@@ -1,0 +1,1 @@
+"""Which numbers are called, and the do-not-call list."""

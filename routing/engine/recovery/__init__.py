@@ -1,0 +1,1 @@
+"""Rows compared with what Asterisk holds: at each new contact (`recovery`), and slowly all the time (`sweeping`)."""

@@ -1,0 +1,1 @@
+"""What has to be there: programs of Postgres and Asterisk, found, unpacked or installed from Debian's packages."""

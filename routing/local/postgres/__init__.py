@@ -1,0 +1,1 @@
+"""A Postgres of our own: its server, who may be who in it, and what the service finds in it."""

@@ -1,0 +1,1 @@
+"""The machine under a Ringback: accounts, processes, ports, folders, passwords, certificates, logs."""

@@ -1,0 +1,1 @@
+"""What is only read: the Home List, the line, the story."""
