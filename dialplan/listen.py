@@ -34,6 +34,9 @@ log = structlog.get_logger()
 AGAIN = 0.2
 """Seconds until it is tried again to compare what Asterisk holds with the rows."""
 
+LAST_WORDS = 0.05
+"""Seconds for what was told before Asterisk was looked at: the look is another connection, and may be quicker."""
+
 _OURS = re.compile(r"[0-9a-f]{32}")
 
 
@@ -125,6 +128,7 @@ class Listener:
         self._on_contact()
 
     async def _reconciled(self, snapshot: Snapshot) -> bool:
+        await asyncio.sleep(LAST_WORDS)
         try:
             await self._engine.reconcile(alive(snapshot, self._written, self._connection.waiting))
         except Unavailable:

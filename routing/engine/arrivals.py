@@ -41,7 +41,8 @@ Begun = Callable[[Mailbox, Letter, Decision, int], Awaitable[None]]
 
 class Arrivals:
     """`act` carries out an effect, `tell` puts an event to an interaction, `begun` takes one that is stored.
-    `taking_back` are the rows, by their caller's leg, that end as the caller was given back and did not hang up."""
+    `taking_back` are the rows, by their caller's leg, that end as the caller was given back and did not hang up;
+    `sent_back` the legs that were given back and not heard to leave yet."""
 
     def __init__(
         self,
@@ -67,6 +68,7 @@ class Arrivals:
         self._spawn = spawn
         self._begun = begun
         self.taking_back: dict[str, UUID] = {}
+        self.sent_back: set[str] = set()
 
     # Calls
 
@@ -96,9 +98,14 @@ class Arrivals:
             if decided and isinstance(error, Unavailable):
                 self.taking_back[event.leg] = box.id
                 self._spawn(self._take_back(box, letter, event.leg, *decided))
-            await self._act(SendBack(event.leg))
+            await self.send_back(event.leg)
             raise
         await self._begun(box, letter, decision, cursor)
+
+    async def send_back(self, leg: str) -> None:
+        """To the dialplan, which lets the caller wait there and come in anew. It may be late, or not heard at all."""
+        self.sent_back.add(leg)
+        await self._act(SendBack(leg))
 
     async def _turn_away(self, event: CallerArrived, refusal: Refusal, limit: str | None = None) -> None:
         self._legs.drop(event.leg)

@@ -221,11 +221,13 @@ class Decider:
 
     def _is_void(self, box: Mailbox, letter: Letter, row: Interaction, event: Event) -> bool:
         """Time tells nothing while what was done in time is still to come: in a letter behind this one, or from those
-        on the line who are out of contact. And of an agent's phone that has gone since, nobody is called or joined
-        for its sake any more."""
+        on the line who are out of contact. Nor does the guess that somebody has gone who is about to say so, perhaps
+        after a key. And of an agent's phone that has gone since, nobody is called or joined for its sake any more."""
         match event:
             case TimeReached():
                 return box.has_news or (bool(row.legs) and not self._in_contact())
+            case LegGone(leg, refused=False, certain=False, lost=False):
+                return box.tells_end_of(leg)
             case LegRinging(leg) | LegAnswered(leg):
                 found = row.leg_with(leg)
                 return bool(found and found.role is Role.AGENT and box.tells_end_of(leg) and not letter.joined)

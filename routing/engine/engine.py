@@ -1,7 +1,7 @@
 """The engine: takes events in, lets the core decide, stores the decision, then acts. Counterpart: `Phones`."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -200,6 +200,8 @@ class Engine:
             self._legs.dialled(leg)
             return
         interaction_id = self._legs.owner(leg)
+        if isinstance(event, LegGone):
+            self._arrivals.sent_back.discard(leg)
         sent_back = isinstance(event, LegGone) and leg in self._arrivals.taking_back
         if interaction_id is None or sent_back:
             metrics.EVENTS_IGNORED.labels(event=type(event).__name__).inc()
@@ -213,13 +215,26 @@ class Engine:
         box.post(letter, self._spawn)
 
     def arrive(self, event: CallerArrived) -> None:
-        """A new call. What it does before its row is there waits in its mailbox."""
+        """A new call, which has just entered. What it does before its row is there waits in its mailbox."""
         if event.leg in self._legs:
             return
         self._arrivals.taking_back.pop(event.leg, None)
+        self._arrivals.sent_back.discard(event.leg)
         interaction_id = self._new_id()
         self._legs.add(event.leg, interaction_id)
         self._box(interaction_id).post(self._letter(event), self._spawn)
+
+    def leaves(self, leg: str) -> bool:
+        """Whether the caller was given back to the dialplan and has not left yet."""
+        return leg in self._arrivals.sent_back
+
+    def inside(self, legs: Collection[str]) -> None:
+        """These callers are in our application; of those who were given back the others have left."""
+        self._arrivals.sent_back.intersection_update(legs)
+
+    def send_back(self, leg: str) -> None:
+        """Once more, as it was not heard."""
+        self._spawn(self._arrivals.send_back(leg))
 
     def knows(self, leg: str) -> bool:
         """Whether the leg belongs to a living interaction, be it one that cannot be read."""

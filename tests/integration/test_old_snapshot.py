@@ -11,14 +11,14 @@ from api_service import QUICK, Service
 from test_engine_faults import quiet
 
 from dialplan import words
-from dialplan.ari.connection import Connected, Snapshot
+from dialplan.ari.connection import Connected, Item, Snapshot
 from dialplan.ari.errors import AriError
-from dialplan.ari.models import Application, Channel
+from dialplan.ari.models import Application, Channel, ChannelDtmfReceived, StasisEnd
 from dialplan.listen import Listener
 from routing.core.effects import DialCustomer, HangUp
 from routing.core.errors import Unavailable
-from routing.core.events import LegRinging
-from routing.core.interaction import Leg, Role, Stage
+from routing.core.events import DigitPressed, LegGone, LegRinging
+from routing.core.interaction import Leg, Role, Stage, Status, Subtype
 from routing.engine.phones import Alive, ChannelState
 from routing.store import interactions
 
@@ -48,7 +48,7 @@ class Connection:
 
     answers: list[Snapshot | AriError]
 
-    waiting = ()
+    waiting: tuple[Item, ...] = ()
 
     async def snapshot(self) -> Snapshot:
         answer = self.answers.pop(0)
@@ -80,6 +80,50 @@ async def nothing_ended(service: Service, interaction_id: UUID) -> None:
     await quiet(service, interaction_id)
     assert (await service.stored(interaction_id)).stage in (Stage.DIALING, Stage.RINGING)
     assert not any(isinstance(each, HangUp) for each in service.phones.asked)
+
+
+async def in_menu(service: Service) -> tuple[UUID, str]:
+    """The caller, too."""
+    await service.queue(numbers=["600"], workflow=QUICK)
+    changed = service.changes()
+    await service.call_in()
+    it = await changed.until(lambda it: it.stage is Stage.MENU)
+    return it.id, it.legs[0].id
+
+
+async def is_called_back(service: Service, interaction_id: UUID) -> None:
+    await quiet(service, interaction_id)
+    it = await service.stored(interaction_id)
+    assert (it.status, it.subtype) == (Status.OPEN, Subtype.CALLBACK)
+
+
+async def test_what_was_told_before_the_look_and_comes_after_it_counts(service: Service) -> None:
+    """A key and a hang-up; Asterisk's lists come over another connection, and are quicker."""
+    interaction_id, caller = await in_menu(service)
+    connection = Connection([])
+    listener = Listener(connection, service.engine, lambda _: None, lambda: None)  # type: ignore[arg-type]
+    (channel,) = snapshot(**{f"x{caller}": "Up"}).channels
+    common: dict[str, Any] = {
+        "application": words.APP,
+        "timestamp": "2026-01-01T00:00:00.000+0000",
+        "channel": channel,
+    }
+    comparing = asyncio.create_task(listener._take(Connected(snapshot(), 0)))
+    await asyncio.sleep(0)
+    connection.waiting = (
+        ChannelDtmfReceived(digit="2", duration_ms=100, **common),
+        StasisEnd(**common),
+    )
+    await comparing
+    await is_called_back(service, interaction_id)
+
+
+async def test_a_guess_that_somebody_has_gone_waits_for_what_they_say_themselves(service: Service) -> None:
+    interaction_id, caller = await in_menu(service)
+    service.engine.hear(caller, LegGone(caller, certain=False))
+    service.engine.hear(caller, DigitPressed(caller, "2"))
+    service.engine.hear(caller, LegGone(caller))
+    await is_called_back(service, interaction_id)
 
 
 async def test_each_try_to_compare_looks_at_asterisk_anew(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,9 +7,12 @@ import pytest
 from api_service import CUSTOMER, QUICK, Service
 from test_engine_faults import LostAnswers, quiet
 
+from routing.core.effects import SendBack
 from routing.core.errors import Conflict, Unavailable
 from routing.core.events import CallbackRequested, CallerArrived, LegGone
 from routing.core.interaction import Interaction, Status
+from routing.engine.phones import Alive, ChannelState
+from routing.engine.recovery.sweeping import Sweeper
 from routing.store import interactions
 from routing.store.read import feed
 
@@ -89,6 +92,32 @@ async def test_a_caller_sent_back_is_an_error_of_ours_and_no_abandon(
     service.engine.arrive(CallerArrived("caller-1", "600", CUSTOMER))
     await changed.until(lambda it: it.status is Status.CLOSED)
     assert await rows(service) == [("closed", "error", 0)]
+
+
+async def test_a_caller_whose_sending_back_is_late_is_neither_let_in_nor_hung_up_but_sent_back_again(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asterisk may take its time for it, or not have heard it."""
+    await service.queue(numbers=["600"], workflow=WAITS)
+    lost, changed = LostAnswers(monkeypatch, "create"), service.changes()
+    lost.next = 1
+    caller = CallerArrived("caller-1", "600", CUSTOMER)
+    service.engine.arrive(caller)
+    await changed.until(lambda it: it.status is Status.CLOSED)
+    await service.settled()
+    there, sweeper = Alive({"caller-1": ChannelState.UP}, callers=(caller,)), Sweeper(service.engine)
+    assert service.phones.asked == [SendBack("caller-1")]
+    await service.engine.reconcile(there)
+    await sweeper.look(there)
+    await service.settled()
+    assert service.phones.asked == [SendBack("caller-1")] and len(await rows(service)) == 1
+    await sweeper.look(there)
+    await service.settled()
+    assert service.phones.asked == [SendBack("caller-1")] * 2 and len(await rows(service)) == 1
+    service.engine.hear("caller-1", LegGone("caller-1"))
+    service.engine.arrive(caller)
+    await changed.until(lambda it: bool(it.legs))
+    assert [row[0] for row in await rows(service)] == ["closed", "open"]
 
 
 @pytest.mark.parametrize("lands", ["never", "before the caller is back", "while the caller is back"])

@@ -33,11 +33,13 @@ async def reconcile(engine: "Engine", alive: Alive) -> None:
             engine.tell(it.id, event)
     if alive.started and life != alive.started:
         engine.when_handled(partial(shards.remember_telephones, engine.pool, shard, epoch, alive.started))
-    for caller in alive.callers:
-        if caller.leg not in known and caller.leg not in made:  # who was being let in may have been sent back since
-            engine.arrive(caller)
-    wanted = {leg.id for it in living for leg in it.legs} | unread.legs
     inside = {caller.leg for caller in alive.callers}  # others wait in the dialplan, and ask again by themselves
+    engine.inside(inside)
+    leaving = {leg for leg in inside if engine.leaves(leg)}
+    for caller in alive.callers:
+        if caller.leg not in known | made | leaving:  # who was being let in may have been sent back since
+            engine.arrive(caller)
+    wanted = {leg.id for it in living for leg in it.legs} | unread.legs | leaving
     orphans = {*alive.ours, *(inside & known)} - wanted
     for leg in sorted(orphans):
         engine.end_orphan(leg)

@@ -38,6 +38,7 @@ class Sweeper:
         ghosts = {leg for leg in engine.legs() if leg not in alive.channels}
         strangers = {caller.leg: caller for caller in alive.callers if not engine.knows(caller.leg)}
         bridges = {bridge for bridge in alive.bridges if self._nobodys(bridge)}
+        engine.inside([caller.leg for caller in alive.callers])
         self._apart = orphans | ghosts | strangers.keys() | bridges
         for leg in sorted(orphans & before):
             self._tell("orphan", leg)
@@ -58,7 +59,9 @@ class Sweeper:
         had = await interactions.known_legs(self._engine.pool, [caller.leg for caller in strangers])
         for caller in strangers:
             self._tell("stranger", caller.leg)
-            if caller.leg in had:
+            if self._engine.leaves(caller.leg):
+                self._engine.send_back(caller.leg)
+            elif caller.leg in had:
                 self._engine.end_orphan(caller.leg)
             else:
                 self._engine.arrive(caller)
