@@ -5,7 +5,6 @@ import asyncio
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from typing import Protocol
 
 import structlog
 
@@ -25,8 +24,9 @@ from routing.core.events import (
     NumberFormat,
     SayFinished,
 )
+from routing.engine.engine import Engine
 from routing.engine.phones import Alive, ChannelState
-from routing.engine.recovery import sweeping
+from routing.engine.recovery import recovery, sweeping
 from routing.runtime import metrics
 
 log = structlog.get_logger()
@@ -45,16 +45,6 @@ def made_by_us(channel_id: str) -> bool:
     return _OURS.fullmatch(channel_id) is not None
 
 
-class Hears(Protocol):
-    """The engine, as far as it is told news."""
-
-    def hear(self, leg: str, event: NetworkEvent) -> None: ...
-    def arrive(self, event: CallerArrived) -> None: ...
-    def knows(self, leg: str) -> bool: ...
-    async def reconcile(self, alive: Alive) -> None: ...
-    def end_orphan(self, leg: str) -> None: ...
-
-
 class Listener:
     """`on_contact` is called after each reconciliation, `on_started` for each channel of ours that is set up.
     `written`: how the trunk writes numbers."""
@@ -62,7 +52,7 @@ class Listener:
     def __init__(
         self,
         connection: AriConnection,
-        engine: Hears,
+        engine: Engine,
         on_started: Callable[[str], None],
         on_contact: Callable[[], None],
         written: NumberFormat = NumberFormat.AUTO,
@@ -130,7 +120,7 @@ class Listener:
     async def _reconciled(self, snapshot: Snapshot) -> bool:
         await asyncio.sleep(LAST_WORDS)
         try:
-            await self._engine.reconcile(alive(snapshot, self._written, self._connection.waiting))
+            await recovery.reconcile(self._engine, alive(snapshot, self._written, self._connection.waiting))
         except Unavailable:
             log.warning("not reconciled yet: Postgres does not answer")
             return False

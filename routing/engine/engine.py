@@ -35,9 +35,8 @@ from routing.engine.lease import Lease
 from routing.engine.legs import Legs
 from routing.engine.mailbox import Letter, Mailbox, Unsure
 from routing.engine.notices import AgentChanged, InteractionChanged, Notice, QueueChanged
-from routing.engine.phones import Alive, Phones
+from routing.engine.phones import Phones
 from routing.engine.queues import Queues
-from routing.engine.recovery import recovery
 from routing.engine.router import Router
 from routing.engine.timekeeping import Timekeeper
 from routing.engine.timers import HORIZON, Timers
@@ -266,10 +265,6 @@ class Engine:
     def leave_alone(self, unread: Unread) -> None:
         """Rows that this version cannot read: their calls and bridges are nobody's to clear away."""
         self._unread = unread
-
-    async def reconcile(self, alive: Alive) -> None:
-        """Contact with the telephones is (again) there: compare, and replay what was missed."""
-        await recovery.reconcile(self, alive)
 
     def when_handled(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do this once all that has been told until now is handled. Postgres' being away is no reason to fail."""

@@ -11,6 +11,7 @@ from routing.core.events import LegAnswered
 from routing.core.interaction import Interaction, Outcome, Role, Stage, Status
 from routing.core.queues import Queue
 from routing.engine.phones import Alive, ChannelState
+from routing.engine.recovery.recovery import reconcile
 from routing.store import queues, trust
 from routing.store.database import connection
 
@@ -37,7 +38,7 @@ async def back_in_contact(service: Service, it: Interaction) -> Interaction:
     assert agent and customer
     changed = service.changes()
     alive = Alive({agent.id: ChannelState.UP, customer.id: ChannelState.DOWN}, ours=(agent.id, customer.id))
-    await service.engine.reconcile(alive)
+    await reconcile(service.engine, alive)
     return await changed.until(lambda now: now.id == it.id)
 
 

@@ -17,6 +17,7 @@ from routing.engine import engine as engine_module
 from routing.engine.mailbox import Letter
 from routing.engine.pacing import Pacer
 from routing.engine.phones import Alive, ChannelState
+from routing.engine.recovery.recovery import reconcile
 from routing.store import agents, interactions
 
 
@@ -219,7 +220,7 @@ async def test_a_caller_who_arrives_while_contact_is_regained_is_not_hung_up(ser
     interaction_id = await service.call_in()
     leg = (await service.stored(interaction_id)).legs[0].id
     service.phones.asked.clear()
-    await service.engine.reconcile(Alive({leg: ChannelState.UP}))
+    await reconcile(service.engine, Alive({leg: ChannelState.UP}))
     await quiet(service, interaction_id)
     assert Answer(leg, interaction_id.hex) in service.phones.asked and HoldMusic(leg) in service.phones.asked
     assert HangUp(leg) not in service.phones.asked
@@ -227,7 +228,7 @@ async def test_a_caller_who_arrives_while_contact_is_regained_is_not_hung_up(ser
 
 async def test_a_leg_nobody_owns_is_hung_up_when_contact_is_regained(service: Service) -> None:
     orphan = "0" * 32
-    await service.engine.reconcile(Alive({orphan: ChannelState.RINGING}, ours=(orphan,)))
+    await reconcile(service.engine, Alive({orphan: ChannelState.RINGING}, ours=(orphan,)))
     await service.settled()
     assert service.phones.asked == [HangUp(orphan)]
 
@@ -250,7 +251,7 @@ async def test_a_caller_who_waits_in_the_dialplan_stays_there_when_contact_is_re
     await service.callback()
     leg = await service.engine.pool.fetchval("SELECT id FROM legs")
     service.phones.asked.clear()
-    await service.engine.reconcile(Alive({leg: ChannelState.UP}))
+    await reconcile(service.engine, Alive({leg: ChannelState.UP}))
     await service.settled()
     assert service.phones.asked == []
 
@@ -340,6 +341,6 @@ async def test_an_effect_of_recovery_that_fails_unexpectedly_does_not_end_the_se
 ) -> None:
     orphans = ("0" * 32, "1" * 32)
     FailsUnexpectedly(monkeypatch, service, lambda each: each == HangUp(orphans[0]))
-    await service.engine.reconcile(Alive(dict.fromkeys(orphans, ChannelState.UP), ours=orphans))
+    await reconcile(service.engine, Alive(dict.fromkeys(orphans, ChannelState.UP), ours=orphans))
     await service.settled()
     assert service.phones.asked == [HangUp(orphans[1])]

@@ -15,6 +15,7 @@ from routing.core.events import CallerArrived
 from routing.core.interaction import Status
 from routing.engine import deciding
 from routing.engine.phones import Alive, ChannelState
+from routing.engine.recovery.recovery import reconcile
 from routing.engine.recovery.sweeping import Sweeper
 from routing.store import agents
 from routing.store.database import Pool
@@ -68,7 +69,7 @@ async def test_a_row_that_cannot_be_read_ends_neither_the_service_nor_its_call(s
         bridges=(f"bridge-{first.hex}", "bridge-of-others"),
     )
     service.phones.asked.clear()
-    await service.engine.reconcile(alive)
+    await reconcile(service.engine, alive)
     sweeper = Sweeper(service.engine)
     await sweeper.look(alive)
     await sweeper.look(alive)
@@ -83,7 +84,7 @@ async def test_a_bridge_of_others_is_left_alone(service: Service) -> None:
     ours = f"bridge-{'0' * 32}"
     for _ in range(2):
         await sweeper.look(Alive({}, bridges=("bridge-of-others", "bridge-x", ours)))
-    await service.engine.reconcile(Alive({}, bridges=("bridge-of-others",)))
+    await reconcile(service.engine, Alive({}, bridges=("bridge-of-others",)))
     await service.settled()
     assert service.phones.asked == [Part(ours)]
 

@@ -32,6 +32,7 @@ from routing.engine.clock import Clock
 from routing.engine.engine import Engine
 from routing.engine.lease import Lease
 from routing.engine.phones import Alive, ChannelState
+from routing.engine.recovery.recovery import reconcile
 from routing.store import interactions
 from routing.store.database import Pool
 
@@ -132,7 +133,7 @@ async def test_a_new_process_looks_at_asterisk_before_it_lets_time_pass_for_thos
     await asyncio.sleep(0.5)
     talking: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     engine.subscribe(lambda notice: _done(talking, getattr(notice, "interaction", None)))
-    await engine.reconcile(Alive({agent.id: ChannelState.UP, customer.id: ChannelState.UP}, (agent.id, customer.id)))
+    await reconcile(engine, Alive({agent.id: ChannelState.UP, customer.id: ChannelState.UP}, (agent.id, customer.id)))
     contact = True
     await asyncio.wait_for(talking, 5)
     running.cancel()
@@ -254,7 +255,7 @@ async def test_an_agent_whose_phone_went_before_the_restart_is_not_rung_under_th
     box.interaction = None
     changed = service.changes()
     caller = leg(it, Role.CALLER).id
-    await service.engine.reconcile(Alive({caller: ChannelState.UP}))
+    await reconcile(service.engine, Alive({caller: ChannelState.UP}))
     service.engine.hear(agent, LegGone(agent, DECLINED))
     await changed.until(lambda each: each.id == it.id and each.leg(Role.AGENT) is None)
     assert not [each for each in service.phones.asked if isinstance(each, RingAgent) and each.leg == agent]

@@ -20,6 +20,7 @@ from routing.core.errors import Unavailable
 from routing.core.events import DigitPressed, LegGone, LegRinging
 from routing.core.interaction import Leg, Role, Stage, Status, Subtype
 from routing.engine.phones import Alive, ChannelState
+from routing.engine.recovery.recovery import reconcile
 from routing.store import interactions
 
 
@@ -161,7 +162,7 @@ async def test_who_was_dialled_while_postgres_was_slow_is_not_missing(
 
     monkeypatch.setattr(interactions, "known_legs", slow)
     service.phones.asked.clear()
-    comparing = asyncio.create_task(service.engine.reconcile(Alive({agent.id: ChannelState.RINGING}, (agent.id,))))
+    comparing = asyncio.create_task(reconcile(service.engine, Alive({agent.id: ChannelState.RINGING}, (agent.id,))))
     await asked.wait()
     await customer_is_dialled(service, interaction_id, agent)
     go.set()
@@ -177,5 +178,5 @@ async def test_a_leg_that_is_just_being_set_up_is_not_missing(
     service.phones.asked.clear()
     customer = await customer_is_dialled(service, interaction_id, agent)
     monkeypatch.setattr(service.phones, "expects", lambda leg: leg == customer)
-    await service.engine.reconcile(Alive({agent.id: ChannelState.RINGING}, (agent.id,)))
+    await reconcile(service.engine, Alive({agent.id: ChannelState.RINGING}, (agent.id,)))
     await nothing_ended(service, interaction_id)

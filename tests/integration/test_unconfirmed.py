@@ -12,6 +12,7 @@ from routing.core.errors import Conflict, Unavailable
 from routing.core.events import CallbackRequested, CallerArrived, LegGone
 from routing.core.interaction import Interaction, Status
 from routing.engine.phones import Alive, ChannelState
+from routing.engine.recovery.recovery import reconcile
 from routing.engine.recovery.sweeping import Sweeper
 from routing.store import interactions
 from routing.store.read import feed
@@ -107,7 +108,7 @@ async def test_a_caller_whose_sending_back_is_late_is_neither_let_in_nor_hung_up
     await service.settled()
     there, sweeper = Alive({"caller-1": ChannelState.UP}, callers=(caller,)), Sweeper(service.engine)
     assert service.phones.asked == [SendBack("caller-1")]
-    await service.engine.reconcile(there)
+    await reconcile(service.engine, there)
     await sweeper.look(there)
     await service.settled()
     assert service.phones.asked == [SendBack("caller-1")] and len(await rows(service)) == 1

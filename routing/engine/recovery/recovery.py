@@ -2,22 +2,19 @@
 
 from collections.abc import Collection
 from functools import partial
-from typing import TYPE_CHECKING
 
 import structlog
 
 from routing.core.events import LegAnswered, LegGone, LegRinging, NetworkEvent, ServiceRestarted
 from routing.core.interaction import Interaction, Leg, LegState, Role, bridge_owner
+from routing.engine.engine import Engine
 from routing.engine.phones import Alive, ChannelState
 from routing.store import interactions, shards
-
-if TYPE_CHECKING:
-    from routing.engine.engine import Engine
 
 log = structlog.get_logger()
 
 
-async def reconcile(engine: "Engine", alive: Alive) -> None:
+async def reconcile(engine: Engine, alive: Alive) -> None:
     """Adopt every living interaction, replay what it missed, let in callers nobody knows, end orphans."""
     shard, epoch = engine.lease.ownership.shard, engine.lease.ownership.epoch
     made = {leg for leg in engine.legs() if not engine.expects(leg)}

@@ -1,18 +1,14 @@
 """The slow look at the telephones that makes their news a guarantee: where they and we disagree twice in a row, an
 event was lost, and it is put right. Counterpart: `recovery`, which does so at once after every new contact."""
 
-from typing import TYPE_CHECKING
-
 import structlog
 
 from routing.core.events import CallerArrived, LegGone
 from routing.core.interaction import bridge_owner
+from routing.engine.engine import Engine
 from routing.engine.phones import Alive
 from routing.runtime import metrics
 from routing.store import interactions
-
-if TYPE_CHECKING:
-    from routing.engine.engine import Engine
 
 log = structlog.get_logger()
 
@@ -23,7 +19,7 @@ EVERY = 4.0
 class Sweeper:
     """`look` again and again; what was told a moment ago may still be on its way, so once is no reason to act."""
 
-    def __init__(self, engine: "Engine") -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._apart: set[str] = set()
 
