@@ -26,7 +26,7 @@ class Api:
         self._session = aiohttp.ClientSession(
             f"{url}/api/v1/",
             headers=self.headers,
-            timeout=aiohttp.ClientTimeout(total=10),
+            timeout=aiohttp.ClientTimeout(total=30),
             connector=aiohttp.TCPConnector(limit=200),
         )
 

@@ -177,11 +177,11 @@ async def test_steps_come_on_time_each_counted_from_the_end_of_the_one_before_an
     await call.hear(MENU)
     await call.dtmf("1")
     await call.hear(THANKS)
-    it = await line.stage.interaction(caller.number)
-    assert (it["status"], it["stage"]) == ("open", "announcing")
     await call.hear(MENU)
+    it = await line.stage.interaction(caller.number)
     await call.hangup()
     feed = await told(line, it["id"])
+    assert [each["status"] for each in feed if each["event"] == "announced"] == ["open", "open"]
     (entered,), announced = moments(feed, "entered"), moments(feed, "announced")
     asked, kept = moments(feed, "menu_started"), moments(feed, "kept_waiting")
     length = 0.3
