@@ -9,8 +9,8 @@ DOCUMENT = TESTS.parent / "docs" / "features.md"
 
 
 def named() -> set[str]:
-    """As `unit/test_matching.py::test_nobody_is_overtaken…`."""
-    return set(re.findall(r"`([a-z_]+/test_\w+\.py::test_\w+)`", DOCUMENT.read_text(encoding="utf-8")))
+    """As `unit/agents/test_matching.py::test_nobody_is_overtaken…`."""
+    return set(re.findall(r"`([a-z_/]+/test_\w+\.py::test_\w+)`", DOCUMENT.read_text(encoding="utf-8")))
 
 
 def not_run(names: set[str], passed: Iterable[str]) -> set[str]:

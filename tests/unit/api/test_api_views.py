@@ -31,7 +31,7 @@ from routing.store.read.feed import Line
 from routing.store.tokens import Identity
 from routing.store.tokens import Role as Access
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 NUMBER = "+4915112345678"

@@ -9,7 +9,7 @@ from routing.core.interaction import Deadline, Stage, Status
 from tests.lifecycle import diagram
 from tests.lifecycle.diagram import DOCUMENT, filled, steps
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 TEXT = DOCUMENT.read_text(encoding="utf-8")
 
 

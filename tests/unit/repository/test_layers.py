@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 ASKS = {"now", "utcnow", "today", "uuid1", "uuid4", "monotonic"}
 """Calls that give another answer next time; ruff's DTZ lets `datetime.now(UTC)` pass."""
 

@@ -9,7 +9,7 @@ from dialplan import words
 from dialplan.accounts import account_objects, body, ha1
 from ivr.prompts import load
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 DIALPLAN = (ROOT / "dialplan/extensions.conf").read_text()
 MODULE_OF = {
     "Answer": None,  # None: in Asterisk's core
