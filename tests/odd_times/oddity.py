@@ -51,7 +51,7 @@ class Oddity:
 
 
 def _ahead_already() -> int:
-    """Seconds by which our own monotonic clock differs from the machine's, which is what an offset is counted from."""
+    """Seconds by which our monotonic clock is ahead of the machine's, from which offsets are counted."""
     offsets = dict(line.split()[:2] for line in Path("/proc/self/timens_offsets").read_text().splitlines())
     return int(offsets["monotonic"])
 
