@@ -22,7 +22,7 @@ from routing.core.events import (
     LegRinging,
     NetworkEvent,
     NumberFormat,
-    SayFinished,
+    PromptFinished,
 )
 from routing.engine.engine import Engine
 from routing.engine.phones import Alive, ChannelState
@@ -162,7 +162,7 @@ def event(item: Item) -> tuple[str, NetworkEvent] | None:
         case models.ChannelDtmfReceived(channel=channel, digit=digit):
             return channel.id, DigitPressed(channel.id, digit)
         case models.PlaybackFinished(playback=playback):
-            return (leg := leg_of(playback)), SayFinished(leg, playback.id)
+            return (leg := leg_of(playback)), PromptFinished(leg, playback.id)
         case models.ChannelStateChange(channel=channel):
             return _state(channel.id, channel.state)
         case models.Dial(peer=peer, dialstatus=status):

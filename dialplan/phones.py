@@ -18,23 +18,23 @@ from dialplan.ari.errors import AriConflict, AriError, AriNotFound, AriUnavailab
 from dialplan.ari.models import ConfigTuple
 from ivr import prompts
 from routing.core.effects import (
+    AddToBridge,
     Answer,
+    DestroyBridge,
     DialCustomer,
     Effect,
     HangUp,
-    HoldMusic,
-    Join,
-    Part,
+    PlayPrompt,
+    PlayRingback,
     Refusal,
     Refuse,
     RingAgent,
-    RingTone,
-    Say,
     SendBack,
-    StopSaying,
+    StartMusic,
+    StopPrompt,
 )
 from routing.core.errors import Unavailable
-from routing.core.events import Heard, LegDialled, LegGone, SayFinished
+from routing.core.events import Heard, LegDialled, LegGone, PromptFinished
 
 log = structlog.get_logger()
 
@@ -103,36 +103,36 @@ class AsteriskPhones:
                 await channels.hangup(leg, reason_code=str(_CAUSES[why]))
             case SendBack(leg):
                 await channels.continue_in_dialplan(leg)
-            case Say():
+            case PlayPrompt():
                 await self._say(effect)
-            case StopSaying(_, say):
+            case StopPrompt(_, say):
                 await self._ari.playbacks.stop(say)
-            case HoldMusic(leg):
+            case StartMusic(leg):
                 await channels.start_moh(leg)
-            case RingTone(leg):
+            case PlayRingback(leg):
                 await channels.ring(leg)
             case RingAgent():
                 await self._ring_agent(effect)
             case DialCustomer():
                 await self._dial_customer(effect)
-            case Join(bridge, legs):
+            case AddToBridge(bridge, legs):
                 await self._join(bridge, legs)
-            case Part(bridge):
+            case DestroyBridge(bridge):
                 await self._ari.bridges.destroy(bridge)
             case HangUp(leg):
                 if reserved := self._reserved.pop(leg, None):
                     await asyncio.gather(reserved, return_exceptions=True)
                 await channels.hangup(leg, reason="normal")
 
-    async def _say(self, say: Say) -> None:
+    async def _say(self, say: PlayPrompt) -> None:
         try:
             media = prompts.media(say.words, say.language)
-            await self._ari.channels.play_with_id(say.leg, say.say, media=media)
+            await self._ari.channels.play_with_id(say.leg, say.playback, media=media)
         except AriConflict:
-            log.debug("said already", say=say.say)
+            log.debug("said already", say=say.playback)
         except (AriError, prompts.UnknownWord) as error:
             log.warning("prompt not played", words=say.words, error=str(error))
-            self._hear(say.leg, SayFinished(say.leg, say.say))
+            self._hear(say.leg, PromptFinished(say.leg, say.playback))
 
     async def _join(self, bridge: str, legs: tuple[str, str]) -> None:
         """The first leg may hear music, the second a ringing tone: both stop before they meet. A caller whose answer

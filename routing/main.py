@@ -20,9 +20,9 @@ from routing.api.app import at_work, create_app, start_site
 from routing.core.agents import PhoneState
 from routing.core.errors import RingbackError, Unavailable
 from routing.core.interaction import Role
+from routing.engine.apply_watch import follow
 from routing.engine.clock import Clock
 from routing.engine.engine import Engine
-from routing.engine.following import follow
 from routing.engine.lease import Lease
 from routing.engine.recovery.sweeping import Sweeper
 from routing.local.install.asterisk_package import check_version
@@ -207,7 +207,7 @@ class Service:
         await self._ami.run(on_phone, on_asterisk)
 
     async def _phone_changed(self, agent: str, state: PhoneState) -> None:
-        await _contained(lambda: self.engine.desks.phone_changed(agent, state))
+        await _contained(lambda: self.engine.agents.phone_changed(agent, state))
 
     def _in_contact(self) -> None:
         """Asterisk may be a new one, which knows no agents yet."""
@@ -232,9 +232,9 @@ class Service:
     async def _settle_missing(self) -> list[str]:
         """Asterisk does not ask by itself, or only in a while, how the phones are whose accounts are new to it.
         Returns whose accounts it had."""
-        missing, older = await self.engine.desks.accounts()
+        missing, older = await self.engine.agents.accounts()
         try:
-            await self.engine.desks.settle_all(missing)
+            await self.engine.agents.settle_all(missing)
         finally:
             self._ami.new_phones(missing)  # some are there even if others failed
         await self._ami.ask_phones()
@@ -248,7 +248,7 @@ class Service:
                 if self._contact.is_set():
                     return
                 try:
-                    await self.engine.desks.settle(agent)
+                    await self.engine.agents.settle(agent)
                 except RingbackError as error:
                     failed[agent] = str(error)
                 await asyncio.sleep(AT_LEISURE)

@@ -46,7 +46,7 @@ ALAW_TO_ULAW = bytes(_nearest(*_ULAW_ENCODER, value) for value in ALAW)
 ULAW_TO_ALAW = bytes(_nearest(*_ALAW_ENCODER, value) for value in ULAW)
 
 LOUDNESS_LIMIT = 300
-"""Of 32,124: about -40 dB. Comfort noise and codec hiss stay below."""
+"""Of 32,124: about -40 dB. DegradedMode noise and codec hiss stay below."""
 _LOUD = bytes(abs(value) > LOUDNESS_LIMIT for value in ULAW)
 
 

@@ -22,7 +22,7 @@ _HEADER = struct.Struct("!BBHII")
 _VERSION_2 = 0x80
 _MARKER = 0x80
 _NOISE = 13, bytes([70])
-"""Comfort noise (RFC 3389): its payload type, and one packet of it."""
+"""DegradedMode noise (RFC 3389): its payload type, and one packet of it."""
 
 _REPORT_EVERY = 5.0
 

@@ -44,7 +44,7 @@ class AsteriskState(StrEnum):
     REFUSED = "refused"
 
 
-Told = ParamSpec("Told")
+StreamMessage = ParamSpec("StreamMessage")
 OnPhone = Callable[[str, PhoneState], None]
 OnAsterisk = Callable[[AsteriskState, str], None]
 OnReport = Callable[[str], None]
@@ -240,7 +240,9 @@ async def _within(event: Awaitable[object], seconds: float) -> bool:
     return True
 
 
-def _contained(callback: Callable[Told, None], *args: Told.args, **named: Told.kwargs) -> None:
+def _contained(
+    callback: Callable[StreamMessage, None], *args: StreamMessage.args, **named: StreamMessage.kwargs
+) -> None:
     try:
         callback(*args, **named)
     except Exception:

@@ -10,10 +10,10 @@ from routing.api.bans import routes as bans
 from routing.api.context import SERVICES, Services
 from routing.api.http import docs, openapi
 from routing.api.http.auth import Tokens
-from routing.api.http.door import Door
+from routing.api.http.connection_limit import ConnectionLimit
 from routing.api.http.errors import errors_as_problems
-from routing.api.http.guard import LoginGuard
-from routing.api.http.once import Once
+from routing.api.http.idempotency import Idempotency
+from routing.api.http.login_throttle import LoginThrottle
 from routing.api.http.peers import Network, Peers
 from routing.api.http.rates import A_SECOND, Rates
 from routing.api.http.reading import MOST_BYTES
@@ -60,10 +60,10 @@ def create_app(
         hub=Hub(engine, pool),
         tokens=Tokens(pool),
         passwords=Passwords(),
-        guard=LoginGuard(),
+        guard=LoginThrottle(),
         peers=Peers(trusted_proxies),
         rates=Rates(a_second),
-        once=Once(pool, lambda: engine.lease.ownership.epoch, engine.clock.now),
+        idempotency=Idempotency(pool, lambda: engine.lease.ownership.epoch, engine.clock.now),
         counts=Counts(pool),
         realm=realm,
     )
@@ -91,7 +91,7 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
     works = {
         "hub": services.hub.run(),
         "revoked tokens": services.tokens.watch(services.hub.tokens, services.hub.end_of),
-        "idempotency keys": services.once.sweep(),
+        "idempotency keys": services.idempotency.sweep(),
     }
     tasks = app[_TASKS]
     tasks += [asyncio.create_task(work, name=name) for name, work in works.items()]
@@ -128,7 +128,7 @@ async def start_site(app: web.Application, host: str, port: int, most: int | Non
     )
     await runner.setup()
     try:
-        await Door(runner, host, port, most).start()
+        await ConnectionLimit(runner, host, port, most).start()
     except OSError:
         await runner.cleanup()
         raise

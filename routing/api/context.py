@@ -8,8 +8,8 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from routing.api.http.auth import Tokens
-from routing.api.http.guard import LoginGuard
-from routing.api.http.once import Once, whose
+from routing.api.http.idempotency import Idempotency, whose
+from routing.api.http.login_throttle import LoginThrottle
 from routing.api.http.peers import Peers
 from routing.api.http.rates import Rates
 from routing.api.http.viewer import Viewer
@@ -34,10 +34,10 @@ class Services:
     hub: Hub
     tokens: Tokens
     passwords: Passwords
-    guard: LoginGuard
+    guard: LoginThrottle
     peers: Peers
     rates: Rates
-    once: Once
+    idempotency: Idempotency
     counts: Counts
     realm: str
 

@@ -1,6 +1,6 @@
 """`ringback apply`: makes Postgres say what the files say, in one transaction, and shows every change before.
 
-What the files do not name stays as it is. A running service follows within a second (routing/engine/following.py).
+What the files do not name stays as it is. A running service follows within a second (routing/engine/apply_watch.py).
 """
 
 import json

@@ -38,28 +38,28 @@ class SendBack:
 
 
 @dataclass(frozen=True, slots=True)
-class Say:
-    """Play prompts (words of `ivr.prompts`) to a leg; `SayFinished(say)` tells the end."""
+class PlayPrompt:
+    """Play prompts (words of `ivr.prompts`) to a leg; `PromptFinished(playback)` tells the end."""
 
     leg: str
-    say: str
+    playback: str
     words: tuple[str, ...]
     language: str = "en"
 
 
 @dataclass(frozen=True, slots=True)
-class StopSaying:
+class StopPrompt:
     leg: str
-    say: str
+    playback: str
 
 
 @dataclass(frozen=True, slots=True)
-class HoldMusic:
+class StartMusic:
     leg: str
 
 
 @dataclass(frozen=True, slots=True)
-class RingTone:
+class PlayRingback:
     """Let a leg that is up hear that the other end rings."""
 
     leg: str
@@ -91,7 +91,7 @@ class DialCustomer:
 
 
 @dataclass(frozen=True, slots=True)
-class Join:
+class AddToBridge:
     """Let the legs talk with each other: the customer's (who may hear music) and the agent's."""
 
     bridge: str
@@ -99,7 +99,7 @@ class Join:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class DestroyBridge:
     """Clear the bridge away; its legs are hung up by themselves."""
 
     bridge: str
@@ -116,13 +116,13 @@ Effect = (
     Answer
     | Refuse
     | SendBack
-    | Say
-    | StopSaying
-    | HoldMusic
-    | RingTone
+    | PlayPrompt
+    | StopPrompt
+    | StartMusic
+    | PlayRingback
     | RingAgent
     | DialCustomer
-    | Join
-    | Part
+    | AddToBridge
+    | DestroyBridge
     | HangUp
 )

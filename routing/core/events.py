@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from routing.core.interaction import Desk
+from routing.core.interaction import AgentPreferences
 
 
 class NumberFormat(StrEnum):
@@ -48,11 +48,11 @@ class DigitPressed:
 
 
 @dataclass(frozen=True, slots=True)
-class SayFinished:
+class PromptFinished:
     """A prompt ended or could not be played."""
 
     leg: str
-    say: str
+    playback: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class Offered:
     """The router picked an agent."""
 
     agent: str
-    desk: Desk = Desk()
+    desk: AgentPreferences = AgentPreferences()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class PickedUp:
     """An agent took it from the Home List."""
 
     agent: str
-    desk: Desk = Desk()
+    desk: AgentPreferences = AgentPreferences()
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +192,7 @@ class Reassigned:
 
     by: str
     agent: str | None = None
-    desk: Desk = Desk()
+    desk: AgentPreferences = AgentPreferences()
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +281,7 @@ class ServiceRestarted:
 NetworkEvent = (
     CallerReturned
     | DigitPressed
-    | SayFinished
+    | PromptFinished
     | LegRinging
     | LegAnswered
     | LegGone

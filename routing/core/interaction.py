@@ -143,7 +143,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class AgentPreferences:
     """The settings of the agent an interaction is with, as they were when it was given to them."""
 
     auto_answer: bool = False
@@ -186,7 +186,7 @@ class Interaction:
     dialled_number: str = ""
     version: int = 0
     assigned_to: str | None = None
-    desk: Desk = Desk()
+    desk: AgentPreferences = AgentPreferences()
     priority: int = 0
     front: bool = False
     not_before: datetime | None = None

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from routing.core.interaction import Desk
+from routing.core.interaction import AgentPreferences
 
 
 @dataclass(frozen=True, slots=True)
-class InLine:
+class Candidate:
     """An open interaction. `excluded`: agents it is not offered to until that time."""
 
     id: UUID
@@ -25,16 +25,16 @@ class InLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Free:
+class IdleAgent:
     """A ready agent without work. `queues`: queue -> penalty, lower is asked first."""
 
     agent: str
     idle_since: datetime
     queues: Mapping[str, int]
-    desk: Desk = Desk()
+    desk: AgentPreferences = AgentPreferences()
 
 
-def match(line: Iterable[InLine], free: Sequence[Free], now: datetime) -> list[tuple[InLine, Free]]:
+def match(line: Iterable[Candidate], free: Sequence[IdleAgent], now: datetime) -> list[tuple[Candidate, IdleAgent]]:
     """Pairs in the order of the line: nobody is overtaken by a later one whom the same agent could serve."""
     left = list(free)
     pairs = []
@@ -47,6 +47,6 @@ def match(line: Iterable[InLine], free: Sequence[Free], now: datetime) -> list[t
     return pairs
 
 
-def _can_take(agent: Free, waiting: InLine, now: datetime) -> bool:
+def _can_take(agent: IdleAgent, waiting: Candidate, now: datetime) -> bool:
     until = waiting.excluded.get(agent.agent)
     return waiting.queue in agent.queues and (until is None or until <= now)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import structlog
 
 from ivr import prompts
-from routing.core.effects import DialCustomer, Effect, RingAgent, Say
+from routing.core.effects import DialCustomer, Effect, PlayPrompt, RingAgent
 from routing.core.errors import Unavailable
 from routing.core.events import LegGone, NetworkEvent
 from routing.core.interaction import Interaction
@@ -71,13 +71,13 @@ class Actor:
             lost = isinstance(effect, RingAgent)  # the phone is not to blame
             self._hear(effect.leg, LegGone(effect.leg, refused=True, certain=False, lost=lost))
             return
-        if isinstance(effect, Say):
+        if isinstance(effect, PlayPrompt):
             effect = await self._spoken(it, effect)
         await self._act(effect)
         if isinstance(effect, DialCustomer):
             metrics.ACCEPT_TO_DIAL.observe(self._clock.monotonic() - since)
 
-    async def _spoken(self, it: Interaction, say: Say) -> Say:
+    async def _spoken(self, it: Interaction, say: PlayPrompt) -> PlayPrompt:
         """With the place in line as it is when it is said."""
         if "position" not in say.words:
             return say

@@ -23,20 +23,20 @@ from routing.core.queues import Queue
 from routing.engine.clock import Clock
 from routing.engine.lease import Lease
 from routing.engine.legs import Legs
-from routing.engine.mailbox import Letter, Mailbox
+from routing.engine.mailbox import Envelope, Mailbox
+from routing.engine.number_rules import NumberRules
 from routing.engine.queues import Queues
-from routing.engine.trust import Trust
 from routing.runtime import metrics
 from routing.store import interactions, queues
 from routing.store.database import Pool
-from routing.store.trust import Check
+from routing.store.number_rules import Check
 
 log = structlog.get_logger()
 
 AGAIN = 0.2
 """Seconds until Postgres is asked again."""
 
-Begun = Callable[[Mailbox, Letter, Decision, int], Awaitable[None]]
+Begun = Callable[[Mailbox, Envelope, Decision, int], Awaitable[None]]
 
 
 class Arrivals:
@@ -50,7 +50,7 @@ class Arrivals:
         clock: Clock,
         lease: Lease,
         queues: Queues,
-        trust: Trust,
+        number_rules: NumberRules,
         legs: Legs,
         act: Callable[[Effect], Awaitable[None]],
         tell: Callable[[UUID, Event], None],
@@ -61,7 +61,7 @@ class Arrivals:
         self._clock = clock
         self._lease = lease
         self._queues = queues
-        self._trust = trust
+        self._number_rules = number_rules
         self._legs = legs
         self._act = act
         self._tell = tell
@@ -72,7 +72,7 @@ class Arrivals:
 
     # Calls
 
-    async def let_in(self, box: Mailbox, letter: Letter, event: CallerArrived) -> None:
+    async def let_in(self, box: Mailbox, envelope: Envelope, event: CallerArrived) -> None:
         """Row first, then the answer; a number nobody answers is turned away, and a call that is one too many."""
         decided: tuple[Queue, Decision] | None = None
         try:
@@ -82,7 +82,7 @@ class Arrivals:
                 return
             queue, version = found
             decision = self._by_our_clock(arrive(box.id, queue, version, event, self._clock.now()))
-            letter.decided = self._clock.monotonic()
+            envelope.decided = self._clock.monotonic()
             (caller,) = decision.interaction.legs
             exceeded = self._legs.let_in(caller.id, queue, caller.party)
             if exceeded and not event.answered:
@@ -97,10 +97,10 @@ class Arrivals:
             self._legs.drop(event.leg)
             if decided and isinstance(error, Unavailable):
                 self.taking_back[event.leg] = box.id
-                self._spawn(self._take_back(box, letter, event.leg, *decided))
+                self._spawn(self._take_back(box, envelope, event.leg, *decided))
             await self.send_back(event.leg)
             raise
-        await self._begun(box, letter, decision, cursor)
+        await self._begun(box, envelope, decision, cursor)
 
     async def send_back(self, leg: str) -> None:
         """To the dialplan, which lets the caller wait there and come in anew. It may be late, or not heard at all."""
@@ -113,7 +113,7 @@ class Arrivals:
         log.info("call refused", dialled=event.dialled, why=limit or refusal)
         await self._act(Refuse(event.leg, refusal))
 
-    async def _take_back(self, box: Mailbox, letter: Letter, leg: str, queue: Queue, decision: Decision) -> None:
+    async def _take_back(self, box: Mailbox, envelope: Envelope, leg: str, queue: Queue, decision: Decision) -> None:
         """The caller was sent back, and comes in anew: the row of this time ends, whether it was stored or not."""
         now = self._clock.now()
         lost = decide(decision.interaction, queue, LegGone(leg, lost=True), now)
@@ -126,22 +126,22 @@ class Arrivals:
             if self.taking_back.get(leg) == box.id:
                 del self.taking_back[leg]
         if isinstance(known, int):
-            await self._begun(box, letter, closed, known)
+            await self._begun(box, envelope, closed, known)
         elif known.status is Status.CLOSED and known.version == 1:  # by us, at a try that was not confirmed
-            await self._begun(box, letter, closed, 0)
+            await self._begun(box, envelope, closed, 0)
         else:  # the leg may be another row's by now: the caller is back
             self._tell(box.id, LegGone(leg, lost=True) if known.leg_with(leg) else ServiceRestarted())
 
     # Requests
 
-    async def take_down(self, box: Mailbox, letter: Letter, event: CallbackRequested) -> None:
+    async def take_down(self, box: Mailbox, envelope: Envelope, event: CallbackRequested) -> None:
         """A life that begins without a call. Raises what refuses it."""
         stored = await queues.get(self._pool, event.queue)
         now = self._clock.now()
         if event.at is not None:
-            await self._trust.check_time(event.number, event.queue, max(event.at, now))
+            await self._number_rules.check_time(event.number, event.queue, max(event.at, now))
         decision = self._by_our_clock(request(box.id, stored.queue, stored.version, event, now))
-        letter.decided = self._clock.monotonic()
+        envelope.decided = self._clock.monotonic()
         asked = False
 
         async def store(check: Check | None) -> int:
@@ -150,27 +150,27 @@ class Arrivals:
             return await self._create(decision, check)
 
         try:
-            cursor = await self._trust.guarded(None, decision, store, event.asker)
+            cursor = await self._number_rules.guarded(None, decision, store, event.asker)
         except Unavailable:
             if not asked:
                 raise
-            letter.refuse_soon()
-            self._spawn(self._take_down_in_the_end(box, letter, decision))
+            envelope.refuse_soon()
+            self._spawn(self._take_down_in_the_end(box, envelope, decision))
             return
-        await self._begun(box, letter, decision, cursor)
+        await self._begun(box, envelope, decision, cursor)
 
-    async def _take_down_in_the_end(self, box: Mailbox, letter: Letter, decision: Decision) -> None:
+    async def _take_down_in_the_end(self, box: Mailbox, envelope: Envelope, decision: Decision) -> None:
         """It may have been stored; whoever waits for it is told as soon as that is certain."""
         store = partial(self._create, decision)
         try:
-            known = await self._until_known(box.id, lambda: self._trust.guarded(None, decision, store))
+            known = await self._until_known(box.id, lambda: self._number_rules.guarded(None, decision, store))
         except RingbackError as error:
-            letter.refuse(error)
+            envelope.refuse(error)
             return
         if isinstance(known, int) or known.version == 1:
-            await self._begun(box, letter, decision, known if isinstance(known, int) else 0)
+            await self._begun(box, envelope, decision, known if isinstance(known, int) else 0)
         else:  # it has gone on since
-            letter.reply(known)
+            envelope.reply(known)
 
     # Both
 

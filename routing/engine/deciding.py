@@ -31,18 +31,18 @@ from routing.core.lifecycle.jumped import rebased
 from routing.core.lifecycle.late import begun_late
 from routing.core.lifecycle.unanswered import unanswered
 from routing.core.numbers import Rule
-from routing.engine import comfort, pacing
+from routing.engine import degraded, pacing
 from routing.engine.clock import Clock
-from routing.engine.comfort import Comfort, Watch
+from routing.engine.degraded import DegradedMode, Watch
 from routing.engine.lease import Lease
-from routing.engine.mailbox import Letter, Mailbox, Row, Unsure
+from routing.engine.mailbox import Envelope, Mailbox, Row, Unsure
+from routing.engine.number_rules import NumberRules
 from routing.engine.pacing import Pacer
 from routing.engine.phones import Phones
 from routing.engine.queues import Queues
-from routing.engine.trust import Trust
 from routing.store import interactions
 from routing.store.database import Pool
-from routing.store.trust import Check, blocked
+from routing.store.number_rules import Check, blocked
 
 log = structlog.get_logger()
 
@@ -80,8 +80,8 @@ class Decider:
         queues: Queues,
         phones: Phones,
         act: Callable[[Effect], Awaitable[None]],
-        comfort: Comfort,
-        trust: Trust,
+        degraded: DegradedMode,
+        number_rules: NumberRules,
         in_contact: Callable[[], bool],
         was_dialled: Callable[[str], bool],
     ) -> None:
@@ -91,62 +91,62 @@ class Decider:
         self._queues = queues
         self._phones = phones
         self._act = act
-        self._comfort = comfort
-        self._trust = trust
+        self._degraded = degraded
+        self._number_rules = number_rules
         self._in_contact = in_contact
         self._was_dialled = was_dialled
         self._pacer = Pacer()
 
-    async def decide(self, box: Mailbox, letter: Letter, event: Event) -> Stored:
+    async def decide(self, box: Mailbox, envelope: Envelope, event: Event) -> Stored:
         """Raises what refuses a person, Conflict, or Unavailable; for the network's news it waits for Postgres, for a
         key only so long.
 
         When an earlier decision's commit was never confirmed and turns out to be durable, that one is returned.
         """
-        with self._comfort.near(box, letter, event) as watch:
-            stored = await self._until_stored(box, letter, event, watch)
+        with self._degraded.near(box, envelope, event) as watch:
+            stored = await self._until_stored(box, envelope, event, watch)
         box.go_on()
         return stored
 
-    async def _until_stored(self, box: Mailbox, letter: Letter, event: Event, watch: Watch) -> Stored:
+    async def _until_stored(self, box: Mailbox, envelope: Envelope, event: Event, watch: Watch) -> Stored:
         conflicts, pause, given_up = 0, FIRST_PAUSE, box.unsure
         asked, refusal = event, None
         tried: list[DialCustomer] = []
         while True:
-            if isinstance(event, DigitPressed) and self._is_stale(box, letter, event):
+            if isinstance(event, DigitPressed) and self._is_stale(box, envelope, event):
                 raise Unavailable("The key was given up.")
             try:
                 if box.unsure and box.unsure is not given_up:
                     tried += _new_calls(box.unsure.before, box.unsure.decision)
-                stored = await self._settled(box, given_up) or await self._once(box, letter, event, watch)
+                stored = await self._settled(box, given_up) or await self._once(box, envelope, event, watch)
                 await self._hang_up_unless_wanted(tried, stored.decision.interaction)
                 return replace(stored, refusal=refusal)
             except NumberBlocked as error:
-                if letter.answer and isinstance(event, _CHANGES):
+                if envelope.answer and isinstance(event, _CHANGES):
                     raise
                 event, refusal = NumberRefused(error.rule, error.until), error
                 continue
             except DuplicateCallback:
-                if letter.answer:
+                if envelope.answer:
                     raise
                 event = DuplicateFound("")
                 continue
             except Conflict:
                 box.interaction, event, refusal = None, asked, None
                 conflicts += 1
-                if letter.answer and conflicts >= MOST_CONFLICTS:
+                if envelope.answer and conflicts >= MOST_CONFLICTS:
                     raise
             except Unavailable:
                 box.interaction, event, refusal = None, asked, None  # a rule may be gone by then
-                if letter.answer:
+                if envelope.answer:
                     raise
                 box.stall()
             await box.pause(pause)
             pause = min(LONGEST_PAUSE, pause * 2)
 
-    def _is_stale(self, box: Mailbox, letter: Letter, key: DigitPressed) -> bool:
+    def _is_stale(self, box: Mailbox, envelope: Envelope, key: DigitPressed) -> bool:
         """Whether a key is too old to be followed. Who has hung up behind it has meant it."""
-        return self._clock.monotonic() - letter.posted > KEY_WITHIN and not box.tells_end_of(key.leg)
+        return self._clock.monotonic() - envelope.posted > KEY_WITHIN and not box.tells_end_of(key.leg)
 
     async def _settled(self, box: Mailbox, given_up: Unsure | None) -> Stored | None:
         """What became of the decision whose commit was not confirmed; None when it is not durable, and then it never
@@ -156,7 +156,7 @@ class Decider:
         """
         if (unsure := box.unsure) is None:
             return None
-        before, decision, _, letter = unsure
+        before, decision, _, envelope = unsure
         it = await interactions.load(self._pool, box.id)
         if it.version == before.version:
             it = await self._overtaken(it)
@@ -167,7 +167,7 @@ class Decider:
         box.unsure, box.interaction = None, it
         if not is_stored:
             if unsure is given_up:
-                letter.refuse(Unavailable("Postgres does not answer."))
+                envelope.refuse(Unavailable("Postgres does not answer."))
                 await self._clear_away(before, decision)
             return None
         box.interaction = it = await self._begin_now(unsure, it)
@@ -180,7 +180,7 @@ class Decider:
         """
         late_by = self._clock.monotonic() - unsure.at
         late = begun_late(unsure.before, it, timedelta(seconds=late_by))
-        if late == it or late_by < comfort.SOON:
+        if late == it or late_by < degraded.SOON:
             return it
         try:
             await interactions.save(self._pool, self._lease.ownership, it, Decision(late), self._clock.now())
@@ -198,9 +198,9 @@ class Decider:
             return await interactions.load(self._pool, it.id)
         return replace(it, version=it.version + 1)
 
-    async def _once(self, box: Mailbox, letter: Letter, event: Event, watch: Watch) -> Stored:
+    async def _once(self, box: Mailbox, envelope: Envelope, event: Event, watch: Watch) -> Stored:
         box.interaction = row = box.interaction or await interactions.load(self._pool, box.id)
-        if self._is_void(box, letter, row, event):
+        if self._is_void(box, envelope, row, event):
             return Stored(row, Decision(row, ignored=True), None)
         queue = await self._queues.version(row.queue, row.queue_version)
         now = self._clock.now()
@@ -209,20 +209,21 @@ class Decider:
         decision = decide(before, queue, self._as_it_was(before, event, now), now)
         if decision.ignored or (decision.interaction == row and not decision.effects):
             return Stored(before, decision, None)
-        letter.decided = self._clock.monotonic()
-        await self._await_turn(letter, decision, watch)
+        envelope.decided = self._clock.monotonic()
+        await self._await_turn(envelope, decision, watch)
         watch.decides_of(box.row)
         asker = event.asker if isinstance(event, Edited) else None
-        cursor = await self._save(box, before, decision, letter, asker)
-        letter.saved = self._clock.monotonic()
+        cursor = await self._save(box, before, decision, envelope, asker)
+        envelope.saved = self._clock.monotonic()
         box.interaction = replace(decision.interaction, version=before.version + 1)
         box.row = Row(queue, box.interaction)
         return Stored(before, replace(decision, interaction=box.interaction), cursor)
 
-    def _is_void(self, box: Mailbox, letter: Letter, row: Interaction, event: Event) -> bool:
-        """Time tells nothing while what was done in time is still to come: in a letter behind this one, or from those
-        on the line who are out of contact. Nor does the guess that somebody has gone who is about to say so, perhaps
-        after a key. And of an agent's phone that has gone since, nobody is called or joined for its sake any more."""
+    def _is_void(self, box: Mailbox, envelope: Envelope, row: Interaction, event: Event) -> bool:
+        """Time tells nothing while what was done in time is still to come: in an envelope behind this one, or from
+        those on the line who are out of contact. Nor does the guess that somebody has gone who is about to say
+        so, perhaps after a key. And of an agent's phone that has gone since, nobody is called or joined for its sake
+        any more."""
         match event:
             case TimeReached():
                 return box.has_news or (bool(row.legs) and not self._in_contact())
@@ -230,7 +231,7 @@ class Decider:
                 return box.tells_end_of(leg)
             case LegRinging(leg) | LegAnswered(leg):
                 found = row.leg_with(leg)
-                return bool(found and found.role is Role.AGENT and box.tells_end_of(leg) and not letter.joined)
+                return bool(found and found.role is Role.AGENT and box.tells_end_of(leg) and not envelope.joined)
             case _:
                 return False
 
@@ -244,7 +245,7 @@ class Decider:
         return LegGone(silent.id, certain=False, lost=silent.role is Role.AGENT)
 
     async def _save(
-        self, box: Mailbox, before: Interaction, decision: Decision, letter: Letter, asker: str | None
+        self, box: Mailbox, before: Interaction, decision: Decision, envelope: Envelope, asker: str | None
     ) -> int:
         """Meanwhile the customer's leg is set up, though not dialled."""
         began = self._clock.monotonic()
@@ -252,10 +253,10 @@ class Decider:
             if self._lease.valid:
                 self._phones.reserve(call)
         try:
-            return await self._trust.guarded(before, decision, partial(self._store, before, decision), asker)
+            return await self._number_rules.guarded(before, decision, partial(self._store, before, decision), asker)
         except BaseException as error:
             if isinstance(error, Unavailable):
-                box.unsure = Unsure(before, decision, began, letter)
+                box.unsure = Unsure(before, decision, began, envelope)
             else:
                 await self._clear_away(before, decision)
             raise
@@ -264,7 +265,7 @@ class Decider:
         now = self._clock.now()
         return await interactions.save(self._pool, self._lease.ownership, before, decision, now, check)
 
-    async def _await_turn(self, letter: Letter, decision: Decision, watch: Watch) -> None:
+    async def _await_turn(self, envelope: Envelope, decision: Decision, watch: Watch) -> None:
         """A call out waits a moment for its turn (`dial.cps`), also one that was prepared before an outage: after it
         those are many. One that may be ringing already has had its turn. Raises RateLimited for a person whose call
         has none; without a person it goes back to the line."""
@@ -277,7 +278,7 @@ class Decider:
             watch.stop()
             await asyncio.sleep(seconds)
             watch.start()
-        elif letter.answer:
+        elif envelope.answer:
             raise RateLimited(seconds)
         else:
             raise blocked(Rule.CPS, self._clock.now() + timedelta(seconds=seconds))

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import structlog
 
-from routing.core.effects import DialCustomer, Effect, HangUp, Part, RingAgent
+from routing.core.effects import DestroyBridge, DialCustomer, Effect, HangUp, RingAgent
 from routing.core.errors import Conflict, RingbackError, Unavailable, Uncertain
 from routing.core.events import (
     CallbackRequested,
@@ -24,23 +24,23 @@ from routing.core.events import (
 )
 from routing.core.interaction import Interaction, LegState, Role, Status
 from routing.core.lifecycle import Decision
-from routing.engine import comfort
+from routing.engine import degraded
 from routing.engine.acting import Actor
+from routing.engine.agents import AgentService
 from routing.engine.arrivals import Arrivals
 from routing.engine.clock import Clock
-from routing.engine.comfort import Comfort
 from routing.engine.deciding import Decider
-from routing.engine.desks import Desks
+from routing.engine.degraded import DegradedMode
 from routing.engine.lease import Lease
 from routing.engine.legs import Legs
-from routing.engine.mailbox import Letter, Mailbox, Unsure
+from routing.engine.mailbox import Envelope, Mailbox, Unsure
 from routing.engine.notices import AgentChanged, InteractionChanged, Notice, QueueChanged
+from routing.engine.number_rules import NumberRules
 from routing.engine.phones import Phones
 from routing.engine.queues import Queues
 from routing.engine.router import Router
 from routing.engine.timekeeping import Timekeeper
 from routing.engine.timers import HORIZON, Timers
-from routing.engine.trust import Trust
 from routing.runtime import metrics
 from routing.store import interactions
 from routing.store.database import Pool
@@ -84,7 +84,7 @@ class Engine:
         self._new_id = new_id
         self.lease = lease
         self.queues = Queues(pool)
-        self.trust = Trust(pool, clock, self.queues)
+        self.number_rules = NumberRules(pool, clock, self.queues)
         self.timekeeper = Timekeeper(pool, clock, lease, self._clock_jumped)
         self._timers = Timers(clock, self._wake, lease.woke_within)
         self._look = asyncio.Event()
@@ -102,10 +102,12 @@ class Engine:
     def use(self, phones: Phones) -> None:
         """The telephones, which need the engine's ear before it can have them."""
         self._phones = phones
-        self.desks = Desks(self.pool, phones, self.ask, self.tell, self.agents_changed, self._in_contact, self._spawn)
+        self.agents = AgentService(
+            self.pool, phones, self.ask, self.tell, self.agents_changed, self._in_contact, self._spawn
+        )
         self.router = Router(self.pool, self.clock, self.ask, self.tell, self._can_ring)
         self._actor = Actor(self.pool, self.clock, self.lease, phones, self.hear)
-        self._comfort = Comfort(self.clock, self._actor.perform, self._spawn, self._new_id)
+        self._degraded = DegradedMode(self.clock, self._actor.perform, self._spawn, self._new_id)
         self._decider = Decider(
             self.pool,
             self.clock,
@@ -113,8 +115,8 @@ class Engine:
             self.queues,
             phones,
             self._actor.perform,
-            self._comfort,
-            self.trust,
+            self._degraded,
+            self.number_rules,
             self._in_contact,
             self._legs.was_dialled,
         )
@@ -123,7 +125,7 @@ class Engine:
             self.clock,
             self.lease,
             self.queues,
-            self.trust,
+            self.number_rules,
             self._legs,
             self._actor.perform,
             self.tell,
@@ -170,7 +172,7 @@ class Engine:
         return self._parts.get("ari", lambda: True)()
 
     def _can_ring(self, agent_id: str) -> bool:
-        return self.lease.valid and self._in_contact() and self.desks.reachable(agent_id)
+        return self.lease.valid and self._in_contact() and self.agents.reachable(agent_id)
 
     # What comes in
 
@@ -185,13 +187,13 @@ class Engine:
         if box.stalled and not box.try_again():
             raise Unavailable("Postgres does not answer.")
         answer: asyncio.Future[Interaction] = asyncio.get_running_loop().create_future()
-        letter = self._letter(event, answer)
-        box.post(letter, self._spawn)
+        envelope = self._envelope(event, answer)
+        box.post(envelope, self._spawn)
         try:
             async with asyncio.timeout(ANSWER_WITHIN):
                 return await answer
         except TimeoutError:
-            raise Uncertain() if letter.decided else Unavailable("Postgres does not answer.") from None
+            raise Uncertain() if envelope.decided else Unavailable("Postgres does not answer.") from None
 
     def hear(self, leg: str, event: Heard) -> None:
         """News from the telephones about a leg. Of legs we no longer have it is late, and counted."""
@@ -209,9 +211,9 @@ class Engine:
 
     def tell(self, interaction_id: UUID, event: Event) -> None:
         """Let an event happen without waiting for what becomes of it."""
-        box, letter = self._box(interaction_id), self._letter(event)
-        self._comfort.behind(box, letter)
-        box.post(letter, self._spawn)
+        box, envelope = self._box(interaction_id), self._envelope(event)
+        self._degraded.behind(box, envelope)
+        box.post(envelope, self._spawn)
 
     def arrive(self, event: CallerArrived) -> None:
         """A new call, which has just entered. What it does before its row is there waits in its mailbox."""
@@ -221,7 +223,7 @@ class Engine:
         self._arrivals.sent_back.discard(event.leg)
         interaction_id = self._new_id()
         self._legs.add(event.leg, interaction_id)
-        self._box(interaction_id).post(self._letter(event), self._spawn)
+        self._box(interaction_id).post(self._envelope(event), self._spawn)
 
     def leaves(self, leg: str) -> bool:
         """Whether the caller was given back to the dialplan and has not left yet."""
@@ -286,8 +288,8 @@ class Engine:
             self._spawn(self._actor.perform(HangUp(leg)))
 
     def end_bridge(self, bridge: str) -> None:
-        """Part a bridge of nobody's; no news waits for it either."""
-        self._spawn(self._actor.perform(Part(bridge)))
+        """Destroy a bridge of nobody's; no news waits for it either."""
+        self._spawn(self._actor.perform(DestroyBridge(bridge)))
 
     # Notices
 
@@ -329,10 +331,10 @@ class Engine:
             box = self._boxes[interaction_id] = Mailbox(interaction_id, self._handle)
         return box
 
-    def _letter(
+    def _envelope(
         self, event: Event | CallerArrived | CallbackRequested, answer: "asyncio.Future[Interaction] | None" = None
-    ) -> Letter:
-        return Letter(event, self.clock.monotonic(), answer)
+    ) -> Envelope:
+        return Envelope(event, self.clock.monotonic(), answer)
 
     def _spawn(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)
@@ -342,52 +344,52 @@ class Engine:
     def _wake(self, interaction_id: UUID) -> None:
         self.tell(interaction_id, TimeReached())
 
-    async def _handle(self, box: Mailbox, letter: Letter) -> None:
+    async def _handle(self, box: Mailbox, envelope: Envelope) -> None:
         """Whatever happens in here concerns this interaction only."""
         with structlog.contextvars.bound_contextvars(interaction=box.id.hex):
             try:
-                match letter.event:
+                match envelope.event:
                     case CallerArrived() as arrived:
-                        await self._arrivals.let_in(box, letter, arrived)
+                        await self._arrivals.let_in(box, envelope, arrived)
                     case CallbackRequested() as requested:
-                        await self._arrivals.take_down(box, letter, requested)
+                        await self._arrivals.take_down(box, envelope, requested)
                     case event:
-                        await self._happen(box, letter, event)
+                        await self._happen(box, envelope, event)
             except (RingbackError, Conflict) as error:
-                self._refused(box, letter, error)
+                self._refused(box, envelope, error)
             finally:
                 self._forget_when_quiet(box)
 
-    def _refused(self, box: Mailbox, letter: Letter, error: Exception) -> None:
+    def _refused(self, box: Mailbox, envelope: Envelope, error: Exception) -> None:
         if isinstance(error, Conflict):
             error = Unavailable("Somebody else is changing this interaction.")
         if box.unsure:
             self.tell(box.id, TimeReached())  # finds out whether it was stored, and then acts upon it
-        if box.unsure and box.unsure.letter is letter:
-            letter.refuse_soon()
+        if box.unsure and box.unsure.envelope is envelope:
+            envelope.refuse_soon()
         else:
-            letter.refuse(error)
-        log.info("refused", cause=type(letter.event).__name__, error=str(error))
+            envelope.refuse(error)
+        log.info("refused", cause=type(envelope.event).__name__, error=str(error))
 
-    async def _happen(self, box: Mailbox, letter: Letter, event: Event) -> None:
+    async def _happen(self, box: Mailbox, envelope: Envelope, event: Event) -> None:
         left_over, had = box.unsure, box.interaction
-        stored = await self._decider.decide(box, letter, event)
+        stored = await self._decider.decide(box, envelope, event)
         if stored.unsure:
             await self._follow_late(box, stored.unsure, stored.decision, stored.cursor or 0)
             if stored.unsure is left_over:
-                await self._happen(box, letter, event)
+                await self._happen(box, envelope, event)
             return
         if had and had.version < stored.before.version:  # it was read, and changed, before we had it
             self._keep_track(had, stored.before)
         if stored.refusal:
-            letter.refuse(stored.refusal)
+            envelope.refuse(stored.refusal)
         if stored.cursor is None:
             # A timer can fire a moment too early, or have been set for a row that had changed when it was adopted.
             self._wake_again(stored.before)
             metrics.EVENTS_IGNORED.labels(event=type(event).__name__).inc()
-            letter.reply(stored.decision.interaction)
+            envelope.reply(stored.decision.interaction)
             return
-        await self._follow(stored.before, stored.decision, stored.cursor, letter)
+        await self._follow(stored.before, stored.decision, stored.cursor, envelope)
 
     def _wake_again(self, it: Interaction) -> None:
         """Without contact those on the line are not woken before it is there again, which tells what they did."""
@@ -398,29 +400,29 @@ class Engine:
     async def _follow_late(self, box: Mailbox, unsure: Unsure, decision: Decision, cursor: int) -> None:
         """Calls that would begin late are asked about again, like after a restart: the agent may be gone by now, or
         the window closed."""
-        late = self.clock.monotonic() - unsure.at > comfort.SOON
+        late = self.clock.monotonic() - unsure.at > degraded.SOON
         held_back = tuple(each for each in decision.effects if not (late and isinstance(each, CALLS)))
-        await self._follow(unsure.before, replace(decision, effects=held_back), cursor, unsure.letter)
+        await self._follow(unsure.before, replace(decision, effects=held_back), cursor, unsure.envelope)
         if held_back != decision.effects:
             self.tell(box.id, ServiceRestarted())
 
-    async def _follow(self, before: Interaction | None, decision: Decision, cursor: int, letter: Letter) -> None:
+    async def _follow(self, before: Interaction | None, decision: Decision, cursor: int, envelope: Envelope) -> None:
         """Act upon what was stored, then tell of it: the customer's INVITE does not wait for anybody's news."""
         it = decision.interaction
         self._keep_track(before, it)
         effects = tuple(each for each in decision.effects if not self._is_pointless(it, each))
-        acting = asyncio.ensure_future(self._actor.perform_all(it, effects, letter.posted))
+        acting = asyncio.ensure_future(self._actor.perform_all(it, effects, envelope.posted))
         try:
             await asyncio.wait([acting], timeout=NEWS_WITHIN)
-            self._tell_of(before, decision, cursor, letter)
+            self._tell_of(before, decision, cursor, envelope)
             await acting
         finally:
             acting.cancel()
 
-    def _tell_of(self, before: Interaction | None, decision: Decision, cursor: int, letter: Letter) -> None:
+    def _tell_of(self, before: Interaction | None, decision: Decision, cursor: int, envelope: Envelope) -> None:
         it = decision.interaction
-        letter.reply(it)
-        self._log(before, decision, letter)
+        envelope.reply(it)
+        self._log(before, decision, envelope)
         self._notify(InteractionChanged(before, it, decision.feed, cursor))
         self._notify_agents(before, it)
         self._stir(before, it)
@@ -451,26 +453,26 @@ class Engine:
         for agent_id in concerned if changed else ():
             self._notify(AgentChanged(agent_id))
 
-    def _log(self, before: Interaction | None, decision: Decision, letter: Letter) -> None:
+    def _log(self, before: Interaction | None, decision: Decision, envelope: Envelope) -> None:
         """The one canonical line of a decision."""
         log.info(
             "decision",
-            cause=type(letter.event).__name__,
+            cause=type(envelope.event).__name__,
             before=_where(before),
             after=_where(decision.interaction),
             effects=[type(each).__name__ for each in decision.effects],
-            decided=letter.ms(letter.decided),
-            saved=letter.ms(letter.saved),
-            ms=letter.ms(self.clock.monotonic()),
+            decided=envelope.ms(envelope.decided),
+            saved=envelope.ms(envelope.saved),
+            ms=envelope.ms(self.clock.monotonic()),
         )
         metrics.observe(before, decision)
 
     # Arrivals
 
-    async def _begun(self, box: Mailbox, letter: Letter, decision: Decision, cursor: int) -> None:
-        letter.saved = self.clock.monotonic()
+    async def _begun(self, box: Mailbox, envelope: Envelope, decision: Decision, cursor: int) -> None:
+        envelope.saved = self.clock.monotonic()
         box.interaction = replace(decision.interaction, version=1)
-        await self._follow(None, replace(decision, interaction=box.interaction), cursor, letter)
+        await self._follow(None, replace(decision, interaction=box.interaction), cursor, envelope)
 
     # Memory
 

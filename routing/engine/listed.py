@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from routing.core.events import NumberRefused
 from routing.core.numbers import Rule
 from routing.engine.engine import Engine
-from routing.store import trust
+from routing.store import number_rules
 from routing.store.database import Pool
 
 
 async def call_no_more(engine: Engine, pool: Pool, numbers: Iterable[str]) -> None:
     """Raises Unavailable."""
-    for each in await trust.waiting_callbacks(pool, numbers):
+    for each in await number_rules.waiting_callbacks(pool, numbers):
         engine.tell(each, NumberRefused(Rule.DO_NOT_CALL))

@@ -1,4 +1,4 @@
-"""A mailbox: the letters of one interaction, handled strictly one after another, effects included."""
+"""A mailbox: the envelopes of one interaction, handled strictly one after another, effects included."""
 
 import asyncio
 from collections import deque
@@ -24,13 +24,13 @@ KNOWN_WITHIN = 0.3
 
 
 class Unsure(NamedTuple):
-    """A decision, the row it was made of, when (in monotonic seconds), and the letter it answers: stored or not,
+    """A decision, the row it was made of, when (in monotonic seconds), and the envelope it answers: stored or not,
     Postgres did not say."""
 
     before: Interaction
     decision: Decision
     at: float
-    letter: "Letter"
+    envelope: "Envelope"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Held:
 
 
 @dataclass(slots=True)
-class Letter:
+class Envelope:
     """An event and, when somebody waits for what became of it, the place for the answer.
 
     `posted`, `decided` and `saved` are when that was, in monotonic seconds. `comforted`: those on the line were seen
@@ -86,7 +86,7 @@ class Letter:
 class Mailbox:
     """`interaction` is the row as we last stored it, None when it has to be read; `row` the one last decided upon."""
 
-    def __init__(self, interaction_id: UUID, handle: "Callable[[Mailbox, Letter], Awaitable[None]]") -> None:
+    def __init__(self, interaction_id: UUID, handle: "Callable[[Mailbox, Envelope], Awaitable[None]]") -> None:
         self.id = interaction_id
         self.interaction: Interaction | None = None
         self.row: Row | None = None
@@ -95,33 +95,33 @@ class Mailbox:
         self.stalled = False
         self._try_again: asyncio.Event | None = None
         self._handle = handle
-        self._letters: deque[Letter] = deque()
+        self._envelopes: deque[Envelope] = deque()
         self._busy = False
 
     @property
     def idle(self) -> bool:
-        return not self._busy and not self._letters
+        return not self._busy and not self._envelopes
 
-    def post(self, letter: Letter, spawn: Callable[[Awaitable[None]], object]) -> None:
-        """Put a letter in; `spawn` runs the handling when nobody is at it already."""
-        self._letters.append(letter)
+    def post(self, envelope: Envelope, spawn: Callable[[Awaitable[None]], object]) -> None:
+        """Put an envelope in; `spawn` runs the handling when nobody is at it already."""
+        self._envelopes.append(envelope)
         if not self._busy:
             self._busy = True
             spawn(self._work())
 
     @property
-    def waiting(self) -> tuple[Letter, ...]:
-        """The letters behind the one that is being handled."""
-        return tuple(self._letters)
+    def waiting(self) -> tuple[Envelope, ...]:
+        """The envelopes behind the one that is being handled."""
+        return tuple(self._envelopes)
 
     def stall(self) -> None:
-        """Postgres does not answer: people behind the letter in hand are told so at once, news waits."""
+        """Postgres does not answer: people behind the envelope in hand are told so at once, news waits."""
         self.stalled = True
-        for each in self._letters:
+        for each in self._envelopes:
             each.refuse(Unavailable("Postgres does not answer."))
 
     async def pause(self, seconds: float) -> None:
-        """Before the letter in hand is tried again."""
+        """Before the envelope in hand is tried again."""
         self._try_again = asyncio.Event()
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -140,27 +140,27 @@ class Mailbox:
 
     @property
     def has_news(self) -> bool:
-        """Whether a letter that waits tells of anything but time."""
-        return any(not isinstance(each.event, TimeReached) for each in self._letters)
+        """Whether an envelope that waits tells of anything but time."""
+        return any(not isinstance(each.event, TimeReached) for each in self._envelopes)
 
     def tells_end_of(self, leg: str) -> bool:
-        """Whether a letter that waits says that this leg has gone."""
-        return any(isinstance(each.event, LegGone) and each.event.leg == leg for each in self._letters)
+        """Whether an envelope that waits says that this leg has gone."""
+        return any(isinstance(each.event, LegGone) and each.event.leg == leg for each in self._envelopes)
 
     async def _work(self) -> None:
         try:
-            while self._letters:
-                await self._handle_one(self._letters.popleft())
+            while self._envelopes:
+                await self._handle_one(self._envelopes.popleft())
         finally:
             self._busy = False
             self.go_on()
 
-    async def _handle_one(self, letter: Letter) -> None:
-        """A letter that cannot be handled must not hold up those behind it; one nobody waits for any more is void."""
-        if letter.answer and letter.answer.done():
+    async def _handle_one(self, envelope: Envelope) -> None:
+        """One that cannot be handled must not hold up those behind it; one nobody waits for any more is void."""
+        if envelope.answer and envelope.answer.done():
             return
         try:
-            await self._handle(self, letter)
+            await self._handle(self, envelope)
         except Exception as error:
-            log.exception("letter not handled", cause=type(letter.event).__name__)
-            letter.refuse(error)
+            log.exception("envelope not handled", cause=type(envelope.event).__name__)
+            envelope.refuse(error)

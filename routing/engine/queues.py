@@ -32,7 +32,7 @@ class Queues:
 
     async def current(self, name: str) -> tuple[Queue, int]:
         """The settings as they are now. Another process may have changed them: whoever acts on them says in the same
-        statement which version they are (`routing.store.trust`). Raises NotFound."""
+        statement which version they are (`routing.store.number_rules`). Raises NotFound."""
         if found := self._current.get(name):
             return found
         current = self._current

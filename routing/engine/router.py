@@ -9,7 +9,7 @@ import structlog
 from routing.core.errors import RingbackError, Unavailable
 from routing.core.events import Offered, OfferWithdrawn
 from routing.core.interaction import Interaction
-from routing.core.matching import Free, InLine, match
+from routing.core.matching import Candidate, IdleAgent, match
 from routing.engine.clock import Clock
 from routing.store.database import Pool
 from routing.store.read import line
@@ -87,7 +87,7 @@ class Router:
         self._passed_over = {each: until for each, until in self._passed_over.items() if until > now}
         return {*self._passed_over}
 
-    async def _offer(self, waiting: InLine, agent: Free) -> None:
+    async def _offer(self, waiting: Candidate, agent: IdleAgent) -> None:
         """Somebody may have been quicker, on either side: then it is looked at again."""
         self._trying.add(waiting.id)
         try:

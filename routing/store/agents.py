@@ -8,7 +8,7 @@ from uuid import UUID
 
 from routing.core.agents import Availability, Work
 from routing.core.errors import AgentBusy, Invalid, NotFound
-from routing.core.interaction import Desk
+from routing.core.interaction import AgentPreferences
 from routing.store.database import Pool, connection, transaction
 
 
@@ -200,7 +200,7 @@ async def set_availability(pool: Pool, agent_id: str, availability: Availability
             raise NotFound("There is no such agent.")
 
 
-async def desk(pool: Pool, agent_id: str) -> tuple[Desk, bool]:
+async def desk(pool: Pool, agent_id: str) -> tuple[AgentPreferences, bool]:
     """The settings an interaction takes along, and whether the agent has work already. Raises NotFound."""
     async with connection(pool) as c:
         row = await c.fetchrow(
@@ -210,7 +210,7 @@ async def desk(pool: Pool, agent_id: str) -> tuple[Desk, bool]:
         )
     if row is None:
         raise NotFound("There is no such agent.")
-    return Desk(row["auto_answer"], row["accept_mode"], row["wrap_up"]), row["busy"]
+    return AgentPreferences(row["auto_answer"], row["accept_mode"], row["wrap_up"]), row["busy"]
 
 
 async def offered_interaction(pool: Pool, agent_id: str) -> UUID | None:

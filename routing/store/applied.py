@@ -1,6 +1,6 @@
 """What `ringback apply` stores, in one transaction; and the line each time, by which a running service learns of it.
 
-Counterparts: routing/cli/apply.py stores, routing/engine/following.py follows.
+Counterparts: routing/cli/apply.py stores, routing/engine/apply_watch.py follows.
 """
 
 from collections.abc import AsyncIterator, Iterable

@@ -1,6 +1,6 @@
 """How often one agent, or one token, asks for a call back over the API: counted by the statement that stores it.
 
-Counterpart: `routing.store.trust`, the other rules of that statement. {c} is a Check as jsonb, {now} the time.
+Counterpart: `routing.store.number_rules`, the other rules of that statement. {c} is a Check as jsonb, {now} the time.
 """
 
 from datetime import datetime

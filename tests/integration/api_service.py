@@ -96,7 +96,7 @@ class Service:
 
     async def agent(self, agent_id: str, *serves: str, phone: PhoneState = PhoneState.REACHABLE) -> None:
         await agents.put(self.engine.pool, agent_id, Settings(queues=tuple(Membership(each) for each in serves)))
-        await self.engine.desks.phone_changed(agent_id, phone)
+        await self.engine.agents.phone_changed(agent_id, phone)
 
     async def call_in(self, dialled: str = "600", number: str = CUSTOMER) -> UUID:
         """A caller waits with music."""

@@ -23,15 +23,15 @@ async def has_account(service: Service, *names: str) -> None:
 
 
 async def test_asterisk_is_given_the_accounts_it_lacks_those_of_agents_at_work_first(service: Service) -> None:
-    desks, live = service.engine.desks, service.phones.accounts
+    accounts, live = service.engine.agents, service.phones.accounts
     await has_account(service, "1001", "1002", "1003", "1004")
     await service.ask("PUT", "agents/1005", json={})
-    await desks.set_availability("1003", Availability.NOT_READY, "lunch")
-    assert await desks.accounts() == ([], ["1003", "1001", "1002", "1004"])
+    await accounts.set_availability("1003", Availability.NOT_READY, "lunch")
+    assert await accounts.accounts() == ([], ["1003", "1001", "1002", "1004"])
     live.clear()
-    await desks.settle("1002")
-    missing, there = await desks.accounts()
-    await desks.settle_all(missing)
+    await accounts.settle("1002")
+    missing, there = await accounts.accounts()
+    await accounts.settle_all(missing)
     assert (missing, there) == (["1003", "1001", "1004"], ["1002"])
     assert set(live) == {"1001", "1002", "1003", "1004"}
 
@@ -42,9 +42,9 @@ async def test_a_password_changed_after_the_accounts_were_looked_up_is_not_undon
 ) -> None:
     await has_account(service, "1001")
     service.phones.accounts.clear()
-    missing, _ = await service.engine.desks.accounts()
+    missing, _ = await service.engine.agents.accounts()
     await service.ask("PUT", "agents/1001", json={"sip_password": new})
-    await service.engine.desks.settle_all(missing)
+    await service.engine.agents.settle_all(missing)
     assert service.phones.accounts == ({"1001": ha1("1001", new)} if new else {})
 
 
@@ -77,7 +77,7 @@ async def test_an_account_does_not_survive_its_agent_who_is_deleted_while_it_is_
         await provision(agent, ha1)
 
     monkeypatch.setattr(service.phones, "provision", slow)
-    await service.engine.desks.settle("1001")
+    await service.engine.agents.settle("1001")
     await asyncio.wait_for(delete.wait(), 5)
     assert service.phones.accounts == {}
 
@@ -89,7 +89,7 @@ async def test_an_account_does_not_come_back_between_its_withdrawal_and_the_agen
     withdraw, settled = service.phones.withdraw_account, asyncio.Event()
 
     async def settle() -> None:
-        await service.engine.desks.settle("1001")
+        await service.engine.agents.settle("1001")
         settled.set()
 
     begin = meanwhile(settle)
@@ -154,7 +154,7 @@ async def test_an_account_that_lost_its_right_while_we_were_away_ends_and_the_tr
     await agents.delete(service.engine.pool, "1002")
     await while_it_keeps(keeping, lambda: len(live) == 2)
     assert set(live) == {"1003", "provider"}
-    assert await service.engine.desks.accounts() == ([], ["1003"])
+    assert await service.engine.agents.accounts() == ([], ["1003"])
 
 
 async def test_one_account_that_cannot_be_settled_holds_up_no_other_and_is_tried_again(

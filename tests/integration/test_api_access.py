@@ -7,7 +7,7 @@ import pytest
 from api_service import Service
 
 from routing.api.app import create_app, start_site
-from routing.api.http import guard
+from routing.api.http import login_throttle
 from routing.core.agents import Availability
 from routing.store import agents
 
@@ -72,10 +72,10 @@ async def test_guessing_is_stopped_after_five_failures_even_in_parallel(service:
     answers = await asyncio.gather(*(login(service, "wrong") for _ in range(12)))
 
     statuses = sorted(answer.status for answer in answers)
-    assert statuses == [401] * guard.FAILURES + [429] * (12 - guard.FAILURES)
+    assert statuses == [401] * login_throttle.FAILURES + [429] * (12 - login_throttle.FAILURES)
     refused = await login(service)
     assert (refused.status, refused.body["code"]) == (429, "rate_limited")
-    assert 0 < int(refused.headers["Retry-After"]) <= guard.WINDOW
+    assert 0 < int(refused.headers["Retry-After"]) <= login_throttle.WINDOW
 
 
 async def guesses(service: Service, *places: str) -> list[int]:
@@ -90,8 +90,8 @@ async def guesses(service: Service, *places: str) -> list[int]:
 
 
 async def test_who_names_another_place_each_time_is_stopped_all_the_same(service: Service) -> None:
-    places = [f"198.51.100.{n}" for n in range(guard.FAILURES + 1)]
-    assert await guesses(service, *places) == [401] * guard.FAILURES + [429]
+    places = [f"198.51.100.{n}" for n in range(login_throttle.FAILURES + 1)]
+    assert await guesses(service, *places) == [401] * login_throttle.FAILURES + [429]
 
 
 async def test_behind_a_trusted_proxy_guesses_from_one_place_stop_nobody_elsewhere(service: Service) -> None:
@@ -102,15 +102,15 @@ async def test_behind_a_trusted_proxy_guesses_from_one_place_stop_nobody_elsewhe
     try:
         host, port = runner.addresses[0][:2]
         behind = Service(service.engine, service.phones, service.http, f"http://{host}:{port}", service.tokens)
-        lies = [f"203.0.113.{n}, 198.51.100.1" for n in range(guard.FAILURES + 1)]
-        assert await guesses(behind, *lies) == [401] * guard.FAILURES + [429]
+        lies = [f"203.0.113.{n}, 198.51.100.1" for n in range(login_throttle.FAILURES + 1)]
+        assert await guesses(behind, *lies) == [401] * login_throttle.FAILURES + [429]
         assert await guesses(behind, "198.51.100.2") == [401]
     finally:
         await runner.cleanup()
 
 
 async def test_another_user_is_not_slowed_down_by_guesses(service: Service) -> None:
-    for _ in range(guard.FAILURES):
+    for _ in range(login_throttle.FAILURES):
         await login(service, "wrong", "1002")
 
     assert (await login(service)).status == 200

@@ -113,9 +113,9 @@ async def test_an_id_that_asterisk_would_take_for_something_else_is_refused(serv
 async def test_nobody_is_ready_without_a_phone(service: Service) -> None:
     await service.agent("1001", "support", phone=PhoneState.UNREACHABLE)
     refused = await service.ask("PUT", "agents/1001/state", "1001", json={"state": "ready"})
-    await service.engine.desks.phone_changed("1001", PhoneState.REACHABLE)
+    await service.engine.agents.phone_changed("1001", PhoneState.REACHABLE)
     ready = await service.ask("PUT", "agents/1001/state", "1001", json={"state": "ready"})
-    await service.engine.desks.phone_changed("1001", PhoneState.UNREACHABLE)
+    await service.engine.agents.phone_changed("1001", PhoneState.UNREACHABLE)
     shown = (await service.ask("GET", "agents/1001")).body
 
     assert (refused.status, refused.body["code"]) == (409, "phone_unreachable")

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from api_service import QUICK, Answer, Service
 
-from routing.core.effects import HangUp, Part
+from routing.core.effects import DestroyBridge, HangUp
 from routing.core.events import LegAnswered, LegRinging
 from routing.core.interaction import Role, Stage, Status
 from routing.store import agents, tokens
@@ -97,7 +97,7 @@ async def test_of_many_releases_at_once_one_is_told_and_all_find_the_agent_free(
     assert told == [("operator:supervisor", {"agent": "1001", "reason": "gone home"})]
     it = await service.stored(interaction_id)
     assert (it.status, it.stage, it.assigned_to) == (Status.BOT, Stage.APOLOGY, None)
-    assert any(isinstance(each, Part) for each in service.phones.asked)
+    assert any(isinstance(each, DestroyBridge) for each in service.phones.asked)
 
 
 async def test_an_agent_who_is_at_nothing_stays_as_they_are(service: Service) -> None:

@@ -8,7 +8,7 @@ import pytest
 from api_service import CUSTOMER, QUICK, Answer, Service
 
 from routing.api.app import create_app, start_site
-from routing.api.http.once import REPLAYED
+from routing.api.http.idempotency import REPLAYED
 from routing.core.errors import RateLimited, Unavailable
 from routing.store import idempotency
 

@@ -7,7 +7,7 @@ import pytest
 from api_service import QUICK, Service
 
 from routing.api.app import at_work, create_app, routes, start_site
-from routing.api.http.once import Once
+from routing.api.http.idempotency import Idempotency
 from routing.store.database import Pool
 
 
@@ -110,10 +110,10 @@ async def test_more_connections_than_there_is_room_for_are_ended_at_once_and_roo
 async def test_background_work_of_the_api_that_fails_is_noticed(
     service: Service, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def fails(_: Once) -> None:
+    async def fails(_: Idempotency) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(Once, "sweep", fails)
+    monkeypatch.setattr(Idempotency, "sweep", fails)
     app = create_app(service.engine, pool, realm="ringback")
     runner = await start_site(app, "127.0.0.1", 0)
     with pytest.raises(RuntimeError, match="a bug"):

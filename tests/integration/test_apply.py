@@ -15,10 +15,10 @@ from routing.core.agents import ha1
 from routing.core.errors import Unavailable
 from routing.core.interaction import Status
 from routing.core.queues import Queue
-from routing.engine import following
+from routing.engine import apply_watch
 from routing.engine.notices import QueueChanged
 from routing.runtime.passwords import Passwords
-from routing.store import agents, applied, queues, trust
+from routing.store import agents, applied, number_rules, queues
 from routing.store.database import Pool, transaction
 
 SITE = """
@@ -84,7 +84,7 @@ async def test_a_number_is_listed_as_it_is_compared_and_a_queue_s_number_refused
     file = site / "site.toml"
     file.write_text(SITE.replace("+4930123456", "+49030123456"))
     await told(dsn, site)
-    assert [each.number for each in await trust.list_do_not_call(pool, limit=9)] == ["+4930123456"]
+    assert [each.number for each in await number_rules.list_do_not_call(pool, limit=9)] == ["+4930123456"]
     numbers = SITE.replace('"601"', '"+4930555100"').replace('"602"', '"004930555100"')
     file.write_text(numbers)
     with pytest.raises(WrongFile, match=r"queues\[1\]\.numbers: 004930555100 can be \+4930555100, .* support"):
@@ -187,7 +187,7 @@ async def test_a_running_service_acts_on_it_within_a_second(
 ) -> None:
     """The queue answers its number, and the agent's SIP account is pushed; both though the service had looked."""
     engine = service.engine
-    task = asyncio.create_task(following.follow(engine))
+    task = asyncio.create_task(apply_watch.follow(engine))
     assert await engine.queues.by_number("600") is None
     await told(dsn, site)
     async with asyncio.timeout(1):
@@ -207,7 +207,7 @@ async def test_a_callback_that_waits_for_a_number_that_is_listed_ends_at_once(
     waits, stays = await service.callback(), await service.callback(number="+4915112345679")
     changed, looked = service.changes(), asyncio.Event()
     service.engine.subscribe(lambda notice: looked.set() if isinstance(notice, QueueChanged) else None)
-    task = asyncio.create_task(following.follow(service.engine))
+    task = asyncio.create_task(apply_watch.follow(service.engine))
     await asyncio.wait_for(looked.wait(), 5)
     service.phones.fails = Unavailable("Asterisk is away.")
     agent, listed = tmp_path / "agent.toml", tmp_path / "listed.toml"

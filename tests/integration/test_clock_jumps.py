@@ -83,7 +83,7 @@ async def test_an_offer_ends_after_the_seconds_the_agent_was_given(service: Serv
     await service.queue(numbers=["600"], workflow=QUICK, offer={"accept_timeout": 2})
     await service.agent("1001", "support")
     it, changed = await requested(service, None), service.changes()
-    await service.engine.desks.set_availability("1001", Availability.READY, None)
+    await service.engine.agents.set_availability("1001", Availability.READY, None)
     await changed.until(lambda it: it.status is Status.OFFERED)
     offered = time.monotonic()
 
@@ -143,7 +143,7 @@ async def test_an_agent_who_declined_is_passed_over_for_no_longer(service: Servi
     await service.queue(numbers=["600"], workflow=QUICK, offer={"exclude": 2})
     await service.agent("1001", "support")
     it, changed = await requested(service, None), service.changes()
-    await service.engine.desks.set_availability("1001", Availability.READY, None)
+    await service.engine.agents.set_availability("1001", Availability.READY, None)
     await changed.until(lambda it: it.status is Status.OFFERED)
     await service.engine.ask(it.id, OfferRejected("1001"))
     declined = time.monotonic()

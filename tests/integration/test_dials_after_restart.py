@@ -12,7 +12,7 @@ from routing.core.interaction import Interaction, Outcome, Role, Stage, Status
 from routing.core.queues import Queue
 from routing.engine.phones import Alive, ChannelState
 from routing.engine.recovery.recovery import reconcile
-from routing.store import queues, trust
+from routing.store import number_rules, queues
 from routing.store.database import connection
 
 LIMITS = {"dials_per_number": 1}
@@ -23,7 +23,7 @@ async def dialling(service: Service, **settings: Any) -> Interaction:
     await service.queue(numbers=["600"], workflow=QUICK, **settings)
     await service.agent("1001", "support")
     interaction_id = await service.callback()
-    it = await service.engine.desks.pick_up("1001", interaction_id)
+    it = await service.engine.agents.pick_up("1001", interaction_id)
     agent, changed = it.leg(Role.AGENT), service.changes()
     assert agent
     service.engine.hear(agent.id, LegAnswered(agent.id))
@@ -89,7 +89,7 @@ async def forbid(service: Service, it: Interaction, what: str) -> None:
     known = stored.queue.model_dump(mode="json")
     match what:
         case "listed":
-            await trust.do_not_call(pool, it.number or "", "operator:admin", None)
+            await number_rules.do_not_call(pool, it.number or "", "operator:admin", None)
         case "denied":
             await queues.put(pool, Queue.model_validate({**known, "numbers_denied": ["+49151"]}))
         case "switched off":

@@ -8,13 +8,13 @@ import pytest
 from api_service import CUSTOMER, QUICK, Service
 
 from routing.core.agents import Availability
-from routing.core.effects import Answer, DialCustomer, Effect, HangUp, HoldMusic, RingAgent, SendBack
+from routing.core.effects import Answer, DialCustomer, Effect, HangUp, RingAgent, SendBack, StartMusic
 from routing.core.errors import Unavailable
 from routing.core.events import CallEnded, CallerArrived, LegAnswered, LegGone, LegRinging, OfferAccepted, TimeReached
 from routing.core.interaction import Interaction, Outcome, Role, Stage, Status
 from routing.engine import deciding, pacing
 from routing.engine import engine as engine_module
-from routing.engine.mailbox import Letter
+from routing.engine.mailbox import Envelope
 from routing.engine.pacing import Pacer
 from routing.engine.phones import Alive, ChannelState
 from routing.engine.recovery.recovery import reconcile
@@ -43,7 +43,7 @@ async def talking(service: Service) -> Interaction:
     await service.agent("1001", "support")
     interaction_id = await service.callback()
     changed = service.changes()
-    it = await service.engine.desks.pick_up("1001", interaction_id)
+    it = await service.engine.agents.pick_up("1001", interaction_id)
     agent = it.leg(Role.AGENT)
     assert agent
     service.engine.hear(agent.id, LegRinging(agent.id))
@@ -56,9 +56,9 @@ async def talking(service: Service) -> Interaction:
 
 
 async def quiet(service: Service, interaction_id: UUID) -> None:
-    """Wait until all that was in its mailbox is done, effects included: letters are handled in order."""
+    """Wait until all that was in its mailbox is done, effects included: envelopes are handled in order."""
     answer: asyncio.Future[Interaction] = asyncio.get_running_loop().create_future()
-    service.engine._box(interaction_id).post(Letter(TimeReached(), 0.0, answer), service.engine._spawn)
+    service.engine._box(interaction_id).post(Envelope(TimeReached(), 0.0, answer), service.engine._spawn)
     await asyncio.wait_for(answer, 5)
 
 
@@ -119,7 +119,7 @@ async def test_news_that_is_tried_again_takes_over_the_leg_set_up_for_it(
     await service.queue(numbers=["600"], workflow=QUICK)
     await service.agent("1001", "support")
     interaction_id = await service.callback()
-    agent = (await service.engine.desks.pick_up("1001", interaction_id)).leg(Role.AGENT)
+    agent = (await service.engine.agents.pick_up("1001", interaction_id)).leg(Role.AGENT)
     assert agent
     failure, changed = OneFailure(monkeypatch, service), service.changes()
     service.engine.hear(agent.id, LegRinging(agent.id))
@@ -134,7 +134,7 @@ async def test_a_leg_set_up_for_a_try_that_failed_is_cleared_away_when_the_next_
     await service.queue(numbers=["600"], workflow=QUICK)
     await service.agent("1001", "support")
     interaction_id = await service.callback()
-    agent = (await service.engine.desks.pick_up("1001", interaction_id)).leg(Role.AGENT)
+    agent = (await service.engine.agents.pick_up("1001", interaction_id)).leg(Role.AGENT)
     assert agent
     failure, changed = OneFailure(monkeypatch, service), service.changes()
     monkeypatch.setattr(deciding, "FIRST_PAUSE", 60.0)
@@ -159,7 +159,7 @@ async def test_the_leg_set_up_for_a_request_that_failed_is_cleared_away(
     await service.queue(numbers=["600"], workflow=QUICK)
     await service.agent("1001", "support")
     interaction_id, changed = await service.callback(), service.changes()
-    await service.engine.desks.set_availability("1001", Availability.READY, None)
+    await service.engine.agents.set_availability("1001", Availability.READY, None)
     agent = (await changed.until(lambda it: it.status is Status.OFFERED)).leg(Role.AGENT)
     assert agent
     service.engine.hear(agent.id, LegRinging(agent.id))
@@ -222,7 +222,7 @@ async def test_a_caller_who_arrives_while_contact_is_regained_is_not_hung_up(ser
     service.phones.asked.clear()
     await reconcile(service.engine, Alive({leg: ChannelState.UP}))
     await quiet(service, interaction_id)
-    assert Answer(leg, interaction_id.hex) in service.phones.asked and HoldMusic(leg) in service.phones.asked
+    assert Answer(leg, interaction_id.hex) in service.phones.asked and StartMusic(leg) in service.phones.asked
     assert HangUp(leg) not in service.phones.asked
 
 
@@ -269,7 +269,7 @@ async def test_an_offer_to_an_agent_who_has_just_left_goes_back_to_the_line(
         return await real(*arguments)
 
     monkeypatch.setattr(service.engine.router, "_ask", leave_first)
-    await service.engine.desks.set_availability("1001", Availability.READY, None)
+    await service.engine.agents.set_availability("1001", Availability.READY, None)
     await changed.until(lambda it: it.id == interaction_id and it.status is Status.OFFERED)
     await changed.until(lambda it: it.id == interaction_id and it.status is Status.OPEN)
 
@@ -306,7 +306,7 @@ async def test_a_call_that_fails_unexpectedly_is_over_and_nobody_is_to_blame(
     await service.queue(numbers=["600"], workflow=QUICK)
     await service.agent("1001", "support")
     interaction_id, changed = await service.callback(), service.changes()
-    agent = (await service.engine.desks.pick_up("1001", interaction_id)).leg(Role.AGENT)
+    agent = (await service.engine.agents.pick_up("1001", interaction_id)).leg(Role.AGENT)
     assert agent
     FailsUnexpectedly(monkeypatch, service, lambda each: isinstance(each, DialCustomer))
     service.engine.hear(agent.id, LegRinging(agent.id))
@@ -329,7 +329,7 @@ async def test_a_phone_that_cannot_be_rung_for_an_unexpected_error_is_offered_th
         return isinstance(effect, RingAgent) and rings == 1
 
     FailsUnexpectedly(monkeypatch, service, first)
-    await service.engine.desks.set_availability("1001", Availability.READY, None)
+    await service.engine.agents.set_availability("1001", Availability.READY, None)
     await changed.until(lambda it: it.id == interaction_id and it.status is Status.OPEN)
     await changed.until(lambda it: it.id == interaction_id and it.status is Status.OFFERED)
     agent = await agents.get(service.engine.pool, "1001")

@@ -8,11 +8,21 @@ import pytest
 from api_service import CUSTOMER, QUICK, Service
 from test_engine_faults import quiet, stalled, talking
 
-from routing.core.effects import Answer, DialCustomer, Effect, HangUp, HoldMusic, Join, RingAgent, Say, StopSaying
+from routing.core.effects import (
+    AddToBridge,
+    Answer,
+    DialCustomer,
+    Effect,
+    HangUp,
+    PlayPrompt,
+    RingAgent,
+    StartMusic,
+    StopPrompt,
+)
 from routing.core.errors import Unavailable
-from routing.core.events import CallEnded, DigitPressed, LegAnswered, LegGone, LegRinging, SayFinished
+from routing.core.events import CallEnded, DigitPressed, LegAnswered, LegGone, LegRinging, PromptFinished
 from routing.core.interaction import Deadline, Interaction, Leg, Role, Stage, Status, Subtype
-from routing.engine import comfort, deciding
+from routing.engine import deciding, degraded
 from routing.engine import engine as engine_module
 from routing.store import interactions
 
@@ -57,7 +67,7 @@ class Away:
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(comfort, "SOON", 0.05)
+    monkeypatch.setattr(degraded, "SOON", 0.05)
 
 
 async def in_menu(service: Service) -> Interaction:
@@ -93,16 +103,16 @@ def sides(it: Interaction) -> tuple[Leg, Leg]:
 
 async def test_a_prompt_that_ends_is_followed_by_music(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     it, away = await in_menu(service), Away(monkeypatch)
-    service.engine.hear(caller_of(it), SayFinished(caller_of(it), it.waiting.playing or ""))
-    assert await asked(service, HoldMusic) == [HoldMusic(caller_of(it))]
+    service.engine.hear(caller_of(it), PromptFinished(caller_of(it), it.waiting.playing or ""))
+    assert await asked(service, StartMusic) == [StartMusic(caller_of(it))]
     away.back()
 
 
 async def test_so_it_is_when_postgres_says_nothing_at_all(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     it, away = await in_menu(service), Away(monkeypatch)
     away.only_slow()
-    service.engine.hear(caller_of(it), SayFinished(caller_of(it), it.waiting.playing or ""))
-    assert await asked(service, HoldMusic) == [HoldMusic(caller_of(it))]
+    service.engine.hear(caller_of(it), PromptFinished(caller_of(it), it.waiting.playing or ""))
+    assert await asked(service, StartMusic) == [StartMusic(caller_of(it))]
     away.back()
 
 
@@ -112,15 +122,15 @@ async def test_key_2_gets_one_moment_then_music_and_once_it_is_stored_the_read_b
     it, away, changed = await in_menu(service), Away(monkeypatch), service.changes()
     leg = caller_of(it)
     service.engine.hear(leg, DigitPressed(leg, "2"))
-    (moment,) = await asked(service, Say)
+    (moment,) = await asked(service, PlayPrompt)
     assert moment.words == ("one-moment",)
-    assert service.phones.asked[0] == StopSaying(leg, it.waiting.playing or "")
-    service.engine.hear(leg, SayFinished(leg, moment.say))
-    assert await asked(service, HoldMusic) == [HoldMusic(leg)]
+    assert service.phones.asked[0] == StopPrompt(leg, it.waiting.playing or "")
+    service.engine.hear(leg, PromptFinished(leg, moment.playback))
+    assert await asked(service, StartMusic) == [StartMusic(leg)]
 
     away.back()
     it = await changed.until(lambda it: it.stage is Stage.CONFIRM)
-    assert (await asked(service, Say, 2))[1].words[0] == "confirm-number"
+    assert (await asked(service, PlayPrompt, 2))[1].words[0] == "confirm-number"
 
 
 async def test_a_key_is_given_up_in_the_end_and_the_caller_goes_on_waiting(
@@ -130,13 +140,13 @@ async def test_a_key_is_given_up_in_the_end_and_the_caller_goes_on_waiting(
     it, away, changed = await in_menu(service), Away(monkeypatch), service.changes()
     leg = caller_of(it)
     service.engine.hear(leg, DigitPressed(leg, "2"))
-    await asked(service, Say)
+    await asked(service, PlayPrompt)
     await asyncio.sleep(0.15)
     away.back()
-    service.engine.hear(leg, SayFinished(leg, it.waiting.playing or ""))
+    service.engine.hear(leg, PromptFinished(leg, it.waiting.playing or ""))
     it = await changed.until(lambda it: it.waiting.playing is None)
     assert (it.stage, it.requested_at) == (Stage.MENU, None)
-    assert [each.words for each in await asked(service, Say)] == [("one-moment",)]
+    assert [each.words for each in await asked(service, PlayPrompt)] == [("one-moment",)]
 
 
 async def test_the_time_for_a_key_does_not_run_out_while_nobody_knows_that_it_has_begun(
@@ -147,8 +157,8 @@ async def test_the_time_for_a_key_does_not_run_out_while_nobody_knows_that_it_ha
     it, away, changed = await in_menu(service), Away(monkeypatch), service.changes()
     leg = caller_of(it)
     away.only_mute()
-    service.engine.hear(leg, SayFinished(leg, it.waiting.playing or ""))
-    await asked(service, HoldMusic)
+    service.engine.hear(leg, PromptFinished(leg, it.waiting.playing or ""))
+    await asked(service, StartMusic)
     monotonic = service.engine.clock.monotonic
     monkeypatch.setattr(service.engine.clock, "monotonic", lambda: monotonic() + 60)
     away.back()
@@ -189,7 +199,7 @@ async def picked_up(service: Service) -> tuple[UUID, Interaction]:
     await service.queue(numbers=["600"], workflow=QUICK)
     await service.agent("1001", "support")
     interaction_id, changed = await service.callback(), service.changes()
-    agent = (await service.engine.desks.pick_up("1001", interaction_id)).leg(Role.AGENT)
+    agent = (await service.engine.agents.pick_up("1001", interaction_id)).leg(Role.AGENT)
     assert agent
     service.engine.hear(agent.id, LegRinging(agent.id))
     service.engine.hear(agent.id, LegAnswered(agent.id))
@@ -204,7 +214,7 @@ async def test_a_customer_who_answers_meanwhile_is_joined(service: Service, monk
     assert customer
     service.phones.asked.clear()
     service.engine.hear(customer.id, LegAnswered(customer.id))
-    await asked(service, Join)
+    await asked(service, AddToBridge)
     away.back()
     await changed.until(lambda it: it.stage is Stage.TALKING)
 
@@ -303,7 +313,7 @@ async def test_a_row_that_cannot_be_decided_upon_does_not_lose_the_news(
     def decide(*_: Any) -> Any:
         raise KeyError("a word of a newer version")
 
-    monkeypatch.setattr(comfort, "decide", decide)
+    monkeypatch.setattr(degraded, "decide", decide)
     service.engine.hear(agent.id, LegGone(agent.id))
     await stalled(service, it.id)
     service.engine.hear(customer.id, LegGone(customer.id))

@@ -9,7 +9,7 @@ from api_service import CUSTOMER, Changes, Service
 from locks import locked
 
 from routing.core.agents import Availability, PhoneState
-from routing.core.effects import HangUp, Part
+from routing.core.effects import DestroyBridge, HangUp
 from routing.core.errors import Unavailable
 from routing.core.events import CallerArrived
 from routing.core.interaction import Status
@@ -32,7 +32,7 @@ async def two_wait(service: Service) -> tuple[UUID, UUID]:
 
 
 async def is_ready(service: Service) -> None:
-    await service.engine.desks.set_availability("1001", Availability.READY, None)
+    await service.engine.agents.set_availability("1001", Availability.READY, None)
 
 
 async def test_a_locked_row_does_not_keep_the_agent_from_those_behind_it(service: Service, dsn: str) -> None:
@@ -74,7 +74,7 @@ async def test_a_row_that_cannot_be_read_ends_neither_the_service_nor_its_call(s
     await sweeper.look(alive)
     await sweeper.look(alive)
     await service.settled()
-    assert {each for each in service.phones.asked if isinstance(each, HangUp | Part)} == {HangUp("9" * 32)}
+    assert {each for each in service.phones.asked if isinstance(each, HangUp | DestroyBridge)} == {HangUp("9" * 32)}
     found = await service.ask("GET", "interactions")
     assert [each["id"] for each in found.body["items"]] == [str(second)]
 
@@ -86,7 +86,7 @@ async def test_a_bridge_of_others_is_left_alone(service: Service) -> None:
         await sweeper.look(Alive({}, bridges=("bridge-of-others", "bridge-x", ours)))
     await reconcile(service.engine, Alive({}, bridges=("bridge-of-others",)))
     await service.settled()
-    assert service.phones.asked == [Part(ours)]
+    assert service.phones.asked == [DestroyBridge(ours)]
 
 
 class OnceAway:
@@ -118,7 +118,7 @@ async def test_an_offer_to_a_phone_that_went_is_withdrawn_though_postgres_did_no
     first, changed = await offered(service)
     OnceAway(monkeypatch, "offered_interaction")
     with pytest.raises(Unavailable):
-        await service.engine.desks.phone_changed("1001", PhoneState.UNREACHABLE)
+        await service.engine.agents.phone_changed("1001", PhoneState.UNREACHABLE)
     await changed.until(lambda it: it.id == first and it.status is Status.OPEN)
 
 
@@ -128,7 +128,7 @@ async def test_who_logs_out_is_not_rung_on_though_the_commit_was_not_confirmed(
     first, changed = await offered(service)
     OnceAway(monkeypatch, "set_availability", stores=True)
     with pytest.raises(Unavailable):
-        await service.engine.desks.set_availability("1001", Availability.LOGGED_OUT, None)
+        await service.engine.agents.set_availability("1001", Availability.LOGGED_OUT, None)
     await changed.until(lambda it: it.id == first and it.status is Status.OPEN)
 
 
@@ -138,6 +138,6 @@ async def test_who_comes_back_before_postgres_answers_keeps_the_offer(
     first, _ = await offered(service)
     OnceAway(monkeypatch, "set_availability")
     with pytest.raises(Unavailable):
-        await service.engine.desks.set_availability("1001", Availability.LOGGED_OUT, None)
+        await service.engine.agents.set_availability("1001", Availability.LOGGED_OUT, None)
     await asyncio.wait(service.engine._tasks, timeout=5)
     assert (await service.stored(first)).status is Status.OFFERED

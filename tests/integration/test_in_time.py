@@ -16,18 +16,18 @@ from test_engine_faults import quiet
 from test_engine_without_postgres import Away
 
 from routing.core.agents import Availability
-from routing.core.effects import DialCustomer, HangUp, Join, RingAgent
+from routing.core.effects import AddToBridge, DialCustomer, HangUp, RingAgent
 from routing.core.events import (
     DigitPressed,
     LegAnswered,
     LegGone,
     LegRinging,
     OfferAccepted,
-    SayFinished,
+    PromptFinished,
     TimeReached,
 )
 from routing.core.interaction import Deadline, Interaction, Leg, Role, Stage, Status, Subtype
-from routing.engine import comfort
+from routing.engine import degraded
 from routing.engine.clock import Clock
 from routing.engine.engine import Engine
 from routing.engine.lease import Lease
@@ -79,7 +79,7 @@ async def test_a_key_pressed_in_time_counts_though_nothing_ran_for_longer(
     await service.call_in()
     it = await changed.until(lambda it: it.stage is Stage.MENU)
     caller = leg(it, Role.CALLER).id
-    service.engine.hear(caller, SayFinished(caller, it.waiting.playing or ""))
+    service.engine.hear(caller, PromptFinished(caller, it.waiting.playing or ""))
     it = await changed.until(lambda it: Deadline.KEY in it.deadlines)
     await quiet(service, it.id)
 
@@ -103,7 +103,7 @@ async def picked_up(service: Service, **dial: object) -> tuple[UUID, Leg]:
     await service.queue(numbers=["600"], workflow=QUICK, dial=dial)
     await service.agent("1001", "support")
     interaction = await service.callback()
-    it = await service.engine.desks.pick_up("1001", interaction)
+    it = await service.engine.agents.pick_up("1001", interaction)
     await quiet(service, interaction)
     return interaction, leg(it, Role.AGENT)
 
@@ -148,7 +148,7 @@ def _done(future: "asyncio.Future[None]", it: Interaction | None) -> None:
 
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(comfort, "SOON", 0.05)
+    monkeypatch.setattr(degraded, "SOON", 0.05)
 
 
 async def test_nobody_is_dialled_for_an_agent_whose_end_waits_behind_the_ringing(
@@ -169,7 +169,7 @@ async def test_nobody_is_dialled_for_an_agent_who_left_while_the_commit_was_unsu
     service: Service, monkeypatch: pytest.MonkeyPatch, late: bool
 ) -> None:
     interaction, agent = await picked_up(service)
-    monkeypatch.setattr(comfort, "SOON", 0.0 if late else 60.0)
+    monkeypatch.setattr(degraded, "SOON", 0.0 if late else 60.0)
     away, changed = Away(monkeypatch), service.changes()
     away.only_mute()
     service.engine.hear(agent.id, LegRinging(agent.id))
@@ -182,7 +182,7 @@ async def test_nobody_is_dialled_for_an_agent_who_left_while_the_commit_was_unsu
 
 
 async def test_nor_once_the_window_has_closed_meanwhile(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(comfort, "SOON", 0.0)
+    monkeypatch.setattr(degraded, "SOON", 0.0)
     berlin = service.engine.clock.now().astimezone(ZoneInfo("Europe/Berlin"))
     closes = berlin + timedelta(minutes=2)
     window = ["00:00", f"{closes:%H:%M}"] if closes.date() == berlin.date() else ["00:00", "24:00"]
@@ -214,7 +214,7 @@ async def offered(service: Service, **offer: object) -> Interaction:
     await service.call_in()
     await service.agent("1001", "support")
     changed = service.changes()
-    await service.engine.desks.set_availability("1001", Availability.READY, None)
+    await service.engine.agents.set_availability("1001", Availability.READY, None)
     it = await changed.until(lambda it: it.status is Status.OFFERED)
     service.engine.hear(leg(it, Role.AGENT).id, LegRinging(leg(it, Role.AGENT).id))
     await quiet(service, it.id)
@@ -226,7 +226,7 @@ async def offered(service: Service, **offer: object) -> Interaction:
 async def test_a_caller_nobody_was_joined_with_waits_on_when_the_agent_gives_up_in_silence(
     service: Service, monkeypatch: pytest.MonkeyPatch, seen_to: bool
 ) -> None:
-    monkeypatch.setattr(comfort, "SOON", 0.05 if seen_to else 60.0)
+    monkeypatch.setattr(degraded, "SOON", 0.05 if seen_to else 60.0)
     it = await offered(service)
     agent, caller = leg(it, Role.AGENT).id, leg(it, Role.CALLER).id
     away, changed = Away(monkeypatch), service.changes()
@@ -238,7 +238,7 @@ async def test_a_caller_nobody_was_joined_with_waits_on_when_the_agent_gives_up_
     after = await changed.until(lambda each: each.id == it.id and each.leg(Role.AGENT) is None)
     assert after.leg(Role.CALLER) and after.status is Status.OPEN
     asked = service.phones.asked
-    assert HangUp(caller) not in asked and not [each for each in asked if isinstance(each, Join)]
+    assert HangUp(caller) not in asked and not [each for each in asked if isinstance(each, AddToBridge)]
 
 
 async def _held_up(service: Service, interaction: UUID) -> None:

@@ -19,7 +19,7 @@ async def dialling(service: Service) -> Interaction:
     await service.queue(numbers=["600"], workflow=QUICK, dial={"ring_timeout": 1})
     await service.agent("1001", "support")
     callback, changed = await service.callback(), service.changes()
-    agent = (await service.engine.desks.pick_up("1001", callback)).leg(Role.AGENT)
+    agent = (await service.engine.agents.pick_up("1001", callback)).leg(Role.AGENT)
     assert agent
     service.engine.hear(agent.id, LegAnswered(agent.id))
     return await changed.until(lambda it: it.stage is Stage.DIALING)
@@ -48,7 +48,7 @@ async def test_the_agent_whose_phone_was_not_rung_stays_ready_and_is_offered_it_
     await service.queue(numbers=["600"], workflow={"steps": [], "loop": False}, offer=offer)
     await service.agent("1001", "support")
     call, changed = await service.call_in(), service.changes()
-    await service.engine.desks.set_availability("1001", Availability.READY, None)
+    await service.engine.agents.set_availability("1001", Availability.READY, None)
     for status in (Status.OFFERED, Status.OPEN, Status.OFFERED):
         await changed.until(lambda it, status=status: it.id == call and it.status is status)
     assert (await agents.get(service.engine.pool, "1001")).availability is Availability.READY

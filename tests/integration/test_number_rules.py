@@ -1,4 +1,4 @@
-"""Number trust where it counts: at the promise, at the offer, and in the statement that begins the dial."""
+"""Number rules where they count: at the promise, at the offer, and in the statement that begins the dial."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from api_service import CUSTOMER, QUICK, Service
 
-from routing.core.effects import DialCustomer, RingAgent, Say
+from routing.core.effects import DialCustomer, PlayPrompt, RingAgent
 from routing.core.errors import NumberBlocked, RateLimited, RingbackError
 from routing.core.events import (
     CallbackRequested,
@@ -20,15 +20,15 @@ from routing.core.events import (
     LegRinging,
     NoteAdded,
     OfferAccepted,
+    PromptFinished,
     Redialled,
-    SayFinished,
     WorkDone,
 )
 from routing.core.interaction import Interaction, Outcome, Role, Stage, Status, Subtype
 from routing.core.queues import Queue
 from routing.engine import arrivals
 from routing.engine import queues as engine_queues
-from routing.store import interactions, queues, trust
+from routing.store import interactions, number_rules, queues
 from routing.store.database import Pool, connection
 from routing.store.queues import Stored
 from routing.store.read import feed
@@ -65,7 +65,7 @@ async def hung_up(service: Service, it: Interaction) -> Interaction:
 
 def said(service: Service) -> tuple[str, ...]:
     """What was said last."""
-    return [each.words for each in service.phones.asked if isinstance(each, Say)][-1]
+    return [each.words for each in service.phones.asked if isinstance(each, PlayPrompt)][-1]
 
 
 def dialled(service: Service) -> int:
@@ -168,7 +168,7 @@ async def test_a_typed_number_that_may_not_be_called_leaves_the_callers_own_requ
 async def said_all(service: Service, it: Interaction) -> Interaction:
     caller, changed = it.leg(Role.CALLER), service.changes()
     assert caller and it.waiting.playing
-    service.engine.hear(caller.id, SayFinished(caller.id, it.waiting.playing))
+    service.engine.hear(caller.id, PromptFinished(caller.id, it.waiting.playing))
     return await changed.until(lambda now: now.id == it.id)
 
 
@@ -292,7 +292,7 @@ async def test_a_number_listed_after_the_acceptance_is_not_dialled_when_the_phon
     await settings(service)
     interaction_id = await service.callback()
     await service.agent("1001", "support")
-    it = await service.engine.desks.pick_up("1001", interaction_id)
+    it = await service.engine.agents.pick_up("1001", interaction_id)
     agent, changed = it.leg(Role.AGENT), service.changes()
     assert agent and it.stage is Stage.AGENT_RINGING
     await elsewhere(service, FORBID, CUSTOMER)
@@ -345,7 +345,7 @@ async def test_one_statement_asks_the_rules_and_begins_the_dial(
 ) -> None:
     it = await offered(service)
     looked: list[str] = []
-    for module, name in ((engine_queues.stored, "current"), (trust, "ask"), (interactions, "load")):
+    for module, name in ((engine_queues.stored, "current"), (number_rules, "ask"), (interactions, "load")):
         monkeypatch.setattr(module, name, lambda *_, name=name: looked.append(name))
     accepted = await service.engine.ask(it.id, OfferAccepted("1001"))
     assert (accepted.stage, looked, dialled(service)) == (Stage.DIALING, [], 1)
@@ -375,7 +375,7 @@ async def test_who_was_dialled_often_enough_waits_for_the_first_dial_to_be_a_day
         " VALUES (repeat('a', 32), $1, 9, '1001', now() - interval '23 hours', now(), 'busy')",
         interaction_id,
     )
-    assert await rule_of(service.engine.desks.pick_up("1001", interaction_id)) == "dials_per_number"
+    assert await rule_of(service.engine.agents.pick_up("1001", interaction_id)) == "dials_per_number"
     it = await service.stored(interaction_id)
     assert it.not_before and it.status is Status.OPEN
     assert timedelta(minutes=59) < it.not_before - service.engine.clock.now() < timedelta(minutes=61)
@@ -398,7 +398,7 @@ async def test_outside_the_window_a_callback_is_promised_and_held_until_it_opens
     assert it.not_before.astimezone(ZoneInfo("Europe/Berlin")).strftime("%H:%M") == closed_now()[0]
     assert it.not_before > service.engine.clock.now()
     await service.agent("1001", "support")
-    assert await rule_of(service.engine.desks.pick_up("1001", interaction_id)) == "window"
+    assert await rule_of(service.engine.agents.pick_up("1001", interaction_id)) == "window"
     held = await service.stored(interaction_id)
     assert (held.status, held.not_before, dialled(service)) == (Status.OPEN, it.not_before, 0)
 
@@ -536,7 +536,7 @@ async def test_switched_off_by_another_process_no_callback_is_offered_and_caller
         await service.ask("PUT", f"agents/{agent}/state", json={"state": "ready"})
     assert (await changed.until(lambda it: it.status is Status.OFFERED)).id == live
     await service.agent("1003", "support")
-    assert await rule_of(service.engine.desks.pick_up("1003", callback)) == "process"
+    assert await rule_of(service.engine.agents.pick_up("1003", callback)) == "process"
     waiting = await service.stored(callback)
     assert (waiting.status, dialled(service)) == (Status.OPEN, 0)
     at = service.engine.clock.now()
@@ -712,4 +712,4 @@ async def test_no_rule_is_hidden_behind_another_error(service: Service) -> None:
         answer = await service.ask("POST", "callbacks", json={"queue": "support", "number": number})
         assert answer.status == 422 and answer.body["code"] in (code, "invalid"), answer.body
     with pytest.raises(RingbackError):
-        await service.engine.trust.explain("nowhere", CUSTOMER)
+        await service.engine.number_rules.explain("nowhere", CUSTOMER)

@@ -63,7 +63,7 @@ async def agent_rings(service: Service) -> tuple[UUID, Leg]:
     await service.queue(numbers=["600"], workflow=QUICK)
     await service.agent("1001", "support")
     interaction_id = await service.callback()
-    agent = (await service.engine.desks.pick_up("1001", interaction_id)).leg(Role.AGENT)
+    agent = (await service.engine.agents.pick_up("1001", interaction_id)).leg(Role.AGENT)
     assert agent
     return interaction_id, agent
 
@@ -128,7 +128,7 @@ async def test_a_guess_that_somebody_has_gone_waits_for_what_they_say_themselves
 
 
 async def test_each_try_to_compare_looks_at_asterisk_anew(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Postgres is away just then, and comes back; a letter that waited has the customer dialled meanwhile."""
+    """Postgres is away just then, and comes back; an envelope that waited has the customer dialled meanwhile."""
     interaction_id, agent = await agent_rings(service)
     real, connection = interactions.known_legs, Connection([])
 

@@ -14,7 +14,7 @@ from test_who_slept import another_takes_over, sleep_long
 from dialplan.ari.client import AriClient
 from dialplan.ari.errors import AriError, AriUnavailable
 from dialplan.phones import AsteriskPhones
-from routing.core.effects import Effect, Join
+from routing.core.effects import AddToBridge, Effect
 from routing.core.errors import Fenced, Unavailable
 from routing.core.events import NetworkEvent
 from routing.engine.lease import Lease
@@ -194,7 +194,7 @@ async def test_a_join_that_fails_hangs_up_nobody_once_the_shard_is_anothers() ->
 
     async with asterisk.asked_by(may_change) as ari:
         phones = AsteriskPhones(ari, lambda _, event: heard.append(event))
-        await phones.perform(Join("bridge-1", ("caller", "agent")))
+        await phones.perform(AddToBridge("bridge-1", ("caller", "agent")))
     assert len(asterisk.changes) == 4 and not any(each.endswith(("/caller", "/agent")) for each in asterisk.changes)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from routing.core.agents import Availability
 from routing.core.errors import Invalid, NotFound
-from routing.core.interaction import Desk
+from routing.core.interaction import AgentPreferences
 from routing.core.queues import Queue
 from routing.store import agents, queues, tokens
 from routing.store.agents import Membership, Settings
@@ -27,7 +27,7 @@ async def test_settings_are_read_back_as_they_were_put(pool: Pool) -> None:
     stored = await agents.get(pool, "1001")
     assert stored.settings == settings
     assert (stored.availability, stored.work) == (Availability.LOGGED_OUT, None)
-    assert await agents.desk(pool, "1001") == (Desk(True, "auto", 12.5), False)
+    assert await agents.desk(pool, "1001") == (AgentPreferences(True, "auto", 12.5), False)
 
 
 async def test_a_second_put_replaces_settings_and_keeps_secrets_it_does_not_name(pool: Pool) -> None:

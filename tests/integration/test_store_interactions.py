@@ -7,7 +7,7 @@ import pytest
 from store_book import QUEUE, Book
 
 from routing.core.errors import AgentBusy, Conflict, DuplicateCallback
-from routing.core.events import LegAnswered, LegGone, Offered, SayFinished, TimeReached
+from routing.core.events import LegAnswered, LegGone, Offered, PromptFinished, TimeReached
 from routing.core.interaction import Role, Status, Subtype
 from routing.core.lifecycle import decide
 from routing.store import agents, interactions, shards
@@ -130,5 +130,5 @@ async def test_the_schema_refuses_what_cannot_be(book: Book, impossible: str) ->
 async def test_a_prompt_that_plays_is_remembered_with_its_words(book: Book) -> None:
     it = await book.happen(await book.call(), TimeReached(), 2)
     assert it.waiting.playing and it.waiting.words == ("menu-offer",)
-    it = await book.happen(it, SayFinished(it.legs[0].id, it.waiting.playing))
+    it = await book.happen(it, PromptFinished(it.legs[0].id, it.waiting.playing))
     assert it.waiting.playing is None

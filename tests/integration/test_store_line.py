@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from routing.core.interaction import Subtype
-from routing.core.matching import InLine
+from routing.core.matching import Candidate
 from routing.core.queues import Queue
 from routing.store import queues
 from routing.store.database import Pool, connection
@@ -25,7 +25,7 @@ INSERT INTO interactions (id, shard, version, status, subtype, queue, queue_vers
 VALUES ($1, 'test', 1, $2, $3, $4, 1, $5, '600', '{}', $6, $7, $8, $8, $9, $8, '{}', '{}', '{}', '{}', 0, 0)
 """
 
-Waiting = tuple[InLine, Subtype]
+Waiting = tuple[Candidate, Subtype]
 
 
 async def lined_up(pool: Pool, rng: Random, least_due: int) -> list[Waiting]:
@@ -38,7 +38,7 @@ async def lined_up(pool: Pool, rng: Random, least_due: int) -> list[Waiting]:
             status = rng.choice(["open", "open", "open", "bot"])
             not_before = rng.choice([None, NOW, NOW + SECOND, NOW + 9 * SECOND, NOW - rng.randrange(60) * SECOND])
             at = NOW - rng.randrange(40) * SECOND
-            each = InLine(UUID(int=rng.getrandbits(128)), rng.choice(QUEUES), rng.random() < 0.1,
+            each = Candidate(UUID(int=rng.getrandbits(128)), rng.choice(QUEUES), rng.random() < 0.1,
                           rng.choice([0, 0, 5]), at, {})  # fmt: skip
             await c.execute(
                 _ROW, each.id, status, subtype, each.queue, f"+49151{10000000 + n}",
@@ -65,10 +65,10 @@ async def test_the_line_is_served_in_its_order_however_many_are_due(
     assert await served(pool, LOOKS) == heads(callers, LOOKS)
 
 
-async def served(pool: Pool, most: int = 1000) -> list[InLine]:
+async def served(pool: Pool, most: int = 1000) -> list[Candidate]:
     found = await line.in_line(pool, [*QUEUES, "nowhere"], NOW, most)
     return [each for name in QUEUES for each in found if each.queue == name]
 
 
-def heads(free: list[Waiting], most: int) -> list[InLine]:
+def heads(free: list[Waiting], most: int) -> list[Candidate]:
     return [each for name in QUEUES for each in [one for one, _ in free if one.queue == name][:most]]

@@ -4,7 +4,7 @@ from uuid import uuid4
 
 from api_service import CUSTOMER, QUICK, Service
 
-from routing.core.effects import HangUp, Part
+from routing.core.effects import DestroyBridge, HangUp
 from routing.core.events import CallerArrived
 from routing.core.interaction import BRIDGE, Status
 from routing.engine.phones import Alive, ChannelState
@@ -70,4 +70,4 @@ async def test_a_bridge_in_which_nobody_can_meet_is_cleared_away(service: Servic
     for _ in range(2):
         await sweeper.look(Alive({}, bridges=(bridge, "somebody-elses")))
     await service.settled()
-    assert service.phones.asked == [Part(bridge)]
+    assert service.phones.asked == [DestroyBridge(bridge)]

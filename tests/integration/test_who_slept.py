@@ -166,7 +166,7 @@ async def test_without_the_lease_nothing_is_offered_only_to_be_taken_back(servic
     await service.agent("1001", "support")
     interaction_id, changed = await service.callback(), service.changes()
     service.engine.lease._until = 0.0
-    await service.engine.desks.set_availability("1001", Availability.READY, None)
+    await service.engine.agents.set_availability("1001", Availability.READY, None)
     await changed.until(lambda it: it.status is Status.OFFERED and service.engine.lease.valid)
     feed = (await service.ask("GET", f"interactions/{interaction_id}/feed")).body["items"]
     events = [each["event"] for each in feed]

@@ -31,11 +31,11 @@ from routing.core.events import (
     OfferRejected,
     OfferWithdrawn,
     PickedUp,
+    PromptFinished,
     Reassigned,
     Redialled,
     Requeued,
     Rescheduled,
-    SayFinished,
     ServiceRestarted,
     Settled,
     TimeReached,
@@ -112,7 +112,7 @@ def possible(it: Interaction, now: datetime) -> Iterator[tuple[Event, datetime]]
             yield LegRinging(leg.id), soon
             yield LegAnswered(leg.id), soon
     if it.waiting.playing:
-        yield SayFinished("any", it.waiting.playing), soon
+        yield PromptFinished("any", it.waiting.playing), soon
     for agent in (AGENT, "1002"):
         yield OfferAccepted(agent), soon
         yield OfferRejected(agent), soon

@@ -13,14 +13,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from routing.core.agents import Availability
 from routing.core.errors import Conflict, RingbackError
 from routing.core.events import CallerArrived, DigitPressed, Event, LegGone, Offered, TimeReached
-from routing.core.interaction import Desk, Interaction
+from routing.core.interaction import AgentPreferences, Interaction
 from routing.core.lifecycle import Decision, arrive, decide
 from routing.core.numbers.moments import moment
-from routing.store import agents, interactions, queues, shards, trust
+from routing.store import agents, interactions, number_rules, queues, shards
 from routing.store.agents import Membership, Settings
 from routing.store.interactions import Ownership
+from routing.store.number_rules import Check
 from routing.store.read import line
-from routing.store.trust import Check
 from tests.lifecycle.explore import QUEUE, possible
 from tests.model.conftest import Database
 from tests.model.memory import Agent, Memory
@@ -87,7 +87,7 @@ class StoreMachine(RuleBasedStateMachine):
         self._put_queue()
         for name in AGENTS:
             self.db(agents.put(self.pool, name, Settings(queues=(Membership(QUEUE.name),))))
-            self.model.agents[name] = Agent(Desk(), {QUEUE.name: 0})
+            self.model.agents[name] = Agent(AgentPreferences(), {QUEUE.name: 0})
 
         self.take("one")
 
@@ -100,12 +100,12 @@ class StoreMachine(RuleBasedStateMachine):
         """What both answer, or None when both refuse alike."""
         try:
             answer, refusal = self.db(real), None
-        except (RingbackError, Conflict, trust.Stale) as error:
+        except (RingbackError, Conflict, number_rules.Stale) as error:
             answer, refusal = None, (type(error), getattr(error, "rule", None))
         try:
             model()
             expected_refusal = None
-        except (RingbackError, Conflict, trust.Stale) as error:
+        except (RingbackError, Conflict, number_rules.Stale) as error:
             expected_refusal = (type(error), getattr(error, "rule", None))
         same("answers", refusal, expected_refusal)
         self.reached[f"{statement}: {_outcome(refusal)}"] += 1
@@ -278,10 +278,10 @@ class StoreMachine(RuleBasedStateMachine):
 
     def list_number(self, number: str, off_the_list: bool) -> None:
         if not off_the_list:
-            self.db(trust.do_not_call(self.pool, number, "admin", None))
+            self.db(number_rules.do_not_call(self.pool, number, "admin", None))
             self.model.do_not_call.add(number)
         else:
-            self.db(trust.may_call_again(self.pool, number, "admin"))
+            self.db(number_rules.may_call_again(self.pool, number, "admin"))
             self.model.do_not_call.discard(number)
 
     def change_queue(self) -> None:

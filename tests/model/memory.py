@@ -11,18 +11,18 @@ from uuid import UUID
 from routing.core.agents import Availability
 from routing.core.errors import AgentBusy, Conflict, DuplicateCallback, NotFound
 from routing.core.events import NumberFormat
-from routing.core.interaction import Desk, Interaction, Leg, Status, Subtype
+from routing.core.interaction import AgentPreferences, Interaction, Leg, Status, Subtype
 from routing.core.lifecycle import Decision, FeedLine
-from routing.core.matching import Free, InLine
+from routing.core.matching import Candidate, IdleAgent
 from routing.core.numbers import Rule
 from routing.core.numbers.moments import Moment
 from routing.core.queues import Queue, Switches
-from routing.store import trust
+from routing.store import number_rules
 from routing.store.interactions import Ownership, Unread
+from routing.store.number_rules import Check, Stale
 from routing.store.queues import Stored
 from routing.store.read.line import MOST_PLACES
 from routing.store.shards import LEASE, Held
-from routing.store.trust import Check, Stale
 
 HELD = {Status.OFFERED: "offered", Status.CONNECTED: "busy", Status.WRAP_UP: "wrap_up"}
 NOBODYS = (Status.OPEN, Status.BOT, Status.SCHEDULED)
@@ -38,7 +38,7 @@ class Impossible(Exception):
 class Agent:
     """An agent's row with the one of `agent_work`."""
 
-    desk: Desk = Desk()
+    desk: AgentPreferences = AgentPreferences()
     queues: dict[str, int] = field(default_factory=dict)
     availability: Availability = Availability.LOGGED_OUT
     reason: str | None = None
@@ -134,18 +134,18 @@ class Memory:
         return self._write(owner, before, decision, now)
 
     def _ask(self, check: Check | None) -> None:
-        """The number rules of `routing.store.trust` that this model has: which version, the switches, the list."""
+        """Of `routing.store.number_rules` this model has: which version, the switches, the list."""
         if check is None:
             return
         register, process = self.switches.get(check.queue, (True, True))
         if check.version != len(self.queues[check.queue]):
             raise Stale
         if check.number in self.do_not_call:
-            raise trust.blocked(Rule.DO_NOT_CALL)
+            raise number_rules.blocked(Rule.DO_NOT_CALL)
         if check.moment is Moment.PROMISE and not register:
-            raise trust.blocked(Rule.REGISTER)
+            raise number_rules.blocked(Rule.REGISTER)
         if check.moment is Moment.DIAL and not process:
-            raise trust.blocked(Rule.PROCESS)
+            raise number_rules.blocked(Rule.PROCESS)
 
     def ask(self, check: Check, now: datetime) -> None:
         self._ask(check)
@@ -224,19 +224,19 @@ class Memory:
 
     # The line
 
-    def free_agents(self) -> list[Free]:
+    def free_agents(self) -> list[IdleAgent]:
         return [
-            Free(name, agent.idle_since, dict(agent.queues), agent.desk)
+            IdleAgent(name, agent.idle_since, dict(agent.queues), agent.desk)
             for name, agent in sorted(self.agents.items())
             if agent.availability is Availability.READY and agent.work is None and agent.queues
         ]
 
-    def in_line(self, queues: Iterable[str], now: datetime, most: int) -> list[InLine]:
-        line: list[InLine] = []
+    def in_line(self, queues: Iterable[str], now: datetime, most: int) -> list[Candidate]:
+        line: list[Candidate] = []
         for queue in queues:
             _, process = self.switches.get(queue, (True, True))
             waiting = [
-                InLine(it.id, it.queue, it.front, it.priority, it.queued_at, dict(it.excluded))
+                Candidate(it.id, it.queue, it.front, it.priority, it.queued_at, dict(it.excluded))
                 for it in self.rows.values()
                 if it.queue == queue
                 and it.status is Status.OPEN
@@ -261,7 +261,7 @@ class Memory:
 
     # Agents
 
-    def desk(self, agent_id: str) -> tuple[Desk, bool]:
+    def desk(self, agent_id: str) -> tuple[AgentPreferences, bool]:
         agent = self._agent(agent_id)
         return agent.desk, agent.work is not None
 

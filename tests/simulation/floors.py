@@ -19,14 +19,14 @@ FLOORS = {
         "event LegGone": 2600, "event LegRinging": 3500, "event NoteAdded": 130, "event OfferAccepted": 550,
         "event OfferRejected": 270, "event OfferWithdrawn": 62, "event Offered": 2900, "event PickedUp": 320,
         "event Reassigned": 45, "event Redialled": 22, "event Requeued": 70, "event Rescheduled": 33,
-        "event SayFinished": 3200, "event ServiceRestarted": 670, "event Settled": 7, "event TimeReached": 5500,
+        "event PromptFinished": 3200, "event ServiceRestarted": 670, "event Settled": 7, "event TimeReached": 5500,
         "event WorkDone": 950,
         "line callback_duplicate": 90, "line number_refused": 42,  # DuplicateFound and NumberRefused
     },
     "effects": {
-        "effect Answer": 2600, "effect DialCustomer": 780, "effect HangUp": 3800, "effect HoldMusic": 6100,
-        "effect Join": 1200, "effect Part": 1100, "effect RingAgent": 3300, "effect RingTone": 740,
-        "effect Say": 4700, "effect StopSaying": 920,
+        "effect Answer": 2600, "effect DialCustomer": 780, "effect HangUp": 3800, "effect StartMusic": 6100,
+        "effect AddToBridge": 1200, "effect DestroyBridge": 1100, "effect RingAgent": 3300,
+        "effect PlayRingback": 740, "effect PlayPrompt": 4700, "effect StopPrompt": 920,
         "told refuse": 45, "told go on in the dialplan": 200,  # Refuse and SendBack, which no decision stands behind
     },
     "faults": {

@@ -11,14 +11,14 @@ from unittest.mock import patch
 
 from dialplan import listen, phones
 from dialplan.ari import models
-from routing.core.effects import DialCustomer, HoldMusic, Say
+from routing.core.effects import DialCustomer, PlayPrompt, StartMusic
 from routing.core.events import OfferAccepted, ServiceRestarted
-from routing.core.interaction import Attempt, Deadline, Desk, Interaction, Leg, Role, Status
+from routing.core.interaction import AgentPreferences, Attempt, Deadline, Interaction, Leg, Role, Status
 from routing.core.lifecycle import Change, closing, connecting, line, offered
 from routing.core.lifecycle import open as open_
 from routing.core.lifecycle.decide import _AT, _WHEN
 from routing.core.numbers import moments
-from routing.engine import trust
+from routing.engine import number_rules
 from routing.engine.acting import Actor
 from routing.engine.deciding import Decider
 from routing.engine.engine import Engine
@@ -120,7 +120,7 @@ def _dial_without_attempt(c: Change) -> None:
 def _open_accepts_anyone(c: Change, event: Any) -> None:
     match event:
         case OfferAccepted(agent):
-            c.set(assigned_to=agent, desk=Desk())
+            c.set(assigned_to=agent, desk=AgentPreferences())
             connecting.accept(c, "api")
         case _:
             open_.when_open(c, event)
@@ -231,7 +231,7 @@ _real_perform = Actor._perform
 
 
 async def _no_music(self: Actor, it: Interaction, effect: Any, since: float) -> None:
-    if not isinstance(effect, HoldMusic):
+    if not isinstance(effect, StartMusic):
         await _real_perform(self, it, effect, since)
 
 
@@ -256,7 +256,7 @@ def _woken_at_once(self: Timers, interaction_id: Any, *_: Any) -> None:
 
 @contextmanager
 def _deadlines_first() -> Iterator[None]:
-    """After a stall, and before letters that wait."""
+    """After a stall, and before envelopes that wait."""
     with (
         patch.object(faults, "OWNERS", ("pause",)),
         patch.object(faults, "KINDS", ("pause",)),
@@ -313,7 +313,7 @@ MUTANTS: dict[str, Planted] = {
     "the save ignores the epoch": Planted("A9", _without_check("epoch")),
     "two callbacks may wait for one number": Planted("A7", _without_check("one_pending_callback")),
     "an agent may have two interactions": Planted("A2", _without_check("one_interaction_per_agent")),
-    "the promise is spoken before it is stored": Planted("A5", _act_before_commit(Say)),
+    "the promise is spoken before it is stored": Planted("A5", _act_before_commit(PlayPrompt)),
     "the customer is dialled before it is stored": Planted("A1", _act_before_commit(DialCustomer)),
     "the other party is not hung up": Planted("F6 L3 L4", _instead(Change, "drop", _drop_without_hanging_up)),
     "a redial takes up the old attempt": Planted("A1", _same_attempt_again),
@@ -333,7 +333,7 @@ MUTANTS: dict[str, Planted] = {
     "ends of channels are not heard": Planted("F6 L4", _instead(listen, "event", _deaf_to_ends)),
     "what ended unseen is never noticed": Planted("L2 L3", _unseen_ends_unnoticed),
     "an unconfirmed commit counts as failed": Planted("A12 L3 L4", _instead(Decider, "_settled", _never_settled)),
-    "a dial after a restart asks no rule": Planted("A8", _instead(trust, "moment", _not_asked_again)),
+    "a dial after a restart asks no rule": Planted("A8", _instead(number_rules, "moment", _not_asked_again)),
     "music never comes": Planted("L4", _instead(Actor, "_perform", _no_music)),
     "after-call work never ends": Planted("L2", lambda: patch.dict(_AT, {Deadline.WRAP_UP: lambda c: None})),
     "a channel is dialled before it has started": Planted(

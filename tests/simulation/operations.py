@@ -106,7 +106,7 @@ async def _put(interaction_id: UUID, event: PersonEvent, engine: Engine) -> None
 
 
 async def _reassign(interaction_id: UUID, agent: str | None, engine: Engine) -> None:
-    await engine.desks.reassign(interaction_id, agent, "operator:admin")
+    await engine.agents.reassign(interaction_id, agent, "operator:admin")
 
 
 async def _ask_for_call(event: CallbackRequested, engine: Engine) -> None:

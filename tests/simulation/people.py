@@ -225,11 +225,11 @@ async def _put(interaction_id: UUID, event: PersonEvent, engine: Engine) -> None
 
 
 async def _pick_up(agent: str, interaction_id: UUID, engine: Engine) -> None:
-    await engine.desks.pick_up(agent, interaction_id)
+    await engine.agents.pick_up(agent, interaction_id)
 
 
 async def _set(agent: str, availability: Availability, engine: Engine) -> None:
-    await engine.desks.set_availability(agent, availability, None)
+    await engine.agents.set_availability(agent, availability, None)
 
 
 async def _dies(channel_id: str, engine: Engine) -> None:

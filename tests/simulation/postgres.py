@@ -12,7 +12,7 @@ from unittest.mock import patch
 from uuid import UUID
 
 from routing.core.errors import Conflict, RingbackError, Unavailable
-from routing.store import agents, clock, interactions, queues, shards, trust
+from routing.store import agents, clock, interactions, number_rules, queues, shards
 from routing.store.database import ACQUIRE_TIMEOUT, STATEMENT_TIMEOUT
 from routing.store.read import line
 from tests.model.memory import Impossible, Memory
@@ -34,7 +34,7 @@ STORE = {
     queues: ("version", "by_number", "current", "get"),
     shards: ("held", "take", "renew", "release", "telephones", "remember_telephones"),
     clock: ("shift", "jumped"),
-    trust: ("ask",),
+    number_rules: ("ask",),
 }
 WRITES = frozenset({"create", "save", "set_availability"})
 
@@ -144,7 +144,7 @@ class Pool:
         def do() -> None:
             try:
                 result, error = getattr(server.memory, name)(*arguments), None
-            except (RingbackError, Conflict, trust.Stale, Impossible) as refused:
+            except (RingbackError, Conflict, number_rules.Stale, Impossible) as refused:
                 result, error = None, refused
             if lost:
                 world.log(f"{self.runner.name}: {name} is done, its answer lost")

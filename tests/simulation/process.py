@@ -124,7 +124,7 @@ class Process(Runner):
                     known[agent] = there
                     state = PhoneState.REACHABLE if there else PhoneState.UNREACHABLE
                     with suppress(RingbackError):
-                        await engine.desks.phone_changed(agent, state)
+                        await engine.agents.phone_changed(agent, state)
             await asyncio.sleep(1.0)
 
     def _tell(self, notice: Notice) -> None:

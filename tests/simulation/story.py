@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from routing.core.agents import Availability
-from routing.core.interaction import Desk
+from routing.core.interaction import AgentPreferences
 from routing.core.queues import Queue
 from tests.model.memory import Agent, Commit
 from tests.simulation.asterisk import Asterisk
@@ -163,7 +163,7 @@ class Story:
             self.memory.queues[name] = [Queue.model_validate(_settings(rng, name, number))]
         for n in range(rng.randrange(3, 7) if self._crowded else rng.randrange(1, 4)):
             name = f"100{n + 1}"
-            desk = Desk(
+            desk = AgentPreferences(
                 auto_answer=rng.random() < 0.1,
                 accept_mode=rng.choice([None, None, "manual", "auto"]),
                 wrap_up=rng.choice([None, 0.0, 3.0]),

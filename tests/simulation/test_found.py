@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from dialplan.phones import AsteriskPhones
-from routing.core.effects import DialCustomer, Join
+from routing.core.effects import AddToBridge, DialCustomer
 from routing.core.events import Heard, LegGone, ServiceRestarted
 from routing.core.interaction import Interaction, Role, Stage
 from routing.core.lifecycle import decide
@@ -37,7 +37,7 @@ class Line:
     may_call: bool = True
     troubles: list[str] = field(default_factory=list)
 
-    def perform(self, effect: DialCustomer | Join, *reserved: DialCustomer) -> AsteriskPhones:
+    def perform(self, effect: DialCustomer | AddToBridge, *reserved: DialCustomer) -> AsteriskPhones:
         runner = Runner(self.world, "process")
         runner.loop.set_exception_handler(lambda _, context: self.troubles.append(str(context)))
         phones = AsteriskPhones(
@@ -65,7 +65,7 @@ def line() -> Iterator[Line]:
 
 
 async def _reserve_and_perform(
-    phones: AsteriskPhones, reserved: tuple[DialCustomer, ...], effect: DialCustomer | Join
+    phones: AsteriskPhones, reserved: tuple[DialCustomer, ...], effect: DialCustomer | AddToBridge
 ) -> None:
     for call in reserved:
         phones.reserve(call)
@@ -121,7 +121,7 @@ def test_a_caller_whose_answer_got_lost_is_answered_when_an_agent_comes() -> Non
         caller = Channel("caller", "caller", "", state="Ring", inside=True)
         agent = Channel(LEG, "agent", "1001", state="Up", inside=True)
         it.asterisk.channels = {each.id: each for each in (caller, agent)}
-        it.perform(Join("bridge-1", ("caller", LEG)))
+        it.perform(AddToBridge("bridge-1", ("caller", LEG)))
         assert caller.state == "Up" and caller.bridge == agent.bridge == "bridge-1"
 
 

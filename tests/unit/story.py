@@ -4,8 +4,8 @@
     story.press("1")
     story.does('''
         > DigitPressed caller 1
-          StopSaying caller
-          HoldMusic caller
+          StopPrompt caller
+          StartMusic caller
         = open
     ''')
 
@@ -28,7 +28,7 @@ from routing.core.events import (
     LegGone,
     LegRinging,
     Offered,
-    SayFinished,
+    PromptFinished,
     TimeReached,
 )
 from routing.core.interaction import Interaction, Leg, Role, Stage, Status, Subtype
@@ -38,7 +38,7 @@ from tests.lifecycle.explore import QUEUE, START, arrival
 
 CALLER = "caller-1"
 SOON = 0.1
-TOLD_APART = ("interaction", "bridge", "say", "language")
+TOLD_APART = ("interaction", "bridge", "playback", "language")
 """Fields that are the same throughout a story, or only its counters."""
 
 STORIES: "list[Story]" = []
@@ -87,7 +87,7 @@ class Story:
     def said(self) -> Decision:
         """What plays has ended."""
         assert self.it.waiting.playing
-        return self.then(SayFinished(CALLER, self.it.waiting.playing))
+        return self.then(PromptFinished(CALLER, self.it.waiting.playing))
 
     def is_now(self, status: Status, stage: Stage | None = None) -> None:
         assert (self.it.status, self.it.stage) == (status, stage)
@@ -161,7 +161,7 @@ def waiting(queue: Queue = QUEUE) -> Story:
         """
         > CallerArrived +4915112345678
           Answer caller
-          HoldMusic caller
+          StartMusic caller
         = open
         """
     )

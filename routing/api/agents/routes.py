@@ -40,7 +40,7 @@ async def put_agent(call: Call) -> answers.Agent:
     await agents.put(call.pool, agent_id, settings_of(sent), await _hashes(call, agent_id, sent))
     await _end_sessions(call, agent_id)
     if "sip_password" in sent.model_fields_set:
-        await call.engine.desks.settle(agent_id)
+        await call.engine.agents.settle(agent_id)
     call.engine.agents_changed(agent_id)
     return _view(call, await agents.get(call.pool, agent_id))
 
@@ -80,7 +80,7 @@ async def new_sip_password(call: Call) -> answers.SipPassword:
     """A new SIP password of 128 random bits, live when this answers; the one before is good no more."""
     agent_id, made = call.path("id"), secrets.token_hex(16)
     await agents.set_sip_ha1(call.pool, agent_id, ha1(agent_id, made, call.services.realm))
-    await call.engine.desks.settle(agent_id)
+    await call.engine.agents.settle(agent_id)
     call.engine.agents_changed(agent_id)
     return answers.SipPassword(made)
 
@@ -96,7 +96,7 @@ async def delete_agent(call: Call) -> None:
     agent_id = call.path("id")
     if (await agents.get(call.pool, agent_id)).work:
         raise AgentBusy
-    await call.engine.desks.delete(agent_id)
+    await call.engine.agents.delete(agent_id)
     await _end_sessions(call, agent_id)
     call.engine.agents_changed(agent_id)
 
@@ -107,9 +107,9 @@ async def put_state(call: Call) -> answers.Agent:
     if call.identity.role is Role.AGENT and agent_id != call.agent:
         raise Forbidden
     await agents.get(call.pool, agent_id)
-    check_change(sent.state, call.engine.desks.phone(agent_id))
+    check_change(sent.state, call.engine.agents.phone(agent_id))
     reason = sent.reason if sent.state is Availability.NOT_READY else None
-    await call.engine.desks.set_availability(agent_id, sent.state, reason)
+    await call.engine.agents.set_availability(agent_id, sent.state, reason)
     return _view(call, await agents.get(call.pool, agent_id))
 
 
@@ -120,12 +120,12 @@ async def release(call: Call) -> answers.Agent:
     agent_id = call.path("id")
     if agent_id == call.identity.agent:
         raise Forbidden("Somebody else has to free you.")
-    await call.engine.desks.release(agent_id, call.actor, call.body(bodies.Release).reason)
+    await call.engine.agents.release(agent_id, call.actor, call.body(bodies.Release).reason)
     return _view(call, await agents.get(call.pool, agent_id))
 
 
 def _view(call: Call, stored: agents.Agent) -> answers.Agent:
-    return views.agent(stored, call.engine.desks.phone(stored.id))
+    return views.agent(stored, call.engine.agents.phone(stored.id))
 
 
 ROUTES = (

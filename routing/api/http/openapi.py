@@ -11,7 +11,7 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
 from routing.api.context import Call
-from routing.api.http import once
+from routing.api.http import idempotency
 from routing.api.http.errors import CODE_OF, STATUS_OF, Problem
 from routing.api.http.route import PUBLIC, Route, json_response
 
@@ -141,8 +141,8 @@ def _in_headers(each: Route) -> list[dict[str, Any]]:
     if not each.once:
         return []
     about = "The same request under the same key is done once and answered alike, for 24 hours."
-    schema = {"type": "string", "pattern": once.PATTERN}
-    return [{"name": once.HEADER, "in": "header", "required": False, "description": about, "schema": schema}]
+    schema = {"type": "string", "pattern": idempotency.PATTERN}
+    return [{"name": idempotency.HEADER, "in": "header", "required": False, "description": about, "schema": schema}]
 
 
 def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
@@ -157,7 +157,7 @@ def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
 
 
 def _responses(each: Route, schemas: Schemas) -> dict[str, Any]:
-    replayed = {once.REPLAYED: _TEXT} if each.once else {}
+    replayed = {idempotency.REPLAYED: _TEXT} if each.once else {}
     responses: dict[str, Any] = {_success(each): {**_answer(each, schemas), **_headers(replayed)}}
     for status in sorted({_STATUS[code] for code in _codes(each)}):
         codes = ", ".join(code for code in _codes(each) if _STATUS[code] == status)

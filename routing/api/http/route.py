@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from routing.api.context import SERVICES, Call, Services
 from routing.api.http.auth import token_of
 from routing.api.http.errors import STATUS_OF, refusal
-from routing.api.http.once import digest, key_of, whose
+from routing.api.http.idempotency import digest, key_of, whose
 from routing.api.http.reading import parse_body, parse_query, read_body
 from routing.core.errors import DuplicateCallback, Forbidden, RingbackError, Unauthenticated
 from routing.store.tokens import Identity, Role, hash_of
@@ -51,7 +51,7 @@ class Route:
         call = Call(request, services, caller, token_hash, sent, asked)
         if caller and self.once and (key := key_of(request)):
             who, asked_for = whose(caller, token_hash), digest(request, raw)
-            return await services.once.answer(who, key, asked_for, lambda: self._answer_or_refusal(call))
+            return await services.idempotency.answer(who, key, asked_for, lambda: self._answer_or_refusal(call))
         return await self._answer(call)
 
     @property

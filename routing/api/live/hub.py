@@ -12,7 +12,7 @@ import structlog
 
 from routing.api.http.viewer import Viewer
 from routing.api.live import messages
-from routing.api.live.messages import Told
+from routing.api.live.messages import StreamMessage
 from routing.core.errors import NotFound, RingbackError
 from routing.core.interaction import Interaction, Status
 from routing.engine.engine import Engine
@@ -39,7 +39,7 @@ class Listener:
         self.messages: asyncio.Queue[str | None] = asyncio.Queue()
         self.ended = False
 
-    def tell(self, told: Told) -> None:
+    def tell(self, told: StreamMessage) -> None:
         if not self.ended and (text := told.text_for(self.viewer)):
             self._put(text)
 
@@ -183,7 +183,7 @@ class Hub:
             elif viewer.queues is not None:
                 listener.viewer = replace(viewer, queues=found[viewer.identity.agent].queues)
 
-    async def _told(self, notice: Notice, seen: Seen) -> list[Told]:
+    async def _told(self, notice: Notice, seen: Seen) -> list[StreamMessage]:
         match notice:
             case InteractionChanged(before, it, _, _):
                 place = seen.places.get(it.id)
@@ -192,7 +192,7 @@ class Hub:
             case AgentChanged(agent_id):
                 return [
                     messages.agent_changed(
-                        self._cursor, agent_id, seen.agents.get(agent_id), self._engine.desks.phone
+                        self._cursor, agent_id, seen.agents.get(agent_id), self._engine.agents.phone
                     )
                 ]
             case QueueChanged(""):
@@ -202,7 +202,7 @@ class Hub:
 
     async def _offers(
         self, before: Interaction | None, it: Interaction, place: int | None, notice: InteractionChanged
-    ) -> list[Told]:
+    ) -> list[StreamMessage]:
         """The offer that began, and the one that ended without being accepted."""
         was = before.assigned_to if before and before.status is Status.OFFERED else None
         now = it.assigned_to if it.status is Status.OFFERED else None
@@ -213,12 +213,12 @@ class Hub:
             told.append(await self.offer(it, place))
         return told
 
-    async def offer(self, it: Interaction, place: int | None) -> Told:
+    async def offer(self, it: Interaction, place: int | None) -> StreamMessage:
         """The preview of an interaction that is offered."""
         queue = await self._engine.queues.version(it.queue, it.queue_version)
         return messages.offer(self._cursor, it, place, queue, self._engine.clock.now())
 
-    async def _queue(self, name: str) -> Told:
+    async def _queue(self, name: str) -> StreamMessage:
         try:
             stored = await queues.get(self._pool, name)
         except NotFound:

@@ -22,7 +22,7 @@ _WHY_WITHDRAWN = ("rejected", "rona", "phone_unreachable", "abandoned")
 
 
 @dataclass(slots=True)
-class Told:
+class StreamMessage:
     """`content` makes the message for one who may read numbers, or may not; None for one who is not concerned."""
 
     concerns: Callable[[Viewer], bool]
@@ -50,15 +50,15 @@ def reload(cursor: int) -> str:
     return msgspec.json.encode({"type": "reload", "cursor": cursor}).decode()
 
 
-def interaction_changed(cursor: int, it: Interaction, place: int | None) -> Told:
+def interaction_changed(cursor: int, it: Interaction, place: int | None) -> StreamMessage:
     def content(full: bool) -> Mapping[str, Any]:
         shown = interaction_views.interaction(it, place, full=full)
         return {"type": "interaction", "cursor": cursor, "interaction": shown}
 
-    return Told(lambda viewer: viewer.may_see(it), content, lambda viewer: viewer.reads_number_of(it))
+    return StreamMessage(lambda viewer: viewer.may_see(it), content, lambda viewer: viewer.reads_number_of(it))
 
 
-def offer(cursor: int, it: Interaction, place: int | None, queue: Queue, now: datetime) -> Told:
+def offer(cursor: int, it: Interaction, place: int | None, queue: Queue, now: datetime) -> StreamMessage:
     """For the agent it is offered to, and those who watch over all."""
     content = {
         "type": "offer",
@@ -66,10 +66,10 @@ def offer(cursor: int, it: Interaction, place: int | None, queue: Queue, now: da
         "agent": it.assigned_to,
         **msgspec.to_builtins(interaction_views.offer(it, place, queue, now)),
     }
-    return Told(_for_agent(it.assigned_to), lambda _: content)
+    return StreamMessage(_for_agent(it.assigned_to), lambda _: content)
 
 
-def offer_withdrawn(cursor: int, agent: str, it: Interaction, feed: tuple[FeedLine, ...]) -> Told:
+def offer_withdrawn(cursor: int, agent: str, it: Interaction, feed: tuple[FeedLine, ...]) -> StreamMessage:
     content = {
         "type": "offer_withdrawn",
         "cursor": cursor,
@@ -77,7 +77,7 @@ def offer_withdrawn(cursor: int, agent: str, it: Interaction, feed: tuple[FeedLi
         "interaction": {"id": it.id, "version": it.version},
         "reason": _why(feed),
     }
-    return Told(_for_agent(agent), lambda _: content)
+    return StreamMessage(_for_agent(agent), lambda _: content)
 
 
 def _why(feed: tuple[FeedLine, ...]) -> str:
@@ -89,18 +89,22 @@ def _why(feed: tuple[FeedLine, ...]) -> str:
     return "ended"
 
 
-def agent_changed(cursor: int, agent_id: str, agent: Agent | None, phone: Callable[[str], PhoneState]) -> Told:
+def agent_changed(
+    cursor: int, agent_id: str, agent: Agent | None, phone: Callable[[str], PhoneState]
+) -> StreamMessage:
     """`agent` null: there is none of that id any more."""
     shown = agent_views.agent(agent, phone(agent_id)) if agent else None
     content = {"type": "agent", "cursor": cursor, "id": agent_id, "agent": shown}
-    return Told(lambda viewer: viewer.may_see_agent(agent) if agent else viewer.queues is None, lambda _: content)
+    return StreamMessage(
+        lambda viewer: viewer.may_see_agent(agent) if agent else viewer.queues is None, lambda _: content
+    )
 
 
-def queue_changed(cursor: int, name: str, stored: Stored | None) -> Told:
+def queue_changed(cursor: int, name: str, stored: Stored | None) -> StreamMessage:
     """`queue` null: there is none of that name any more."""
     shown = stored and queue_views.queue(stored).model_dump(mode="json")
     content = {"type": "queue", "cursor": cursor, "name": name, "queue": shown}
-    return Told(lambda viewer: viewer.may_see_queue(name), lambda _: content)
+    return StreamMessage(lambda viewer: viewer.may_see_queue(name), lambda _: content)
 
 
 def _for_agent(agent: str | None) -> Callable[[Viewer], bool]:

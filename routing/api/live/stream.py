@@ -15,7 +15,7 @@ from routing.api.context import Call
 from routing.api.http.route import ANYBODY, Route
 from routing.api.live import bodies, messages
 from routing.api.live.hub import Listener
-from routing.api.live.messages import Told
+from routing.api.live.messages import StreamMessage
 from routing.core.errors import RingbackError
 from routing.core.interaction import Interaction, Status
 from routing.store import agents, interactions, queues
@@ -114,7 +114,7 @@ async def _live(call: Call, listener: Listener) -> AsyncIterator[str]:
 # Taking up the thread again
 
 
-async def _replay(call: Call, after: int | None, now: int) -> AsyncIterator[Told]:
+async def _replay(call: Call, after: int | None, now: int) -> AsyncIterator[StreamMessage]:
     """After a cursor what may have changed since; then, always, the offer that stands.
 
     Each message carries a cursor from which everything not yet told would be told again.
@@ -130,7 +130,7 @@ async def _replay(call: Call, after: int | None, now: int) -> AsyncIterator[Told
             yield await call.services.hub.offer(it, await _place(call, it))
 
 
-async def _interactions(call: Call, after: int) -> AsyncIterator[Told]:
+async def _interactions(call: Call, after: int) -> AsyncIterator[StreamMessage]:
     start: int | None = max(0, after - OVERLAP)
     while start is not None:
         cursor = max(after, start)
@@ -140,11 +140,11 @@ async def _interactions(call: Call, after: int) -> AsyncIterator[Told]:
             yield messages.interaction_changed(cursor, it, await _place(call, it))
 
 
-async def _agents_and_queues(call: Call, cursor: int) -> AsyncIterator[Told]:
+async def _agents_and_queues(call: Call, cursor: int) -> AsyncIterator[StreamMessage]:
     last = ""
     while found := await agents.every(call.pool, limit=_PAGE, after=last):
         for agent in found:
-            yield messages.agent_changed(cursor, agent.id, agent, call.engine.desks.phone)
+            yield messages.agent_changed(cursor, agent.id, agent, call.engine.agents.phone)
         last = found[-1].id
     last = ""
     while stored := await queues.every(call.pool, limit=_PAGE, after=last):

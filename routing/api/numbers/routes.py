@@ -7,7 +7,7 @@ from routing.api.numbers import answers, bodies
 from routing.core.errors import Forbidden, Invalid, InvalidNumber, NotFound
 from routing.core.numbers import E164, facts, listed
 from routing.engine.listed import call_no_more
-from routing.store import trust
+from routing.store import number_rules
 
 
 async def check_number(call: Call) -> answers.NumberCheck:
@@ -18,7 +18,7 @@ async def check_number(call: Call) -> answers.NumberCheck:
     if not viewer.may_see_queue(sent.queue):
         raise Forbidden
     try:
-        verdict = await call.engine.trust.explain(sent.queue, sent.number, history=viewer.reads_numbers)
+        verdict = await call.engine.number_rules.explain(sent.queue, sent.number, history=viewer.reads_numbers)
     except NotFound as error:
         raise Invalid(str(error), "/queue") from None
     known = facts(verdict.e164) if verdict.e164 else None
@@ -38,7 +38,7 @@ async def check_number(call: Call) -> answers.NumberCheck:
 async def list_do_not_call(call: Call) -> Page[answers.DoNotCall]:
     """The numbers that are never called, by number."""
     asked = call.query(Paged)
-    found = await trust.list_do_not_call(call.pool, limit=asked.limit + 1, after=asked.cursor or "")
+    found = await number_rules.list_do_not_call(call.pool, limit=asked.limit + 1, after=asked.cursor or "")
     shown = [_shown(each) for each in found[: asked.limit]]
     return Page(shown, shown[-1].number if len(found) > asked.limit else None)
 
@@ -46,14 +46,14 @@ async def list_do_not_call(call: Call) -> Page[answers.DoNotCall]:
 async def put_do_not_call(call: Call) -> answers.DoNotCall:
     """This number is not called any more, from now on; callbacks of it that wait are closed as `blocked`."""
     sent, number = call.body(bodies.DoNotCall), _number(call)
-    entry = await trust.do_not_call(call.pool, number, call.actor, sent.reason)
+    entry = await number_rules.do_not_call(call.pool, number, call.actor, sent.reason)
     await call_no_more(call.engine, call.pool, [number])
     return _shown(entry)
 
 
 async def delete_do_not_call(call: Call) -> None:
     """This number may be called again. Who put it on the list and who took it off stays on record."""
-    if not await trust.may_call_again(call.pool, _number(call), call.actor):
+    if not await number_rules.may_call_again(call.pool, _number(call), call.actor):
         raise NotFound("This number is not on the list.")
 
 
@@ -65,7 +65,7 @@ def _number(call: Call) -> str:
     return listed(raw)
 
 
-def _shown(entry: trust.Entry) -> answers.DoNotCall:
+def _shown(entry: number_rules.Entry) -> answers.DoNotCall:
     return answers.DoNotCall(entry.number, entry.reason, entry.added_by, entry.added_at)
 
 

@@ -17,7 +17,7 @@ from routing.core.errors import Forbidden, Invalid, NotFound, RingbackError
 from routing.core.events import CallbackRequested, Cancelled, Edited, NoteAdded, Requeued, Rescheduled, Settled
 from routing.core.interaction import Interaction
 from routing.core.queues import Queue
-from routing.engine.trust import e164
+from routing.engine.number_rules import e164
 from routing.store import interactions, queues
 from routing.store.queues import Stored
 from routing.store.tokens import Role
@@ -89,7 +89,7 @@ async def reassign(call: Call) -> answers.Interaction:
 
 
 async def _reassign(call: Call, it: UUID, sent: bodies.Reassign) -> Interaction:
-    return await call.engine.desks.reassign(it, sent.agent, call.actor)
+    return await call.engine.agents.reassign(it, sent.agent, call.actor)
 
 
 async def reschedule(call: Call) -> answers.Interaction:

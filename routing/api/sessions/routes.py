@@ -20,7 +20,7 @@ async def login(call: Call) -> answers.LoggedIn:
         hashed, availability = await agents.password_hash(call.pool, sent.user)
         token = await _session(call, hashed, sent)
     if availability and (changed := after_login(availability)):
-        await call.engine.desks.set_availability(sent.user, changed, Reason.LOGIN)
+        await call.engine.agents.set_availability(sent.user, changed, Reason.LOGIN)
     return answers.LoggedIn(token, Role.AGENT, sent.user)
 
 
@@ -37,7 +37,7 @@ async def logout(call: Call) -> None:
     await call.services.tokens.revoke(call.token_hash)
     call.services.hub.end_of(call.token_hash)
     if call.identity.role is Role.AGENT:
-        await call.engine.desks.set_availability(call.agent, Availability.LOGGED_OUT, None)
+        await call.engine.agents.set_availability(call.agent, Availability.LOGGED_OUT, None)
 
 
 async def me(call: Call) -> answers.Me:

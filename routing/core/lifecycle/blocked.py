@@ -5,7 +5,7 @@ called. Rules and their names: `routing.core.numbers.rules`.
 from dataclasses import replace
 
 from routing.core.events import NumberRefused
-from routing.core.interaction import Deadline, Desk, LegState, Outcome, Role, Stage, Status, Subtype
+from routing.core.interaction import AgentPreferences, Deadline, LegState, Outcome, Role, Stage, Status, Subtype
 from routing.core.lifecycle import after_call, closing, line
 from routing.core.lifecycle.change import Change
 from routing.core.lifecycle.dialogues import asking, number_entry
@@ -58,7 +58,7 @@ def _do_not_call(c: Change, event: NumberRefused) -> None:
         c.drop(Role.AGENT)
         after_call.wrap_up(c)
     elif never:
-        c.set(assigned_to=None, desk=Desk())
+        c.set(assigned_to=None, desk=AgentPreferences())
         closing.close(c, "blocked")
     else:
         _hold(c, event)

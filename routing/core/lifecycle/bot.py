@@ -2,7 +2,7 @@
 from the answers: `dialogues`.
 """
 
-from routing.core.events import DigitPressed, DuplicateFound, Event, LegGone, SayFinished
+from routing.core.events import DigitPressed, DuplicateFound, Event, LegGone, PromptFinished
 from routing.core.interaction import Role
 from routing.core.lifecycle import line
 from routing.core.lifecycle.change import Change
@@ -14,7 +14,7 @@ def when_bot(c: Change, event: Event) -> None:
     match event:
         case DigitPressed(leg, digit) if c.is_caller(leg):
             dialogue(c).key(c, digit)
-        case SayFinished(_, say) if say == c.it.waiting.playing:
+        case PromptFinished(_, say) if say == c.it.waiting.playing:
             prompt_ended(c)
         case LegGone(leg, lost=lost) if c.is_caller(leg):
             line.caller_gone(c, lost=lost)

@@ -1,7 +1,7 @@
 """A call is over, on whichever side it ended: redial, wrap up, try again later, or go to somebody else (T20–T24)."""
 
 from routing.core import outcomes, retries
-from routing.core.effects import Part
+from routing.core.effects import DestroyBridge
 from routing.core.interaction import Deadline, Leg, LegState, Outcome, Role, Stage, Status, Subtype
 from routing.core.lifecycle import after_call, closing, line, ringing, scheduled
 from routing.core.lifecycle.change import Change
@@ -14,7 +14,7 @@ def talk_over(c: Change, ended_by: str) -> None:
     c.end_attempt(Outcome.ANSWERED)
     for role in Role:
         c.drop(role)
-    c.do(Part(c.it.bridge))
+    c.do(DestroyBridge(c.it.bridge))
     if c.it.subtype is Subtype.CALLBACK:
         ready_to_call(c)
     else:
@@ -83,7 +83,7 @@ def agent_died(c: Change, leg: Leg) -> None:
     """The agent's line died in a talk: the other side is still there, and goes to somebody else (F43)."""
     c.tell("agent_lost", "system", agent=leg.party)
     c.forget(leg)
-    c.do(Part(c.it.bridge))
+    c.do(DestroyBridge(c.it.bridge))
     if caller := c.leg(Role.CALLER):
         c.music(caller)
     without_agent(c)

@@ -9,8 +9,8 @@ from routing.core.events import (
     LegGone,
     LegRinging,
     OfferAccepted,
+    PromptFinished,
     Redialled,
-    SayFinished,
     WorkDone,
 )
 from routing.core.interaction import Deadline, Leg, LegState, Outcome, Role, Stage
@@ -32,7 +32,7 @@ def when_connected(c: Change, event: Event) -> None:
                 _leg_lost(c, leg)
             else:
                 _leg_gone(c, leg, cause, refused=refused)
-        case SayFinished(_, say) if say == c.it.waiting.playing:
+        case PromptFinished(_, say) if say == c.it.waiting.playing:
             greeting_over(c)
         case OfferAccepted(agent):
             if agent != c.it.assigned_to:  # the same agent's second way of accepting changes nothing

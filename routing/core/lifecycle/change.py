@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from routing.core.effects import Effect, HangUp, HoldMusic, Say, StopSaying
+from routing.core.effects import Effect, HangUp, PlayPrompt, StartMusic, StopPrompt
 from routing.core.interaction import Attempt, Deadline, Interaction, Leg, LegState, Outcome, Role, Status
 from routing.core.queues import Queue
 
@@ -145,12 +145,12 @@ class Change:
         playing = self.it.new_id("say", said)
         self.set(waiting=replace(self.it.waiting, said=said, playing=playing, words=words))
         self.due_in(Deadline.SAY, LONGEST_PROMPT)
-        self.do(Say(leg.id, playing, words, self.queue.language))
+        self.do(PlayPrompt(leg.id, playing, words, self.queue.language))
 
     def hush(self, leg: Leg) -> None:
         """Stop the prompt that plays, if one does."""
         if self.it.waiting.playing:
-            self.do(StopSaying(leg.id, self.it.waiting.playing))
+            self.do(StopPrompt(leg.id, self.it.waiting.playing))
         self.said()
 
     def said(self) -> None:
@@ -159,7 +159,7 @@ class Change:
         self.clear(Deadline.SAY)
 
     def music(self, leg: Leg) -> None:
-        self.do(HoldMusic(leg.id))
+        self.do(StartMusic(leg.id))
 
     # The attempt under way
 

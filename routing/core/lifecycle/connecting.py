@@ -3,8 +3,8 @@
 The customer is dialled only when the agent's phone is known to ring (`on_alert`) or was answered (`agent_first`).
 """
 
-from routing.core.effects import Join
-from routing.core.interaction import Attempt, Deadline, Desk, LegState, Role, Stage, Status, Subtype
+from routing.core.effects import AddToBridge
+from routing.core.interaction import AgentPreferences, Attempt, Deadline, LegState, Role, Stage, Status, Subtype
 from routing.core.lifecycle import ringing
 from routing.core.lifecycle.change import Change
 
@@ -18,7 +18,7 @@ def accept(c: Change, by: str) -> None:
     _connect(c, auto_answer=by == "countdown" and c.it.desk.auto_answer)
 
 
-def pick_up(c: Change, agent: str, desk: Desk) -> None:
+def pick_up(c: Change, agent: str, desk: AgentPreferences) -> None:
     """An agent takes it from the Home List (T12)."""
     c.set(assigned_to=agent, desk=desk)
     c.tell("picked_up", agent=agent)
@@ -86,4 +86,4 @@ def talk(c: Change, role: Role) -> None:
     c.clear_all()
     c.set(stage=Stage.TALKING)
     c.tell("talking", "system", agent=c.it.assigned_to)
-    c.do(Join(c.it.bridge, (far.id, agent.id)))
+    c.do(AddToBridge(c.it.bridge, (far.id, agent.id)))

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from routing.core.interaction import IN_LINE, Deadline, Desk, Kind, Role, Stage, Status, Subtype
+from routing.core.interaction import IN_LINE, AgentPreferences, Deadline, Kind, Role, Stage, Status, Subtype
 from routing.core.lifecycle import closing, ringing, workflow
 from routing.core.lifecycle.change import Change
 from routing.core.numbers import callable_from
@@ -13,7 +13,7 @@ def back_to_line(c: Change, *, front: bool) -> None:
     """Nobody has it any more; it waits at its place, or before everyone else."""
     c.clear(*(kind for kind in c.it.deadlines if kind not in (Deadline.EXPIRES, Deadline.STEP, Deadline.SAY)))
     stage = Stage.ANNOUNCING if c.it.waiting.playing and c.leg(Role.CALLER) else None
-    c.set(status=Status.OPEN, stage=stage, assigned_to=None, desk=Desk(), front=front or c.it.front)
+    c.set(status=Status.OPEN, stage=stage, assigned_to=None, desk=AgentPreferences(), front=front or c.it.front)
     if c.leg(Role.CALLER) is None:
         c.said()
     c.tell("reopened", "system", front=c.it.front)

@@ -10,7 +10,7 @@ from routing.core.events import (
     OfferAccepted,
     OfferRejected,
     OfferWithdrawn,
-    SayFinished,
+    PromptFinished,
 )
 from routing.core.interaction import LegState, Role
 from routing.core.lifecycle import closing, connecting, line, ringing, workflow
@@ -44,7 +44,7 @@ def when_offered(c: Change, event: Event) -> None:
             c.forget(leg)
             c.drop(Role.AGENT)
             closing.lose(c) if lost else closing.abandon(c)
-        case SayFinished(_, say) if say == c.it.waiting.playing:
+        case PromptFinished(_, say) if say == c.it.waiting.playing:
             c.said()
             workflow.end_step(c)
         case _:

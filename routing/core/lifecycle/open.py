@@ -1,6 +1,6 @@
 """Open: in line, on the phone or to be called back. The timed workflow speaks to those on the phone (T2, T8, T12)."""
 
-from routing.core.events import Event, LegGone, Offered, PickedUp, SayFinished
+from routing.core.events import Event, LegGone, Offered, PickedUp, PromptFinished
 from routing.core.interaction import Role, Stage, Status, Subtype
 from routing.core.lifecycle import connecting, line, ringing, workflow
 from routing.core.lifecycle.change import Change
@@ -16,7 +16,7 @@ def when_open(c: Change, event: Event) -> None:
             ringing.offer(c, agent, desk)
         case PickedUp(agent, desk):
             connecting.pick_up(c, agent, desk)
-        case SayFinished(_, say) if say == c.it.waiting.playing:
+        case PromptFinished(_, say) if say == c.it.waiting.playing:
             c.said()
             workflow.end_step(c)
         case LegGone(leg, lost=lost) if c.is_caller(leg):

@@ -9,7 +9,7 @@ from typing import Any
 
 from routing.core.errors import Forbidden, InvalidNumber, NotOpen, WrongStage
 from routing.core.events import Cancelled, Edited, NoteAdded, Operation, Reassigned, Requeued, Rescheduled, Settled
-from routing.core.interaction import Deadline, Desk, Kind, Role, Stage, Status, Subtype
+from routing.core.interaction import AgentPreferences, Deadline, Kind, Role, Stage, Status, Subtype
 from routing.core.lifecycle import after_call, closing, line, ringing, scheduled
 from routing.core.lifecycle.change import Change
 from routing.core.lifecycle.denied import where
@@ -73,7 +73,7 @@ def _cancel(c: Change, reason: str | None) -> None:
     if not _waits(c):
         _refuse(c)
     _let_go(c, "cancelled")
-    c.set(assigned_to=None, desk=Desk())
+    c.set(assigned_to=None, desk=AgentPreferences())
     c.tell("cancelled", reason=reason)
     closing.close(c, "cancelled_by_operator")
 

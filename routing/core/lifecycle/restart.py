@@ -1,7 +1,7 @@
 """Contact with the telephones was lost and is back. What was missed has been told already, leg by leg; this puts
 what people hear right again and asks once more for what may never have left (every effect may be asked twice)."""
 
-from routing.core.effects import Answer, Join, Part, RingTone
+from routing.core.effects import AddToBridge, Answer, DestroyBridge, PlayRingback
 from routing.core.interaction import Deadline, Leg, LegState, Role, Stage, Status, Subtype
 from routing.core.lifecycle import line, ringing, workflow
 from routing.core.lifecycle.change import Change
@@ -15,7 +15,7 @@ def restarted(c: Change, *, bridged: bool) -> None:
         c.ignore()
         return
     if bridged and c.it.stage is not Stage.TALKING:
-        c.do(Part(c.it.bridge))
+        c.do(DestroyBridge(c.it.bridge))
     if c.it.subtype is Subtype.INBOUND and line.caller_lost(c):
         return
     was_told = c.it.waiting.playing is not None
@@ -59,11 +59,11 @@ def _connected_again(c: Change) -> None:
     if far is None:
         return
     if c.it.stage is Stage.TALKING and agent:
-        c.do(Join(c.it.bridge, (far.id, agent.id)))
+        c.do(AddToBridge(c.it.bridge, (far.id, agent.id)))
         return
     _far_again(c, far)
     if far.role is Role.CUSTOMER and far.state is not LegState.UP and agent and agent.state is LegState.UP:
-        c.do(RingTone(agent.id))
+        c.do(PlayRingback(agent.id))
 
 
 def _far_again(c: Change, far: Leg) -> None:

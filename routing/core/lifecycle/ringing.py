@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from routing.core.effects import DialCustomer, RingAgent, RingTone
-from routing.core.interaction import Deadline, Desk, Leg, LegState, Role, Status
+from routing.core.effects import DialCustomer, PlayRingback, RingAgent
+from routing.core.interaction import AgentPreferences, Deadline, Leg, LegState, Role, Status
 from routing.core.lifecycle.change import Change
 from routing.core.numbers import shown_to_customers
 
@@ -11,7 +11,7 @@ RING_MARGIN = 5.0
 """Seconds Asterisk rings on after our own deadline, so that ours decides."""
 
 
-def offer(c: Change, agent: str, desk: Desk) -> None:
+def offer(c: Change, agent: str, desk: AgentPreferences) -> None:
     c.set(status=Status.OFFERED, assigned_to=agent, desk=desk)
     auto = accepts_itself(c)
     c.due_in(Deadline.OFFER, c.queue.offer.countdown if auto else c.queue.offer.accept_timeout)
@@ -47,7 +47,7 @@ def customer_call(c: Change, leg: Leg, *, made: bool = False) -> DialCustomer:
 def ring_tone(c: Change) -> None:
     agent = c.leg(Role.AGENT)
     if agent and agent.state is LegState.UP:
-        c.do(RingTone(agent.id))
+        c.do(PlayRingback(agent.id))
 
 
 def exclude(c: Change) -> None:

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from routing.core.events import Event
-from routing.core.interaction import Deadline, Desk, Status
+from routing.core.interaction import AgentPreferences, Deadline, Status
 from routing.core.lifecycle.change import Change
 from routing.core.lifecycle.denied import deny
 
@@ -15,7 +15,7 @@ def schedule(c: Change, at: datetime) -> None:
         status=Status.SCHEDULED,
         stage=None,
         assigned_to=None,
-        desk=Desk(),
+        desk=AgentPreferences(),
         front=False,
         queued_at=at,
         promised_at=max(at, c.it.requested_at or at),  # a time that was over before it was stored
@@ -26,7 +26,7 @@ def schedule(c: Change, at: datetime) -> None:
 def schedule_retry(c: Change, delay: float) -> None:
     """The customer is called again later, by whoever is free then."""
     c.clear_all()
-    c.set(status=Status.SCHEDULED, stage=None, assigned_to=None, desk=Desk())
+    c.set(status=Status.SCHEDULED, stage=None, assigned_to=None, desk=AgentPreferences())
     c.due_in(Deadline.DUE, delay)
     c.tell("retry_scheduled", "system", delay=delay)
 

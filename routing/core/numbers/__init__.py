@@ -2,7 +2,7 @@
 
 `forms` tells which number was written, `reading` what it is, `rules` whether it may be called at all, `windows` at
 what time of day; `ours` which of a queue's own is shown. What has to be counted or looked up is asked in SQL:
-`routing.store.trust`.
+`routing.store.number_rules`.
 """
 
 from routing.core.numbers.forms import E164, listed, readings, to_e164, typed

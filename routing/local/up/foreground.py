@@ -31,11 +31,11 @@ def _ready_lines(up: Up) -> list[str]:
     return [
         f"Ringback is ready: {options.api_url}/ (API description at /openapi.json)",
         f"  agents' phones register at {options.here}:{options.ports.sip} (SIP, udp or tcp)",
-        f"  or over TLS at {options.here}:{options.ports.sip_tls}{_trust(up)}",
+        f"  or over TLS at {options.here}:{options.ports.sip_tls}{_number_rules(up)}",
         f"  calls to and from the carrier: {options.carrier_uri}",
         f"  passwords in {up.home.credentials}, admin token in {up.home.admin_token}",
     ]
 
 
-def _trust(up: Up) -> str:
+def _number_rules(up: Up) -> str:
     return "" if up.options.certificate else f", trusting {up.asterisk.authority}"

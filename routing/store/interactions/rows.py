@@ -8,9 +8,9 @@ import msgspec
 import structlog
 
 from routing.core.interaction import (
+    AgentPreferences,
     Attempt,
     Deadline,
-    Desk,
     Interaction,
     Kind,
     Leg,
@@ -44,7 +44,7 @@ def interaction(row: Any) -> Interaction:
         dialled_number=row["dialled_number"],
         version=row["version"],
         assigned_to=row["assigned_to"],
-        desk=lenient.made(Desk, row["desk"]),
+        desk=lenient.made(AgentPreferences, row["desk"]),
         priority=row["priority"],
         front=row["front"],
         not_before=row["not_before"],

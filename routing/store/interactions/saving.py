@@ -13,10 +13,10 @@ from routing.core.errors import Conflict, DuplicateCallback, Invalid
 from routing.core.interaction import Attempt, Deadline, Interaction, Leg, Status
 from routing.core.lifecycle import Decision
 from routing.core.numbers.moments import Moment
-from routing.store import requests_made, trust
+from routing.store import number_rules, requests_made
 from routing.store.database import Pool, connection
 from routing.store.interactions.loading import pending
-from routing.store.trust import Check
+from routing.store.number_rules import Check
 
 _COLUMNS = (
     "queue, queue_version, kind, name, callback_type, time_zone, tried_before, shift,"
@@ -107,7 +107,7 @@ def _guard(moment: Moment | None) -> tuple[str, str, str]:
     """How a statement asks the number rules too: the question, the condition, what it tells. The Check comes last."""
     if moment is None:
         return "", "", ""
-    question = trust.guard(moment, f"${10 + len(_FIELDS)}", "$7::timestamptz", "$1::uuid")
+    question = number_rules.guard(moment, f"${10 + len(_FIELDS)}", "$7::timestamptz", "$1::uuid")
     told = ", (SELECT rule FROM refused) AS rule, (SELECT until FROM refused) AS until\n"
     return f"{question},\n", "AND NOT EXISTS (SELECT FROM refused)", told
 
@@ -214,7 +214,7 @@ async def _write(
         raise
     if row["id"] is None:
         if check and row["rule"]:
-            trust.refuse(row["rule"], row["until"], now)
+            number_rules.refuse(row["rule"], row["until"], now)
         if row.get("gone"):
             raise Invalid("There is no such queue.", "/queue")
         raise Conflict

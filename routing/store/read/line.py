@@ -6,8 +6,8 @@ from uuid import UUID
 
 import msgspec
 
-from routing.core.interaction import IN_LINE, Desk, Interaction
-from routing.core.matching import Free, InLine
+from routing.core.interaction import IN_LINE, AgentPreferences, Interaction
+from routing.core.matching import Candidate, IdleAgent
 from routing.store.database import Pool, connection
 
 _FREE = """
@@ -54,27 +54,27 @@ SELECT i.* FROM queues q CROSS JOIN LATERAL (
 _LINE = _line(FEW)
 
 
-async def free_agents(pool: Pool) -> list[Free]:
+async def free_agents(pool: Pool) -> list[IdleAgent]:
     """Ready agents who have no work, with the queues they serve."""
     async with connection(pool) as c:
         rows = await c.fetch(_FREE)
     return [
-        Free(
+        IdleAgent(
             row["id"],
             row["idle_since"],
             row["queues"],
-            Desk(row["auto_answer"], row["accept_mode"], row["wrap_up"]),
+            AgentPreferences(row["auto_answer"], row["accept_mode"], row["wrap_up"]),
         )
         for row in rows
     ]
 
 
-async def in_line(pool: Pool, queues: list[str], now: datetime, most: int) -> list[InLine]:
+async def in_line(pool: Pool, queues: list[str], now: datetime, most: int) -> list[Candidate]:
     """The first `most` open interactions of each queue that may be offered now."""
     async with connection(pool) as c:
         rows = await c.fetch(_LINE, queues, now, most)
     return [
-        InLine(
+        Candidate(
             row["id"],
             row["queue"],
             row["front"],

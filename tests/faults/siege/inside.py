@@ -36,7 +36,7 @@ from tests.faults.siege.places import (
     STRANGERS,
     TRUNK,
     TRUNK_PORT,
-    Told,
+    StreamMessage,
 )
 
 ROOT = Path(__file__).parents[3]
@@ -54,7 +54,7 @@ async def main(scenes: list[str], full: bool, seconds: float) -> None:
                 if not round_:
                     await prepare(ports, token)
                 before, cost = log_bytes(home), Cost(home / "data")
-                told = Told(ports.sip, ports.sip_tls, ports.http, *ports.rtp, token, full, seconds)
+                told = StreamMessage(ports.sip, ports.sip_tls, ports.http, *ports.rtp, token, full, seconds)
                 seen |= await outside(other, told, names)
                 if not round_:
                     seen |= {"log_bytes": log_bytes(home) - before, **cost.since(), **await stored(home / "data")}
@@ -139,7 +139,7 @@ async def prepare(ports: Ports, token: str) -> None:
             await api.put(f"agents/{agent}", {"sip_password": SIP_PASSWORD, "queues": [{"queue": "support"}]})
 
 
-async def outside(other: int, told: Told, scenes: list[str]) -> dict[str, Any]:
+async def outside(other: int, told: StreamMessage, scenes: list[str]) -> dict[str, Any]:
     """What the other machine saw."""
     inside = ("nsenter", f"--target={other}", "--net", sys.executable, "-m", "tests.faults.siege.outside")
     process = await asyncio.create_subprocess_exec(*inside, json.dumps(asdict(told)), *scenes, stdout=-1, cwd=ROOT)

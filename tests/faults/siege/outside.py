@@ -30,7 +30,7 @@ from tests.faults.siege.places import (
     SIP_PASSWORD,
     TRUNK,
     TRUNK_PORT,
-    Told,
+    StreamMessage,
     stranger,
 )
 
@@ -41,7 +41,7 @@ _counter = itertools.count(1)
 class Guesser:
     """A socket of an address of its own that sends REGISTERs and counts what comes back."""
 
-    def __init__(self, told: Told, address: str, account: str = "1001", *, forging: bool = False) -> None:
+    def __init__(self, told: StreamMessage, address: str, account: str = "1001", *, forging: bool = False) -> None:
         """`forging`: as if the address were another's, it does not hear what is sent there."""
         self._server, self.address, self._account = (HERE, told.sip), address, account
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -114,7 +114,7 @@ class Guesser:
 
 
 class Outside:
-    def __init__(self, told: Told, api: Api, phone: SipAgent, carrier: Carrier) -> None:
+    def __init__(self, told: StreamMessage, api: Api, phone: SipAgent, carrier: Carrier) -> None:
         self.told, self.api, self.phone, self.carrier = told, api, phone, carrier
 
     async def banned(self) -> set[str]:
@@ -332,7 +332,7 @@ class Outside:
             guesser.close()
 
 
-async def main(told: Told, scenes: list[str]) -> None:
+async def main(told: StreamMessage, scenes: list[str]) -> None:
     seen: dict[str, Any] = {}
     phone = SipAgent("1001", HERE, told.sip, SIP_PASSWORD, local_host=OFFICE, tone=350)
     carrier = Carrier(TRUNK, TRUNK_PORT, asterisk=(HERE, told.sip))
@@ -345,4 +345,4 @@ async def main(told: Told, scenes: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Told(**json.loads(sys.argv[1])), sys.argv[2:]))
+    asyncio.run(main(StreamMessage(**json.loads(sys.argv[1])), sys.argv[2:]))

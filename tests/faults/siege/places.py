@@ -14,7 +14,7 @@ CUSTOMERS = "+49151"
 
 
 @dataclass(frozen=True)
-class Told:
+class StreamMessage:
     """What the outside has to know. `seconds`: how long the stranger tries."""
 
     sip: int

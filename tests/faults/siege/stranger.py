@@ -18,7 +18,7 @@ from typing import Any
 import aiohttp
 
 from tests.faults.siege.outside import Guesser
-from tests.faults.siege.places import HERE, OFFICE, QUEUE, TRUNK, Told, stranger
+from tests.faults.siege.places import HERE, OFFICE, QUEUE, TRUNK, StreamMessage, stranger
 from tests.faults.test_sip_garbage import torture
 from tests.malformed import BODIES, NAMES, QUERIES, everything
 
@@ -33,7 +33,7 @@ CALLERS = ("1001", "carrier", "nobody", "anonymous", "+4930555100", "admin", "ri
 class Stranger:
     """`seen` counts what was sent, and what came back that should not have."""
 
-    def __init__(self, told: Told) -> None:
+    def __init__(self, told: StreamMessage) -> None:
         self._told = told
         self._dice = random.Random(7)  # the same tricks each time
         self._ends = time.monotonic() + told.seconds
@@ -229,11 +229,11 @@ class Stranger:
                 self.seen[f"open port {port - self._told.http:+}"] += 1
 
 
-async def main(told: Told) -> None:
+async def main(told: StreamMessage) -> None:
     tried = Stranger(told)
     await tried.run()
     print(json.dumps(tried.seen))
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Told(**json.loads(sys.argv[1]))))
+    asyncio.run(main(StreamMessage(**json.loads(sys.argv[1]))))

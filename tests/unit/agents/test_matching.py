@@ -6,7 +6,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.core.matching import Free, InLine, match
+from routing.core.matching import Candidate, IdleAgent, match
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 QUEUES = ("sales", "support")
@@ -17,18 +17,18 @@ def at(seconds: float) -> datetime:
     return NOW + timedelta(seconds=seconds)
 
 
-def waiting(n: int, queue: str = "support", **changes: object) -> InLine:
+def waiting(n: int, queue: str = "support", **changes: object) -> Candidate:
     fields: dict[str, object] = {"front": False, "priority": 0, "queued_at": at(n), "excluded": {}}
-    return InLine(UUID(int=n), queue, **{**fields, **changes})  # type: ignore[arg-type]
+    return Candidate(UUID(int=n), queue, **{**fields, **changes})  # type: ignore[arg-type]
 
 
-def free(agent: str, idle: float = 0, **queues: int) -> Free:
-    return Free(agent, at(idle), queues or {"support": 0})
+def free(agent: str, idle: float = 0, **queues: int) -> IdleAgent:
+    return IdleAgent(agent, at(idle), queues or {"support": 0})
 
 
 lines = st.lists(
     st.builds(
-        InLine,
+        Candidate,
         id=st.integers(1, 50).map(lambda n: UUID(int=n)),
         queue=st.sampled_from(QUEUES),
         front=st.booleans(),
@@ -41,7 +41,7 @@ lines = st.lists(
 )
 agents = st.lists(
     st.builds(
-        Free,
+        IdleAgent,
         agent=st.sampled_from(AGENTS),
         idle_since=st.integers(-20, 0).map(at),
         queues=st.dictionaries(st.sampled_from(QUEUES), st.integers(0, 2), min_size=1),
@@ -50,13 +50,13 @@ agents = st.lists(
 )
 
 
-def able(agent: Free, each: InLine) -> bool:
+def able(agent: IdleAgent, each: Candidate) -> bool:
     return each.queue in agent.queues and each.excluded.get(agent.agent, NOW) <= NOW
 
 
 @given(lines, agents)
 def test_nobody_is_overtaken_by_a_later_one_whom_the_same_agent_could_serve(
-    line: list[InLine], ready: list[Free]
+    line: list[Candidate], ready: list[IdleAgent]
 ) -> None:
     pairs = match(line, ready, NOW)
     served = {each.id for each, _ in pairs}
@@ -68,7 +68,7 @@ def test_nobody_is_overtaken_by_a_later_one_whom_the_same_agent_could_serve(
 
 @given(lines, agents)
 def test_no_agent_and_no_interaction_is_given_twice_and_nobody_able_stays_idle(
-    line: list[InLine], ready: list[Free]
+    line: list[Candidate], ready: list[IdleAgent]
 ) -> None:
     pairs = match(line, ready, NOW)
     taken = {agent.agent for _, agent in pairs}

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from routing.api.http import auth, guard
+from routing.api.http import auth, login_throttle
 from routing.api.http.errors import STATUS_OF, problem_of
 from routing.api.http.rates import Rates
 from routing.core.errors import Invalid, RateLimited, RingbackError, Unauthenticated
@@ -77,15 +77,15 @@ async def test_guessed_tokens_are_not_remembered(valid: dict[bytes, Identity], c
     assert known._known == {}
 
 
-async def fail(slow: guard.LoginGuard, user: str = "ada", peer: str = "10.0.0.1") -> None:
+async def fail(slow: login_throttle.LoginThrottle, user: str = "ada", peer: str = "10.0.0.1") -> None:
     with pytest.raises(Unauthenticated):
         async with slow.attempt(user, peer):
             raise Unauthenticated
 
 
 async def test_after_five_failures_a_guesser_waits_out_the_minute(clock: Clock) -> None:
-    slow = guard.LoginGuard(clock)
-    for _ in range(guard.FAILURES):
+    slow = login_throttle.LoginThrottle(clock)
+    for _ in range(login_throttle.FAILURES):
         await fail(slow)
         clock.now += 1
 
@@ -93,7 +93,7 @@ async def test_after_five_failures_a_guesser_waits_out_the_minute(clock: Clock) 
         async with slow.attempt("ada", "10.0.0.1"):
             pass
 
-    assert refused.value.retry_after == guard.WINDOW - guard.FAILURES
+    assert refused.value.retry_after == login_throttle.WINDOW - login_throttle.FAILURES
     await fail(slow, peer="10.0.0.2")
     await fail(slow, user="bob")
     clock.now += refused.value.retry_after + 1
@@ -102,32 +102,32 @@ async def test_after_five_failures_a_guesser_waits_out_the_minute(clock: Clock) 
 
 
 async def test_a_success_forgives_the_failures_before_it(clock: Clock) -> None:
-    slow = guard.LoginGuard(clock)
+    slow = login_throttle.LoginThrottle(clock)
     for _ in range(3):
-        for _ in range(guard.FAILURES - 1):
+        for _ in range(login_throttle.FAILURES - 1):
             await fail(slow)
         async with slow.attempt("ada", "10.0.0.1"):
             pass
 
 
 async def test_a_user_is_guessed_at_from_a_thousand_places_no_faster_than_twenty_times_a_minute(clock: Clock) -> None:
-    slow = guard.LoginGuard(clock)
-    for n in range(guard.USER_FAILURES):
+    slow = login_throttle.LoginThrottle(clock)
+    for n in range(login_throttle.USER_FAILURES):
         await fail(slow, peer=f"10.0.0.{n}")
 
     with pytest.raises(RateLimited) as refused:
         async with slow.attempt("ada", "10.0.1.1"):
             pass
 
-    assert refused.value.retry_after == guard.WINDOW
-    clock.now += guard.WINDOW + 1
+    assert refused.value.retry_after == login_throttle.WINDOW
+    clock.now += login_throttle.WINDOW + 1
     async with slow.attempt("ada", "10.0.1.1"):
         pass
 
 
 async def test_a_place_tries_passwords_on_all_users_no_faster_than_fifty_times_a_minute(clock: Clock) -> None:
-    slow = guard.LoginGuard(clock)
-    for n in range(guard.PEER_FAILURES):
+    slow = login_throttle.LoginThrottle(clock)
+    for n in range(login_throttle.PEER_FAILURES):
         await fail(slow, user=f"user{n}")
 
     with pytest.raises(RateLimited):
@@ -138,12 +138,12 @@ async def test_a_place_tries_passwords_on_all_users_no_faster_than_fifty_times_a
 
 
 async def test_nobody_is_kept_out_by_others_where_they_have_been_in(clock: Clock) -> None:
-    slow = guard.LoginGuard(clock)
+    slow = login_throttle.LoginThrottle(clock)
     async with slow.attempt("ada", "10.0.0.1"):
         pass
-    for n in range(guard.USER_FAILURES):
+    for n in range(login_throttle.USER_FAILURES):
         await fail(slow, peer=f"10.0.1.{n}")
-    for n in range(guard.PEER_FAILURES):
+    for n in range(login_throttle.PEER_FAILURES):
         await fail(slow, user=f"user{n}")
 
     async with slow.attempt("ada", "10.0.0.1"):
@@ -151,11 +151,11 @@ async def test_nobody_is_kept_out_by_others_where_they_have_been_in(clock: Clock
 
 
 async def test_a_place_that_is_kept_out_keeps_nobody_else_out(clock: Clock) -> None:
-    slow = guard.LoginGuard(clock)
-    for n in range(guard.PEER_FAILURES):
+    slow = login_throttle.LoginThrottle(clock)
+    for n in range(login_throttle.PEER_FAILURES):
         await fail(slow, user=f"user{n}")
 
-    for _ in range(guard.USER_FAILURES):
+    for _ in range(login_throttle.USER_FAILURES):
         with pytest.raises(RateLimited):
             async with slow.attempt("ada", "10.0.0.1"):
                 pass
@@ -165,9 +165,9 @@ async def test_a_place_that_is_kept_out_keeps_nobody_else_out(clock: Clock) -> N
 
 
 async def test_logins_that_succeed_use_nothing_up(clock: Clock) -> None:
-    slow = guard.LoginGuard(clock)
+    slow = login_throttle.LoginThrottle(clock)
 
-    for n in range(3 * guard.PEER_FAILURES):
+    for n in range(3 * login_throttle.PEER_FAILURES):
         async with slow.attempt(f"user{n}", "10.0.0.1"):
             pass
 
@@ -175,8 +175,8 @@ async def test_logins_that_succeed_use_nothing_up(clock: Clock) -> None:
 async def test_guessers_under_ever_new_names_do_not_fill_the_memory(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guard, "_MOST", 10)
-    slow = guard.LoginGuard(clock)
+    monkeypatch.setattr(login_throttle, "_MOST", 10)
+    slow = login_throttle.LoginThrottle(clock)
 
     for n in range(100):
         await fail(slow, user=str(n), peer=f"10.0.0.{n}")

@@ -13,9 +13,9 @@ from routing.api.http.viewer import Viewer
 from routing.api.interactions import views
 from routing.api.live import messages
 from routing.core.interaction import (
+    AgentPreferences,
     Attempt,
     Deadline,
-    Desk,
     Interaction,
     Kind,
     Leg,
@@ -99,7 +99,9 @@ def test_an_attempt_is_in_the_state_of_its_leg(leg: LegState | None, changes: di
 def test_the_agents_own_accept_mode_wins(own: str | None, queues: str, mode: str) -> None:
     queue = Queue(name="support", offer=Offer.model_validate({"accept_mode": queues, "countdown": 7}))
 
-    offer = views.offer(replace(OFFERED, desk=Desk(accept_mode=own)), 1, queue, NOW + timedelta(seconds=87.9))
+    offer = views.offer(
+        replace(OFFERED, desk=AgentPreferences(accept_mode=own)), 1, queue, NOW + timedelta(seconds=87.9)
+    )
 
     assert (offer.accept_mode, offer.countdown) == (mode, 7 if mode == "auto" else None)
     assert (offer.deadline, offer.waited, offer.interaction.number) == (NOW, 87, NUMBER)

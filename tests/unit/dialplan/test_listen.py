@@ -8,7 +8,7 @@ from dialplan.ari.connection import Snapshot
 from dialplan.ari.events import Event, EventDecoder
 from dialplan.ari.models import Application, Channel
 from dialplan.listen import alive, arrival, event
-from routing.core.events import CallerArrived, DigitPressed, LegAnswered, LegGone, LegRinging, SayFinished
+from routing.core.events import CallerArrived, DigitPressed, LegAnswered, LegGone, LegRinging, PromptFinished
 from routing.engine.phones import ChannelState
 
 OURS = "0123456789abcdef0123456789abcdef"
@@ -41,7 +41,7 @@ def test_keys_prompts_and_states_become_events_of_their_leg() -> None:
         DigitPressed(CALLER, "2"),
     )
     playback = {"id": "p", "media_uri": "sound:x", "target_uri": f"channel:{CALLER}", "state": "done"}
-    assert heard("PlaybackFinished", playback=playback) == (CALLER, SayFinished(CALLER, "p"))
+    assert heard("PlaybackFinished", playback=playback) == (CALLER, PromptFinished(CALLER, "p"))
     assert heard("ChannelStateChange", channel=channel(OURS, "Ringing")) == (OURS, LegRinging(OURS))
     assert heard("ChannelStateChange", channel=channel(OURS, "Up")) == (OURS, LegAnswered(OURS))
 

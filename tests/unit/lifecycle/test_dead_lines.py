@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from story import CALLER, converted, in_menu, offered, talking, waiting
 
-from routing.core.events import LegAnswered, LegGone, LegRinging, LineDied, PickedUp, SayFinished
+from routing.core.events import LegAnswered, LegGone, LegRinging, LineDied, PickedUp, PromptFinished
 from routing.core.interaction import LegState, Outcome, Role, Status, Subtype
 
 
@@ -60,8 +60,8 @@ def test_a_caller_whose_agent_s_line_died_waits_on_with_music_before_everyone_el
         """
         > LineDied agent
           HangUp agent
-          Part
-          HoldMusic caller
+          DestroyBridge
+          StartMusic caller
           (not ready: 1001, phone_unreachable)
         = open
         """
@@ -74,17 +74,17 @@ def test_a_customer_whose_agent_s_line_died_hears_an_apology_and_is_called_again
     story = talking(converted())
     customer = story.leg(Role.CUSTOMER).id
     story.then(LineDied(story.leg(Role.AGENT).id))
-    story.then(SayFinished(customer, story.it.waiting.playing or ""))
+    story.then(PromptFinished(customer, story.it.waiting.playing or ""))
     story.then(LegGone(customer))
     story.does(
         """
         > LineDied agent
           HangUp agent
-          Part
-          Say customer apology
+          DestroyBridge
+          PlayPrompt customer apology
           (not ready: 1001, phone_unreachable)
         = bot apology
-        > SayFinished customer
+        > PromptFinished customer
           HangUp customer
         > LegGone customer
         = open
@@ -102,8 +102,8 @@ def test_both_lines_of_a_talk_are_dead_and_the_agent_is_free() -> None:
         """
         > LineDied agent after 9 s
           HangUp agent
-          Part
-          HoldMusic caller
+          DestroyBridge
+          StartMusic caller
           (not ready: 1001, phone_unreachable)
         = open
         > LineDied caller after 0 s
@@ -136,7 +136,7 @@ def test_a_customer_s_line_that_died_ends_the_talk_as_a_hang_up_does() -> None:
         > LineDied customer
           HangUp customer
           HangUp agent
-          Part
+          DestroyBridge
         = connected ready_to_call
         """
     )
@@ -149,7 +149,7 @@ def test_a_customer_s_line_that_died_ends_the_talk_as_a_hang_up_does() -> None:
         > LineDied caller
           HangUp caller
           HangUp agent
-          Part
+          DestroyBridge
         = wrap_up
         """
     )

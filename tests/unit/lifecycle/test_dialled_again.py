@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from routing.core.effects import DialCustomer, HangUp, RingTone
+from routing.core.effects import DialCustomer, HangUp, PlayRingback
 from routing.core.events import Event, LegAnswered, LegGone, NoteAdded, NumberRefused, PickedUp, ServiceRestarted
 from routing.core.interaction import Interaction, Outcome, Role, Stage, Status
 from routing.core.lifecycle import Decision, decide
@@ -43,7 +43,7 @@ def test_to_dial_again_is_asked_about() -> None:
     again = after(it, ServiceRestarted())
     agent, customer = (leg.id for leg in it.legs)
     dial = DialCustomer(customer, it.id.hex, "+4915112345678", "600", 35.0, made=True)
-    assert again.effects == (dial, RingTone(agent))
+    assert again.effects == (dial, PlayRingback(agent))
     assert moment(it, again.interaction, again.effects) is Moment.DIAL
     assert again.interaction.attempts == it.attempts, "it is the same attempt"
 

@@ -13,7 +13,7 @@ from routing.core.events import (
     LegGone,
     LegRinging,
     OfferAccepted,
-    SayFinished,
+    PromptFinished,
     ServiceRestarted,
 )
 from routing.core.interaction import Outcome, Role, Stage, Status, Subtype
@@ -103,8 +103,8 @@ STOPPED: list[tuple[Callable[[], Story], str]] = [
     (callback_offered, "HangUp agent\n= open"),
     (call_accepted, "HangUp agent\nHangUp caller\n= closed"),
     (customer_rings, "HangUp customer\nHangUp agent\n= connected ready_to_call"),
-    (call_talks, "HangUp caller\nHangUp agent\nPart\n= wrap_up"),
-    (callback_talks, "HangUp agent\nHangUp customer\nPart\n= connected ready_to_call"),
+    (call_talks, "HangUp caller\nHangUp agent\nDestroyBridge\n= wrap_up"),
+    (callback_talks, "HangUp agent\nHangUp customer\nDestroyBridge\n= connected ready_to_call"),
     (apologised, "HangUp customer\n= open"),
 ]
 
@@ -161,8 +161,8 @@ RELEASED: list[tuple[Callable[[], Story], str]] = [
     (callback_offered, "HangUp agent\n= open"),
     (call_accepted, "HangUp agent\n= open"),
     (customer_rings, "HangUp agent\nHangUp customer\n= open"),
-    (call_talks, "HangUp agent\nPart\nHoldMusic caller\n= open"),
-    (callback_talks, "HangUp agent\nPart\nSay customer apology\n= bot apology"),
+    (call_talks, "HangUp agent\nDestroyBridge\nStartMusic caller\n= open"),
+    (callback_talks, "HangUp agent\nDestroyBridge\nPlayPrompt customer apology\n= bot apology"),
     (talked, "= closed"),
     (not_reached, "= scheduled"),
     (wrapping_up, "= closed"),
@@ -188,7 +188,7 @@ def test_the_caller_of_a_lost_talk_is_the_next_and_the_callback_too_uncounted() 
     call, callback = call_talks(), callback_talks()
     for story in (call, callback):
         story.then(RELEASE)
-    callback.then(SayFinished(CALLER, callback.it.waiting.playing or ""))
+    callback.then(PromptFinished(CALLER, callback.it.waiting.playing or ""))
     callback.then(LegGone(callback.leg(Role.CUSTOMER).id))
     callback.so_far()
     call.so_far()
@@ -225,9 +225,9 @@ def test_who_was_left_in_the_bridge_as_the_service_died_hears_music_after_the_re
     story.does(
         """
         > ServiceRestarted bridged
-          Part
+          DestroyBridge
           Answer caller
-          HoldMusic caller
+          StartMusic caller
         """
     )
 
@@ -239,6 +239,6 @@ def test_a_talk_that_goes_on_keeps_its_bridge() -> None:
         """
         > ServiceRestarted bridged
           Answer caller
-          Join caller agent
+          AddToBridge caller agent
         """
     )

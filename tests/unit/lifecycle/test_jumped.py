@@ -10,7 +10,18 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from routing.core.events import TimeReached
-from routing.core.interaction import Deadline, Desk, Interaction, Kind, Leg, LegState, Role, Stage, Status, Subtype
+from routing.core.interaction import (
+    AgentPreferences,
+    Deadline,
+    Interaction,
+    Kind,
+    Leg,
+    LegState,
+    Role,
+    Stage,
+    Status,
+    Subtype,
+)
 from routing.core.lifecycle import decide
 from routing.core.lifecycle.jumped import rebased
 from routing.core.queues import Queue
@@ -183,5 +194,5 @@ def test_an_appointment_on_a_wall_clock_is_due_then_whatever_the_clock_did_befor
 @JUMPS
 def test_a_talk_knows_no_time(by: timedelta) -> None:
     legs = (Leg("a", Role.AGENT, "1001", LegState.UP), Leg("c", Role.CUSTOMER, NUMBER, LegState.UP))
-    it = callback(Status.CONNECTED, stage=Stage.TALKING, assigned_to="1001", desk=Desk(), legs=legs)
+    it = callback(Status.CONNECTED, stage=Stage.TALKING, assigned_to="1001", desk=AgentPreferences(), legs=legs)
     assert decide(after(it, by), ALWAYS, TimeReached(), NOON + by).feed == ()

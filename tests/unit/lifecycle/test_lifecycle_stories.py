@@ -7,7 +7,17 @@ import pytest
 from story import CALLER, Story, converted, in_menu, offered, talking, waiting
 
 from ivr.workflow import Workflow
-from routing.core.effects import Answer, DialCustomer, HangUp, HoldMusic, Join, RingAgent, RingTone, Say, StopSaying
+from routing.core.effects import (
+    AddToBridge,
+    Answer,
+    DialCustomer,
+    HangUp,
+    PlayPrompt,
+    PlayRingback,
+    RingAgent,
+    StartMusic,
+    StopPrompt,
+)
 from routing.core.errors import DispositionRequired, NotOffered, NotOpen, WrongStage
 from routing.core.events import (
     CallEnded,
@@ -19,8 +29,8 @@ from routing.core.events import (
     Offered,
     OfferRejected,
     PickedUp,
+    PromptFinished,
     Redialled,
-    SayFinished,
     ServiceRestarted,
     TimeReached,
     WorkDone,
@@ -32,13 +42,13 @@ from tests.lifecycle.explore import QUEUE, START
 def test_a_call_is_answered_only_once_its_row_is_there_and_hears_music() -> None:
     story = Story()
     story.is_now(Status.OPEN)
-    assert story.done(Answer) and story.done(HoldMusic)
+    assert story.done(Answer) and story.done(StartMusic)
     assert story.it.number == "+4915112345678"
     story.does(
         """
         > CallerArrived +4915112345678
           Answer caller
-          HoldMusic caller
+          StartMusic caller
         = open
         """
     )
@@ -49,7 +59,7 @@ def test_steps_run_in_their_order_with_each_timer_counted_from_the_end_of_the_st
     story.wait()
     assert story.now == START + timedelta(seconds=10)
     story.is_now(Status.OPEN, Stage.ANNOUNCING)
-    story.then(SayFinished(CALLER, story.it.waiting.playing or ""), 3)
+    story.then(PromptFinished(CALLER, story.it.waiting.playing or ""), 3)
     story.is_now(Status.OPEN)
     story.wait()
     assert story.now == START + timedelta(seconds=10 + 3 + 20)
@@ -58,16 +68,16 @@ def test_steps_run_in_their_order_with_each_timer_counted_from_the_end_of_the_st
         """
         > CallerArrived +4915112345678
           Answer caller
-          HoldMusic caller
+          StartMusic caller
         = open
         > TimeReached after 10 s
-          Say caller position
+          PlayPrompt caller position
         = open announcing
-        > SayFinished caller after 3 s
-          HoldMusic caller
+        > PromptFinished caller after 3 s
+          StartMusic caller
         = open
         > TimeReached after 20 s
-          Say caller menu-offer
+          PlayPrompt caller menu-offer
         = bot menu
         """
     )
@@ -77,12 +87,12 @@ def test_who_presses_1_waits_on_at_the_same_place() -> None:
     story = in_menu()
     story.press("1")
     story.is_now(Status.OPEN)
-    assert story.it.queued_at == START and story.done(HoldMusic)
+    assert story.it.queued_at == START and story.done(StartMusic)
     story.does(
         """
         > DigitPressed caller 1
-          StopSaying caller
-          HoldMusic caller
+          StopPrompt caller
+          StartMusic caller
         = open
         """
     )
@@ -97,11 +107,11 @@ def test_wrong_keys_are_asked_again_and_then_wait_on() -> None:
     story.does(
         """
         > DigitPressed caller 7
-          StopSaying caller
-          Say caller invalid menu-offer
+          StopPrompt caller
+          PlayPrompt caller invalid menu-offer
         > DigitPressed caller 7
-          StopSaying caller
-          HoldMusic caller
+          StopPrompt caller
+          StartMusic caller
         = open
         """
     )
@@ -117,8 +127,8 @@ def test_the_key_that_chooses_callback_commits_it_whenever_the_caller_hangs_up()
     story.does(
         """
         > DigitPressed caller 2
-          StopSaying caller
-          Say caller confirm-number digits:+4915112345678 confirm-keys-other
+          StopPrompt caller
+          PlayPrompt caller confirm-number digits:+4915112345678 confirm-keys-other
         = bot confirm
         > LegGone caller after 0.05 s
         = open
@@ -136,8 +146,8 @@ def test_hanging_up_in_the_read_back_abandons_where_the_queue_says_so() -> None:
     story.does(
         """
         > DigitPressed caller 2
-          StopSaying caller
-          Say caller confirm-number digits:+4915112345678 confirm-keys-other
+          StopPrompt caller
+          PlayPrompt caller confirm-number digits:+4915112345678 confirm-keys-other
         = bot confirm
         > LegGone caller
         = closed
@@ -156,15 +166,15 @@ def test_a_digit_before_the_read_back_ended_confirms_nothing() -> None:
     story.does(
         """
         > DigitPressed caller 2
-          StopSaying caller
-          Say caller confirm-number digits:+4915112345678 confirm-keys-other
+          StopPrompt caller
+          PlayPrompt caller confirm-number digits:+4915112345678 confirm-keys-other
         = bot confirm
         > DigitPressed caller 1
           (ignored)
-        > SayFinished caller
-          HoldMusic caller
+        > PromptFinished caller
+          StartMusic caller
         > DigitPressed caller 1
-          Say caller booked
+          PlayPrompt caller booked
         = bot booked
         """
     )
@@ -185,15 +195,15 @@ def test_the_promise_is_followed_by_the_system_hanging_up_and_an_open_callback()
     story.does(
         """
         > DigitPressed caller 2
-          StopSaying caller
-          Say caller confirm-number digits:+4915112345678 confirm-keys-other
+          StopPrompt caller
+          PlayPrompt caller confirm-number digits:+4915112345678 confirm-keys-other
         = bot confirm
-        > SayFinished caller
-          HoldMusic caller
+        > PromptFinished caller
+          StartMusic caller
         > DigitPressed caller 1
-          Say caller booked
+          PlayPrompt caller booked
         = bot booked
-        > SayFinished caller
+        > PromptFinished caller
           HangUp caller
         > LegGone caller
         = open
@@ -213,13 +223,13 @@ def test_star_withdraws_and_waits_on() -> None:
     story.does(
         """
         > DigitPressed caller 2
-          StopSaying caller
-          Say caller confirm-number digits:+4915112345678 confirm-keys-other
+          StopPrompt caller
+          PlayPrompt caller confirm-number digits:+4915112345678 confirm-keys-other
         = bot confirm
-        > SayFinished caller
-          HoldMusic caller
+        > PromptFinished caller
+          StartMusic caller
         > DigitPressed caller *
-          HoldMusic caller
+          StartMusic caller
         = open
         > LegGone caller after 60 s
         = closed
@@ -240,17 +250,17 @@ def test_another_number_is_entered_read_back_and_confirmed() -> None:
     story.does(
         """
         > DigitPressed caller 2
-          StopSaying caller
-          Say caller confirm-number digits:+4915112345678 confirm-keys-other
+          StopPrompt caller
+          PlayPrompt caller confirm-number digits:+4915112345678 confirm-keys-other
         = bot confirm
-        > SayFinished caller
-          HoldMusic caller
+        > PromptFinished caller
+          StartMusic caller
         > DigitPressed caller 2
-          Say caller enter-number
+          PlayPrompt caller enter-number
         = bot number_entry
         > DigitPressed caller 0
-          StopSaying caller
-          HoldMusic caller
+          StopPrompt caller
+          StartMusic caller
         > DigitPressed caller 3
         > DigitPressed caller 0
         > DigitPressed caller 9
@@ -260,12 +270,12 @@ def test_another_number_is_entered_read_back_and_confirmed() -> None:
         > DigitPressed caller 2
         > DigitPressed caller 0
         > DigitPressed caller #
-          Say caller confirm-number digits:+4930901820 confirm-keys-other
+          PlayPrompt caller confirm-number digits:+4930901820 confirm-keys-other
         = bot confirm
-        > SayFinished caller
-          HoldMusic caller
+        > PromptFinished caller
+          StartMusic caller
         > DigitPressed caller 1
-          Say caller booked
+          PlayPrompt caller booked
         = bot booked
         """
     )
@@ -287,17 +297,17 @@ def test_another_number_that_is_read_back_but_never_confirmed_leaves_the_callers
     story.does(
         """
         > DigitPressed caller 2
-          StopSaying caller
-          Say caller confirm-number digits:+4915112345678 confirm-keys-other
+          StopPrompt caller
+          PlayPrompt caller confirm-number digits:+4915112345678 confirm-keys-other
         = bot confirm
-        > SayFinished caller
-          HoldMusic caller
+        > PromptFinished caller
+          StartMusic caller
         > DigitPressed caller 2
-          Say caller enter-number
+          PlayPrompt caller enter-number
         = bot number_entry
         > DigitPressed caller 0
-          StopSaying caller
-          HoldMusic caller
+          StopPrompt caller
+          StartMusic caller
         > DigitPressed caller 1
         > DigitPressed caller 5
         > DigitPressed caller 1
@@ -310,16 +320,16 @@ def test_another_number_that_is_read_back_but_never_confirmed_leaves_the_callers
         > DigitPressed caller 7
         > DigitPressed caller 9
         > DigitPressed caller #
-          Say caller confirm-number digits:+4915112345679 confirm-keys-other
+          PlayPrompt caller confirm-number digits:+4915112345679 confirm-keys-other
         = bot confirm
-        > SayFinished caller
-          HoldMusic caller
+        > PromptFinished caller
+          StartMusic caller
         > TimeReached after 5 s
-          Say caller confirm-number digits:+4915112345679 confirm-keys-other
-        > SayFinished caller
-          HoldMusic caller
+          PlayPrompt caller confirm-number digits:+4915112345679 confirm-keys-other
+        > PromptFinished caller
+          StartMusic caller
         > TimeReached after 5 s
-          Say caller booked
+          PlayPrompt caller booked
         = bot booked
         """
     )
@@ -328,15 +338,15 @@ def test_another_number_that_is_read_back_but_never_confirmed_leaves_the_callers
 @pytest.mark.parametrize(
     ("alternate", "hears"),
     [
-        (True, "Say caller enter-number\n= bot number_entry"),
-        (False, "Say caller cannot-call-back\n= open announcing"),
+        (True, "PlayPrompt caller enter-number\n= bot number_entry"),
+        (False, "PlayPrompt caller cannot-call-back\n= open announcing"),
     ],
 )
 def test_who_withholds_the_number_is_asked_for_one_or_told_it_cannot_be(alternate: bool, hears: str) -> None:
     callback = QUEUE.callback.model_copy(update={"alternate_number": alternate})
     story = in_menu(number="anonymous", callback=callback)
     story.press("2")
-    story.does(f"> DigitPressed caller 2\n  StopSaying caller\n  {hears}")
+    story.does(f"> DigitPressed caller 2\n  StopPrompt caller\n  {hears}")
     assert story.it.requested_at is None
 
 
@@ -347,8 +357,8 @@ def test_a_second_callback_for_the_same_number_is_refused_and_the_caller_waits_o
     story.does(
         """
         > DuplicateFound
-          StopSaying caller
-          Say caller callback-exists
+          StopPrompt caller
+          PlayPrompt caller callback-exists
         = open announcing
         """
     )
@@ -380,7 +390,7 @@ def test_no_step_starts_while_an_agent_is_offered_the_call_and_it_runs_right_aft
           HangUp agent
         = open
         > TimeReached after 0 s
-          Say caller position
+          PlayPrompt caller position
         = open announcing
         """
     )
@@ -395,7 +405,7 @@ def test_each_line_of_the_feed_has_the_status_it_led_to_though_one_decision_wrot
         """
         > TimeReached after 19.9 s
           HangUp agent
-          Say caller position
+          PlayPrompt caller position
           (not ready: 1001, rona)
         = open announcing
         """
@@ -415,7 +425,7 @@ def test_a_step_that_asks_follows_an_offer_in_the_same_decision_with_its_own_sta
         = offered
         > TimeReached after 20 s
           HangUp agent
-          Say caller menu-offer
+          PlayPrompt caller menu-offer
           (not ready: 1001, rona)
         = bot menu
         """
@@ -429,23 +439,23 @@ def test_a_key_that_cuts_the_question_for_a_number_short_leaves_no_silence() -> 
     story.press("2")
     story.is_now(Status.BOT, Stage.NUMBER_ENTRY)
     story.press("0")
-    assert [type(each) for each in story.last.effects] == [StopSaying, HoldMusic]
+    assert [type(each) for each in story.last.effects] == [StopPrompt, StartMusic]
     story.press("1")
     assert not story.last.effects
     story.does(
         """
         > DigitPressed caller 2
-          StopSaying caller
-          Say caller confirm-number digits:+4915112345678 confirm-keys-other
+          StopPrompt caller
+          PlayPrompt caller confirm-number digits:+4915112345678 confirm-keys-other
         = bot confirm
-        > SayFinished caller
-          HoldMusic caller
+        > PromptFinished caller
+          StartMusic caller
         > DigitPressed caller 2
-          Say caller enter-number
+          PlayPrompt caller enter-number
         = bot number_entry
         > DigitPressed caller 0
-          StopSaying caller
-          HoldMusic caller
+          StopPrompt caller
+          StartMusic caller
         > DigitPressed caller 1
         """
     )
@@ -455,17 +465,17 @@ def test_a_caller_who_waits_is_joined_with_the_agent_who_lifts() -> None:
     story = offered(Story())
     story.then(LegAnswered(story.leg(Role.AGENT).id))
     story.is_now(Status.CONNECTED, Stage.TALKING)
-    assert story.done(Join) == [Join(story.it.bridge, (CALLER, story.leg(Role.AGENT).id))]
+    assert story.done(AddToBridge) == [AddToBridge(story.it.bridge, (CALLER, story.leg(Role.AGENT).id))]
     story.then(LegGone(CALLER))
     story.is_now(Status.WRAP_UP)
     story.does(
         """
         > LegAnswered agent
-          Join caller agent
+          AddToBridge caller agent
         = connected talking
         > LegGone caller
           HangUp agent
-          Part
+          DestroyBridge
         = wrap_up
         """
     )
@@ -479,12 +489,12 @@ def test_answering_the_phone_accepts_and_dials_the_customer_at_once() -> None:
     assert isinstance(call, DialCustomer)
     assert call.number == "+4915112345678" and call.caller_id == "600"
     assert len(call.leg) == 32 and story.it.attempts[0].id == call.leg
-    assert story.done(RingTone)
+    assert story.done(PlayRingback)
     story.does(
         """
         > LegAnswered agent
           DialCustomer customer +4915112345678 600 timeout=35
-          RingTone agent
+          PlayRingback agent
         = connected dialing
         """
     )
@@ -518,7 +528,7 @@ def test_agent_first_dials_only_when_the_agent_lifted() -> None:
         = connected agent_ringing
         > LegAnswered agent
           DialCustomer customer +4915112345678 600 timeout=35
-          RingTone agent
+          PlayRingback agent
         = connected dialing
         """
     )
@@ -543,7 +553,7 @@ def test_without_an_alert_in_time_the_agent_has_to_answer_first() -> None:
         > LegRinging agent
         > LegAnswered agent
           DialCustomer customer +4915112345678 600 timeout=35
-          RingTone agent
+          PlayRingback agent
         = connected dialing
         """
     )
@@ -581,7 +591,7 @@ def test_a_second_way_of_accepting_changes_nothing() -> None:
           DialCustomer customer +4915112345678 600 timeout=35
         = connected dialing
         > LegAnswered agent
-          RingTone agent
+          PlayRingback agent
         > OfferAccepted 1001
           (ignored)
         """
@@ -594,18 +604,18 @@ def test_a_customer_who_answers_before_the_agent_is_greeted_and_then_joined() ->
     story.then(LegAnswered(story.leg(Role.CUSTOMER).id))
     story.then(LegAnswered(story.leg(Role.AGENT).id))
     story.is_now(Status.CONNECTED, Stage.TALKING)
-    assert story.done(Join)
+    assert story.done(AddToBridge)
     story.does(
         """
         > OfferAccepted 1001
           DialCustomer customer +4915112345678 600 timeout=35
         = connected dialing
         > LegAnswered customer
-          Say customer greeting
+          PlayPrompt customer greeting
         = connected agent_ringing
         > LegAnswered agent
-          StopSaying customer
-          Join customer agent
+          StopPrompt customer
+          AddToBridge customer agent
         = connected talking
         """
     )
@@ -629,15 +639,15 @@ def test_a_customer_whose_agent_never_lifts_hears_an_apology_and_goes_to_the_fro
           DialCustomer customer +4915112345678 600 timeout=35
         = connected dialing
         > LegAnswered customer
-          Say customer greeting
+          PlayPrompt customer greeting
         = connected agent_ringing
         > TimeReached after 10 s
           HangUp agent
-          StopSaying customer
-          Say customer apology
+          StopPrompt customer
+          PlayPrompt customer apology
           (not ready: 1001, rona)
         = bot apology
-        > SayFinished caller
+        > PromptFinished caller
           HangUp customer
         > LegGone customer
         = open
@@ -706,7 +716,7 @@ def test_an_agent_who_hangs_up_while_the_customers_phone_rings_cancels_that_call
         """
         > LegAnswered agent
           DialCustomer customer +4915112345678 600 timeout=35
-          RingTone agent
+          PlayRingback agent
         = connected dialing
         > LegRinging customer
         = connected ringing
@@ -730,7 +740,7 @@ def test_a_final_sip_status_is_an_outcome(cause: int | None, outcome: str) -> No
         f"""
         > LegAnswered agent
           DialCustomer customer +4915112345678 600 timeout=35
-          RingTone agent
+          PlayRingback agent
         = connected dialing
         > LegGone customer{answer}
           HangUp agent
@@ -752,7 +762,7 @@ def test_after_a_talk_a_callback_can_be_dialled_again_under_a_new_id() -> None:
         """
         > LegGone customer
           HangUp agent
-          Part
+          DestroyBridge
         = connected ready_to_call
         > Redialled 1001
           RingAgent agent-2 1001 +4915112345678 timeout=35
@@ -777,7 +787,7 @@ def test_done_after_a_talk_leads_to_wrap_up_and_then_closes() -> None:
         > CallEnded 1001
           HangUp agent
           HangUp customer
-          Part
+          DestroyBridge
         = connected ready_to_call
         > WorkDone 1001 solved called back
         = wrap_up
@@ -799,7 +809,7 @@ def test_time_alone_ends_the_work_without_a_code() -> None:
         > CallEnded 1001
           HangUp agent
           HangUp customer
-          Part
+          DestroyBridge
         = connected ready_to_call
         > TimeReached after 60 s
         = wrap_up
@@ -820,7 +830,7 @@ def test_a_required_code_is_required() -> None:
         > CallEnded 1001
           HangUp agent
           HangUp customer
-          Part
+          DestroyBridge
         = connected ready_to_call
         > WorkDone 1001
         = wrap_up
@@ -847,7 +857,7 @@ def test_who_was_not_reached_is_called_again_later_and_not_for_ever() -> None:
         = connected agent_ringing
         > LegAnswered agent
           DialCustomer customer +4915112345678 600 timeout=35
-          RingTone agent
+          PlayRingback agent
         = connected dialing
         > LegGone customer sip_cause=486
           HangUp agent
@@ -861,7 +871,7 @@ def test_who_was_not_reached_is_called_again_later_and_not_for_ever() -> None:
         = connected agent_ringing
         > LegAnswered agent-2
           DialCustomer customer-2 +4915112345678 600 timeout=35
-          RingTone agent-2
+          PlayRingback agent-2
         = connected dialing
         > LegGone customer-2 sip_cause=486
           HangUp agent-2
@@ -901,9 +911,9 @@ def test_after_a_restart_the_question_is_asked_again_and_nothing_is_dialled_anew
     story.does(
         """
         > ServiceRestarted
-          StopSaying caller
+          StopPrompt caller
           Answer caller
-          Say caller menu-offer
+          PlayPrompt caller menu-offer
         """
     )
     story = offered(converted())
@@ -914,11 +924,11 @@ def test_after_a_restart_the_question_is_asked_again_and_nothing_is_dialled_anew
         """
         > LegAnswered agent
           DialCustomer customer +4915112345678 600 timeout=35
-          RingTone agent
+          PlayRingback agent
         = connected dialing
         > ServiceRestarted
           DialCustomer customer +4915112345678 600 timeout=35 made
-          RingTone agent
+          PlayRingback agent
         """
     )
     assert story.it.attempts == before
@@ -935,10 +945,10 @@ def test_after_a_long_restart_a_customer_whose_time_to_be_rung_has_passed_is_not
         """
         > LegAnswered agent
           DialCustomer customer +4915112345678 600 timeout=35
-          RingTone agent
+          PlayRingback agent
         = connected dialing
         > ServiceRestarted after 3600 s
-          RingTone agent
+          PlayRingback agent
         > TimeReached
           HangUp customer
           HangUp agent
@@ -952,14 +962,14 @@ def test_after_a_restart_the_prompt_is_stopped_before_anything_else_is_asked_of_
     story = in_menu()
     story.then(ServiceRestarted())
     first, *others = story.last.effects
-    assert isinstance(first, StopSaying)
-    assert [type(each) for each in others] == [Answer, Say]
+    assert isinstance(first, StopPrompt)
+    assert [type(each) for each in others] == [Answer, PlayPrompt]
     story.does(
         """
         > ServiceRestarted
-          StopSaying caller
+          StopPrompt caller
           Answer caller
-          Say caller menu-offer
+          PlayPrompt caller menu-offer
         """
     )
 
@@ -971,7 +981,7 @@ def test_after_a_restart_a_talk_goes_on() -> None:
     story.does(
         """
         > ServiceRestarted
-          Join customer agent
+          AddToBridge customer agent
         """
     )
 
@@ -989,7 +999,7 @@ def test_an_auto_accepted_offer_rings_the_agent_first() -> None:
         = connected agent_ringing
         > LegAnswered agent
           DialCustomer customer +4915112345678 600 timeout=35
-          RingTone agent
+          PlayRingback agent
         = connected dialing
         """
     )
@@ -1037,7 +1047,7 @@ def test_a_call_that_lost_its_caller_is_closed_and_never_offered() -> None:
         """
         > CallerArrived +4915112345678
           Answer caller
-          HoldMusic caller
+          StartMusic caller
         = open
         > Offered 1001
         = closed
@@ -1048,16 +1058,16 @@ def test_a_call_that_lost_its_caller_is_closed_and_never_offered() -> None:
 def test_after_a_restart_a_caller_who_was_never_answered_is_answered() -> None:
     story = Story()
     story.then(ServiceRestarted())
-    assert story.done(Answer) and story.done(HoldMusic)
+    assert story.done(Answer) and story.done(StartMusic)
     story.does(
         """
         > CallerArrived +4915112345678
           Answer caller
-          HoldMusic caller
+          StartMusic caller
         = open
         > ServiceRestarted
           Answer caller
-          HoldMusic caller
+          StartMusic caller
         """
     )
 
@@ -1075,14 +1085,14 @@ def test_who_was_served_is_not_called_again_by_the_system() -> None:
         > CallEnded 1001
           HangUp agent
           HangUp customer
-          Part
+          DestroyBridge
         = connected ready_to_call
         > Redialled 1001
           RingAgent agent-2 1001 +4915112345678 timeout=35
         = connected agent_ringing
         > LegAnswered agent-2
           DialCustomer customer-2 +4915112345678 600 timeout=35
-          RingTone agent-2
+          PlayRingback agent-2
         = connected dialing
         > LegGone customer-2 sip_cause=486
           HangUp agent-2

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from routing.core.effects import HangUp, Part
+from routing.core.effects import DestroyBridge, HangUp
 from routing.core.events import (
     CallEnded,
     DigitPressed,
@@ -120,7 +120,7 @@ def test_a_talk_is_over_and_can_be_had_again() -> None:
     assert decision.interaction.stage is Stage.READY_TO_CALL
     assert [each.outcome for each in decision.interaction.attempts] == [Outcome.ANSWERED]
     assert decision.feed[0].actor == "system"
-    assert decision.effects == (*hung_up(talking, Role.AGENT, Role.CUSTOMER), Part(talking.bridge))
+    assert decision.effects == (*hung_up(talking, Role.AGENT, Role.CUSTOMER), DestroyBridge(talking.bridge))
 
 
 def test_after_a_new_start_of_the_telephones_what_is_gone_was_lost() -> None:

@@ -329,7 +329,7 @@ def test_a_live_caller_is_put_before_others_but_stays_in_the_queue() -> None:
         """
         > CallerArrived +4915112345678
           Answer caller
-          HoldMusic caller
+          StartMusic caller
         = open
         > Requeued operator:admin priority=9
         """

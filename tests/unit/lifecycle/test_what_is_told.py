@@ -15,7 +15,7 @@ BYE = {"after": 5, "menu": "offer", "tries": 1, "keys": {"9": {"hangup": {}}}}
 ARRIVED = """
     > CallerArrived +4915112345678
       Answer caller
-      HoldMusic caller
+      StartMusic caller
     = open
 """
 
@@ -33,7 +33,7 @@ def test_a_waiting_time_nobody_knows_is_neither_said_nor_told() -> None:
     story.does(
         """
         > TimeReached after 10 s
-          Say caller position thank-you
+          PlayPrompt caller position thank-you
         = open announcing
         """
     )
@@ -48,7 +48,7 @@ def test_a_step_that_would_say_nothing_is_passed_over() -> None:
     story.does(
         """
         > TimeReached after 20 s
-          Say caller menu-offer
+          PlayPrompt caller menu-offer
         = bot menu
         """
     )
@@ -63,12 +63,12 @@ def test_where_no_call_back_is_taken_no_menu_offers_one() -> None:
     story.does(
         """
         > TimeReached after 5 s
-          Say caller menu-offer
+          PlayPrompt caller menu-offer
         = bot menu
-        > SayFinished caller
-          HoldMusic caller
+        > PromptFinished caller
+          StartMusic caller
         > TimeReached after 5 s
-          HoldMusic caller
+          StartMusic caller
         = open
         """
     )

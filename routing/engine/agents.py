@@ -22,7 +22,7 @@ AT_ONCE = 8
 """So many accounts are settled side by side after Asterisk started."""
 
 
-class Desks:
+class AgentService:
     """`ask` and `tell` put events to interactions, `changed` says that an agent is not as before, `in_contact` tells
     whether the telephones can be asked for anything, `spawn` runs what nobody waits for."""
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import structlog
 
-from routing.core.effects import Effect, HangUp, HoldMusic, Join, Say, StopSaying
+from routing.core.effects import AddToBridge, Effect, HangUp, PlayPrompt, StartMusic, StopPrompt
 from routing.core.events import (
     CallbackRequested,
     CallerArrived,
@@ -19,20 +19,20 @@ from routing.core.events import (
     Event,
     LegAnswered,
     LegGone,
-    SayFinished,
+    PromptFinished,
 )
 from routing.core.interaction import IN_LINE, Interaction, Role, Stage, Status
 from routing.core.lifecycle import Decision, decide
 from routing.core.lifecycle.jumped import rebased
 from routing.engine.clock import Clock
-from routing.engine.mailbox import Held, Letter, Mailbox, Row
+from routing.engine.mailbox import Envelope, Held, Mailbox, Row
 
 log = structlog.get_logger()
 
 SOON = 0.5
 """Seconds a commit may take before those on the line are seen to without it."""
 
-_GOES_ON = (StopSaying, HoldMusic, HangUp)
+_GOES_ON = (StopPrompt, StartMusic, HangUp)
 """Music where a prompt ended, the end of a call whose other side has gone or that was said good-bye to."""
 
 
@@ -65,7 +65,7 @@ class Watch:
             self._hold_up(self._row)
 
 
-class Comfort:
+class DegradedMode:
     """`act` carries out an effect, `spawn` lets that happen beside, `new_id` names what is said."""
 
     def __init__(
@@ -81,10 +81,10 @@ class Comfort:
         self._new_id = new_id
 
     @contextmanager
-    def near(self, box: Mailbox, letter: Letter, event: Event) -> Iterator["Watch"]:
+    def near(self, box: Mailbox, envelope: Envelope, event: Event) -> Iterator["Watch"]:
         """Around deciding, however often it has to be tried: when it takes long, they are seen to. A row that has to
         be read again is, until it can be, as it was when it was last looked at."""
-        watch = Watch(lambda row: self._hold_up(box, letter, event, row))
+        watch = Watch(lambda row: self._hold_up(box, envelope, event, row))
         if box.interaction is None and box.row:
             watch.decides_of(box.row)
         try:
@@ -92,21 +92,21 @@ class Comfort:
         finally:
             watch.stop()
 
-    def _hold_up(self, box: Mailbox, letter: Letter, event: Event, row: Row) -> None:
+    def _hold_up(self, box: Mailbox, envelope: Envelope, event: Event, row: Row) -> None:
         box.held = Held(row, row.interaction.stage is Stage.TALKING)
         box.stall()
-        self._see_to(box, letter, event)
+        self._see_to(box, envelope, event)
         for each in box.waiting:
             self.behind(box, each)
 
-    def behind(self, box: Mailbox, letter: Letter) -> None:
+    def behind(self, box: Mailbox, envelope: Envelope) -> None:
         """Something happened to an interaction whose last decision is still held up: what would become of it?"""
         if box.held:
-            self._see_to(box, letter, letter.event)
+            self._see_to(box, envelope, envelope.event)
 
-    def _see_to(self, box: Mailbox, letter: Letter, event: Event | CallerArrived | CallbackRequested) -> None:
+    def _see_to(self, box: Mailbox, envelope: Envelope, event: Event | CallerArrived | CallbackRequested) -> None:
         """What a person asks for changes nothing for those on the line before it is stored: it may be refused yet."""
-        if box.held is None or letter.answer or isinstance(event, CallerArrived | CallbackRequested):
+        if box.held is None or envelope.answer or isinstance(event, CallerArrived | CallbackRequested):
             return
         held, now = box.held, self._clock.now()
         ahead = rebased(held.row.interaction, held.row.queue, self._clock.shift, now)
@@ -115,14 +115,14 @@ class Comfort:
         except Exception as error:
             log.warning("nobody seen to", cause=type(event).__name__, error=type(error).__name__)
             return
-        if not letter.comforted:
-            letter.comforted = True
-            self._comfort(letter, harmless(ahead, wanted, event, self._new_id, met=held.met))
-        box.held = Held(replace(held.row, interaction=wanted.interaction), held.met or letter.joined)
+        if not envelope.comforted:
+            envelope.comforted = True
+            self._comfort(envelope, harmless(ahead, wanted, event, self._new_id, met=held.met))
+        box.held = Held(replace(held.row, interaction=wanted.interaction), held.met or envelope.joined)
 
-    def _comfort(self, letter: Letter, effects: tuple[Effect, ...]) -> None:
+    def _comfort(self, envelope: Envelope, effects: tuple[Effect, ...]) -> None:
         if effects:
-            letter.joined = any(isinstance(each, Join) for each in effects)
+            envelope.joined = any(isinstance(each, AddToBridge) for each in effects)
             self._spawn(self._perform(effects))
 
     async def _perform(self, effects: tuple[Effect, ...]) -> None:
@@ -135,19 +135,19 @@ def harmless(
 ) -> tuple[Effect, ...]:
     """What of a decision may be done before it is stored, or in its place. Nobody is called, nothing is promised. A
     caller whom nobody was joined with (not `met`) is not let go for the end of an agent's phone."""
-    say = next((each for each in wanted.effects if isinstance(each, Say)), None)
+    say = next((each for each in wanted.effects if isinstance(each, PlayPrompt)), None)
     match event:
         case DigitPressed(leg) if say:
             playing = before.waiting.playing
-            stop = (StopSaying(leg, playing),) if playing else ()
-            return (*stop, Say(leg, new_id().hex, ("one-moment",), say.language))
-        case SayFinished(leg) if (say or wanted.ignored) and _waits(before, leg):
-            return (HoldMusic(leg),)
+            stop = (StopPrompt(leg, playing),) if playing else ()
+            return (*stop, PlayPrompt(leg, new_id().hex, ("one-moment",), say.language))
+        case PromptFinished(leg) if (say or wanted.ignored) and _waits(before, leg):
+            return (StartMusic(leg),)
         case LegAnswered() if before.status is Status.CONNECTED:  # the attempt is stored; each is there already
-            return tuple(each for each in wanted.effects if isinstance(each, Join | HoldMusic))
+            return tuple(each for each in wanted.effects if isinstance(each, AddToBridge | StartMusic))
         case LegGone() if before.stage is Stage.TALKING and not met:
             return ()
-        case DigitPressed() | SayFinished() | LegGone(certain=True):
+        case DigitPressed() | PromptFinished() | LegGone(certain=True):
             return tuple(each for each in wanted.effects if isinstance(each, _GOES_ON))
         case _:
             return ()

@@ -38,7 +38,7 @@ class Sparing:
 _sparing = Sparing()
 
 
-class Door(web.TCPSite):
+class ConnectionLimit(web.TCPSite):
     """Ends connections beyond `most` at once, without a word: whoever opens that many does not want one."""
 
     def __init__(self, runner: web.AppRunner, host: str, port: int, most: int | None = None) -> None:

@@ -50,7 +50,7 @@ def digest(request: web.Request, body: bytes) -> bytes:
     return hashlib.sha256(b"\0".join((request.method.encode(), request.path_qs.encode(), body))).digest()
 
 
-class Once:
+class Idempotency:
     """`epoch` tells this process' turn from those of its predecessors, `now` is the engine's clock."""
 
     def __init__(self, pool: Pool, epoch: Callable[[], int], now: Callable[[], datetime]) -> None:

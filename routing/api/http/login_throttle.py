@@ -37,7 +37,7 @@ class _Tries:
             raise RateLimited(self.failed[-most] + WINDOW - now)
 
 
-class LoginGuard:
+class LoginThrottle:
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         self._tries: OrderedDict[tuple[str, str], _Tries] = OrderedDict()

@@ -1,5 +1,5 @@
 """Whether a number may be promised a call, and may be called now: the pure rules, and the question that goes along
-with the statement that stores it. Counterparts: `routing.core.numbers`, `routing.store.trust`.
+with the statement that stores it. Counterparts: `routing.core.numbers`, `routing.store.number_rules`.
 """
 
 import asyncio
@@ -19,10 +19,10 @@ from routing.core.queues import Queue
 from routing.engine.clock import Clock
 from routing.engine.queues import Queues
 from routing.runtime import metrics
+from routing.store import number_rules
 from routing.store import queues as stored
-from routing.store import trust
 from routing.store.database import Pool
-from routing.store.trust import Check, Stale, blocked
+from routing.store.number_rules import Check, Stale, blocked
 
 MOST_CHANGES = 5
 
@@ -41,7 +41,7 @@ class Verdict:
 def e164(raw: str, queue: Queue) -> str:
     """The number somebody asks a call back to. Raises InvalidNumber, or NumberBlocked for a short or emergency one.
 
-    What else speaks against it is asked in the statement that stores the request (`Trust.guarded`).
+    What else speaks against it is asked in the statement that stores the request (`NumberRules.guarded`).
     """
     number = read(raw, queue)
     if not isinstance(number, Rule):
@@ -51,7 +51,7 @@ def e164(raw: str, queue: Queue) -> str:
     raise blocked(number)
 
 
-class Trust:
+class NumberRules:
     """Queues' current settings count, not those an interaction came in under: a rule added later stops who waits."""
 
     def __init__(self, pool: Pool, clock: Clock, queues: Queues) -> None:
@@ -80,7 +80,7 @@ class Trust:
         for _ in range(MOST_CHANGES):
             check = await self._check(Moment.PROMISE, number, None, queue_name)
             try:
-                return await trust.ask(self._pool, check, self._clock.now(), history=history)
+                return await number_rules.ask(self._pool, check, self._clock.now(), history=history)
             except Stale:
                 self._queues.changed()
         raise Conflict

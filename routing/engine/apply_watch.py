@@ -44,6 +44,6 @@ async def _take_over(engine: Engine, line: Applied) -> None:
 
 async def _settle_accounts(engine: Engine, line: Applied) -> None:
     for agent in line.agents:
-        await engine.desks.settle(agent)
+        await engine.agents.settle(agent)
         engine.agents_changed(agent)
     log.info("applied settings taken over", queues=line.queues, agents=line.agents, numbers=len(line.numbers))
