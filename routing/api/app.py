@@ -10,11 +10,11 @@ from routing.api.bans import routes as bans
 from routing.api.context import SERVICES, Services
 from routing.api.http import docs, openapi
 from routing.api.http.auth import Tokens
+from routing.api.http.client_address import ClientAddresses, Network
 from routing.api.http.connection_limit import ConnectionLimit
 from routing.api.http.errors import errors_as_problems
 from routing.api.http.idempotency import Idempotency
 from routing.api.http.login_throttle import LoginThrottle
-from routing.api.http.peers import Network, Peers
 from routing.api.http.rates import A_SECOND, Rates
 from routing.api.http.reading import MOST_BYTES
 from routing.api.http.route import Route
@@ -61,7 +61,7 @@ def create_app(
         tokens=Tokens(pool),
         passwords=Passwords(),
         guard=LoginThrottle(),
-        peers=Peers(trusted_proxies),
+        client_addresses=ClientAddresses(trusted_proxies),
         rates=Rates(a_second),
         idempotency=Idempotency(pool, lambda: engine.lease.ownership.epoch, engine.clock.now),
         counts=Counts(pool),

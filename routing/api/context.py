@@ -8,9 +8,9 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from routing.api.http.auth import Tokens
+from routing.api.http.client_address import ClientAddresses
 from routing.api.http.idempotency import Idempotency, whose
 from routing.api.http.login_throttle import LoginThrottle
-from routing.api.http.peers import Peers
 from routing.api.http.rates import Rates
 from routing.api.http.viewer import Viewer
 from routing.api.live.hub import Hub
@@ -35,7 +35,7 @@ class Services:
     tokens: Tokens
     passwords: Passwords
     guard: LoginThrottle
-    peers: Peers
+    client_addresses: ClientAddresses
     rates: Rates
     idempotency: Idempotency
     counts: Counts

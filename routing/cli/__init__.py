@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from routing.cli import alone, local, service
+from routing.cli import local, service, standalone
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -13,7 +13,7 @@ def ringback() -> None:
     """Callback routing for Asterisk."""
 
 
-for command in (*local.COMMANDS, *service.COMMANDS, *alone.COMMANDS):
+for command in (*local.COMMANDS, *service.COMMANDS, *standalone.COMMANDS):
     ringback.add_command(command)
 
 

@@ -78,7 +78,7 @@ class Arrivals:
         try:
             found = await self._queues.by_number(event.dialled, event.written)
             if found is None:
-                await self._turn_away(event, Refusal.UNKNOWN_NUMBER)
+                await self._reject_call(event, Refusal.UNKNOWN_NUMBER)
                 return
             queue, version = found
             decision = self._by_our_clock(arrive(box.id, queue, version, event, self._clock.now()))
@@ -86,12 +86,12 @@ class Arrivals:
             (caller,) = decision.interaction.legs
             exceeded = self._legs.let_in(caller.id, queue, caller.party)
             if exceeded and not event.answered:
-                await self._turn_away(event, Refusal.BUSY, exceeded)
+                await self._reject_call(event, Refusal.BUSY, exceeded)
                 return
             decided = queue, decision
             cursor = await self._create(decision)
         except Invalid:  # the queue was deleted at this moment
-            await self._turn_away(event, Refusal.UNKNOWN_NUMBER)
+            await self._reject_call(event, Refusal.UNKNOWN_NUMBER)
             return
         except (Unavailable, Conflict) as error:
             self._legs.drop(event.leg)
@@ -107,7 +107,7 @@ class Arrivals:
         self.sent_back.add(leg)
         await self._act(SendBack(leg))
 
-    async def _turn_away(self, event: CallerArrived, refusal: Refusal, limit: str | None = None) -> None:
+    async def _reject_call(self, event: CallerArrived, refusal: Refusal, limit: str | None = None) -> None:
         self._legs.drop(event.leg)
         metrics.CALLS_REFUSED.labels(why=limit or refusal).inc()
         log.info("call refused", dialled=event.dialled, why=limit or refusal)

@@ -354,7 +354,7 @@ class Engine:
                     case CallbackRequested() as requested:
                         await self._arrivals.take_down(box, envelope, requested)
                     case event:
-                        await self._happen(box, envelope, event)
+                        await self._apply(box, envelope, event)
             except (RingbackError, Conflict) as error:
                 self._refused(box, envelope, error)
             finally:
@@ -371,13 +371,13 @@ class Engine:
             envelope.refuse(error)
         log.info("refused", cause=type(envelope.event).__name__, error=str(error))
 
-    async def _happen(self, box: Mailbox, envelope: Envelope, event: Event) -> None:
+    async def _apply(self, box: Mailbox, envelope: Envelope, event: Event) -> None:
         left_over, had = box.unsure, box.interaction
         stored = await self._decider.decide(box, envelope, event)
         if stored.unsure:
-            await self._follow_late(box, stored.unsure, stored.decision, stored.cursor or 0)
+            await self._act_and_publish_late(box, stored.unsure, stored.decision, stored.cursor or 0)
             if stored.unsure is left_over:
-                await self._happen(box, envelope, event)
+                await self._apply(box, envelope, event)
             return
         if had and had.version < stored.before.version:  # it was read, and changed, before we had it
             self._keep_track(had, stored.before)
@@ -389,7 +389,7 @@ class Engine:
             metrics.EVENTS_IGNORED.labels(event=type(event).__name__).inc()
             envelope.reply(stored.decision.interaction)
             return
-        await self._follow(stored.before, stored.decision, stored.cursor, envelope)
+        await self._act_and_publish(stored.before, stored.decision, stored.cursor, envelope)
 
     def _wake_again(self, it: Interaction) -> None:
         """Without contact those on the line are not woken before it is there again, which tells what they did."""
@@ -397,16 +397,18 @@ class Engine:
         waits = it.legs and it.wake_at and it.wake_at <= now and not self._in_contact()
         self._timers.set(it.id, now + WITHOUT_CONTACT if waits else it.wake_at)
 
-    async def _follow_late(self, box: Mailbox, unsure: Unsure, decision: Decision, cursor: int) -> None:
+    async def _act_and_publish_late(self, box: Mailbox, unsure: Unsure, decision: Decision, cursor: int) -> None:
         """Calls that would begin late are asked about again, like after a restart: the agent may be gone by now, or
         the window closed."""
         late = self.clock.monotonic() - unsure.at > degraded.SOON
         held_back = tuple(each for each in decision.effects if not (late and isinstance(each, CALLS)))
-        await self._follow(unsure.before, replace(decision, effects=held_back), cursor, unsure.envelope)
+        await self._act_and_publish(unsure.before, replace(decision, effects=held_back), cursor, unsure.envelope)
         if held_back != decision.effects:
             self.tell(box.id, ServiceRestarted())
 
-    async def _follow(self, before: Interaction | None, decision: Decision, cursor: int, envelope: Envelope) -> None:
+    async def _act_and_publish(
+        self, before: Interaction | None, decision: Decision, cursor: int, envelope: Envelope
+    ) -> None:
         """Act upon what was stored, then tell of it: the customer's INVITE does not wait for anybody's news."""
         it = decision.interaction
         self._keep_track(before, it)
@@ -472,7 +474,7 @@ class Engine:
     async def _begun(self, box: Mailbox, envelope: Envelope, decision: Decision, cursor: int) -> None:
         envelope.saved = self.clock.monotonic()
         box.interaction = replace(decision.interaction, version=1)
-        await self._follow(None, replace(decision, interaction=box.interaction), cursor, envelope)
+        await self._act_and_publish(None, replace(decision, interaction=box.interaction), cursor, envelope)
 
     # Memory
 

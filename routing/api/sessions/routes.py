@@ -16,7 +16,7 @@ SESSION = timedelta(hours=12)
 async def login(call: Call) -> answers.LoggedIn:
     """An agent's user and password for a token; leaves the agent Not Ready."""
     sent = call.body(bodies.Login)
-    async with call.services.guard.attempt(sent.user, call.services.peers.of(call.request)):
+    async with call.services.guard.attempt(sent.user, call.services.client_addresses.of(call.request)):
         hashed, availability = await agents.password_hash(call.pool, sent.user)
         token = await _session(call, hashed, sent)
     if availability and (changed := after_login(availability)):

@@ -8,7 +8,7 @@ import structlog
 from routing.local.asterisk.instance import AsteriskInstance
 from routing.local.postgres.server import Postgres
 from routing.local.system.processes import Process
-from routing.local.up.pulse import until_hung
+from routing.local.up.heartbeat import until_hung
 
 log = structlog.get_logger(__name__)
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from routing.local.system.credentials import Login
-from routing.local.up.pulse import until_hung
+from routing.local.up.heartbeat import until_hung
 
 LOGIN = Login(username="ringback", password="a secret")
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"

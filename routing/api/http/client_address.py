@@ -9,7 +9,7 @@ Network = IPv4Network | IPv6Network
 FORWARDED = "X-Forwarded-For"
 
 
-class Peers:
+class ClientAddresses:
     """`trusted`: the networks of our own reverse proxies. Nobody else is believed."""
 
     def __init__(self, trusted: Iterable[Network] = ()) -> None:

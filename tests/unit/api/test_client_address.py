@@ -4,14 +4,14 @@ from ipaddress import ip_network
 
 import pytest
 
-from routing.api.http.peers import Peers
+from routing.api.http.client_address import ClientAddresses
 
-BEHIND = Peers([ip_network("10.0.0.0/8"), ip_network("fd00::/8")])
+BEHIND = ClientAddresses([ip_network("10.0.0.0/8"), ip_network("fd00::/8")])
 
 
 @pytest.mark.parametrize("forwarded", [[], ["198.51.100.7"], ["rubbish"]])
 def test_without_a_trusted_proxy_the_header_is_nothing(forwarded: list[str]) -> None:
-    assert Peers().named("10.0.0.1", forwarded) == "10.0.0.1"
+    assert ClientAddresses().named("10.0.0.1", forwarded) == "10.0.0.1"
     assert BEHIND.named("203.0.113.9", forwarded) == "203.0.113.9"
 
 

@@ -49,7 +49,7 @@ def asterisk(
     ARI and AMI listen on the address --control, with the ports and passwords of the service's settings, and answer to
     --control-net only. Calls end with it.
     """
-    from routing.local.asterisk.alone import Alone, become_asterisk
+    from routing.local.asterisk.standalone import Alone, become_asterisk
     from routing.local.system.home import default_data_dir
 
     settings = settings_of(config)
