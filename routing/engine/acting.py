@@ -20,6 +20,10 @@ from routing.store.read import line
 
 log = structlog.get_logger()
 
+LATE = 0.5
+"""Seconds after which no call is started any more for a decision that was made before: its time runs already, and the
+agent, the window or the rules may be others."""
+
 
 class Actor:
     """`hear` takes the event that stands for a call not started."""
@@ -34,12 +38,15 @@ class Actor:
         self._hear = hear
 
     async def perform_all(self, it: Interaction, effects: tuple[Effect, ...], since: float) -> None:
-        """`since` is when the event that caused them came in, in monotonic seconds. They wait as long as
-        it is in doubt whose the shard is: the decision stands, and nothing would ask for them again."""
-        await self._lease.certain()
+        """`since` is when the event that caused them came in, in monotonic seconds. They wait as long as it is in
+        doubt whose the shard is: the decision stands, and nothing else asks for them. Calls are not made late."""
+        began = self._clock.monotonic()
+        if effects:
+            await self._lease.certain()
+        late = self._clock.monotonic() - began > LATE
         for effect in effects:
             with self._by_itself(effect):
-                await self._perform(it, effect, since)
+                await self._perform(it, effect, since, late=late)
 
     async def perform(self, effect: Effect) -> None:
         """Anything at all, unless the shard may be another's."""
@@ -64,8 +71,8 @@ class Actor:
         else:
             log.warning("not ours to do", effect=type(effect).__name__)
 
-    async def _perform(self, it: Interaction, effect: Effect, since: float) -> None:
-        if isinstance(effect, RingAgent | DialCustomer) and not await self._lease.may_call():
+    async def _perform(self, it: Interaction, effect: Effect, since: float, *, late: bool) -> None:
+        if isinstance(effect, RingAgent | DialCustomer) and (late or not await self._lease.may_call()):
             log.warning("no lease: call not started", leg=effect.leg)
             # It may have been set up already; by then it may also be another's, whom the epoch protects from this.
             lost = isinstance(effect, RingAgent)  # the phone is not to blame

@@ -129,8 +129,9 @@ class Arrivals:
             await self._begun(box, envelope, closed, known)
         elif known.status is Status.CLOSED and known.version == 1:  # by us, at a try that was not confirmed
             await self._begun(box, envelope, closed, 0)
-        else:  # the leg may be another row's by now: the caller is back
-            self._tell(box.id, LegGone(leg, lost=True) if known.leg_with(leg) else ServiceRestarted())
+        else:  # the leg may be another row's, by now or soon: the caller is back
+            self._tell(box.id, LegGone(leg, lost=True))
+            self._tell(box.id, ServiceRestarted())
 
     # Requests
 

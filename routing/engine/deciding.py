@@ -2,7 +2,7 @@
 a while when Postgres does not answer. What it returns is durable."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -103,23 +103,26 @@ class Decider:
 
         When an earlier decision's commit was never confirmed and turns out to be durable, that one is returned.
         """
+        tried: set[str] = set()
         with self._degraded.near(box, envelope, event) as watch:
-            stored = await self._until_stored(box, envelope, event, watch)
+            stored = await self._until_stored(box, envelope, event, watch, tried)
         box.go_on()
+        await self._hang_up(tried - {leg.id for leg in stored.decision.interaction.legs})
         return stored
 
-    async def _until_stored(self, box: Mailbox, envelope: Envelope, event: Event, watch: Watch) -> Stored:
+    async def _until_stored(
+        self, box: Mailbox, envelope: Envelope, event: Event, watch: Watch, tried: set[str]
+    ) -> Stored:
+        """`tried` gathers the customers' legs set up for tries that failed: what is stored in the end may differ."""
         conflicts, pause, given_up = 0, FIRST_PAUSE, box.unsure
         asked, refusal = event, None
-        tried: list[DialCustomer] = []
         while True:
             if isinstance(event, DigitPressed) and self._is_stale(box, envelope, event):
                 raise Unavailable("The key was given up.")
             try:
                 if box.unsure and box.unsure is not given_up:
-                    tried += _new_calls(box.unsure.before, box.unsure.decision)
+                    tried.update(_new_calls(box.unsure.before, box.unsure.decision))
                 stored = await self._settled(box, given_up) or await self._once(box, envelope, event, watch)
-                await self._hang_up_unless_wanted(tried, stored.decision.interaction)
                 return replace(stored, refusal=refusal)
             except NumberBlocked as error:
                 if envelope.answer and isinstance(event, _CHANGES):
@@ -249,7 +252,7 @@ class Decider:
     ) -> int:
         """Meanwhile the customer's leg is set up, though not dialled."""
         began = self._clock.monotonic()
-        for call in _new_calls(before, decision):
+        for call in _new_calls(before, decision).values():
             if self._lease.valid:
                 self._phones.reserve(call)
         try:
@@ -285,17 +288,16 @@ class Decider:
 
     async def _clear_away(self, before: Interaction, decision: Decision) -> None:
         """The legs set up for a decision that did not come to be."""
-        for call in _new_calls(before, decision):
-            await self._act(HangUp(call.leg))
+        await self._hang_up(_new_calls(before, decision).keys())
 
-    async def _hang_up_unless_wanted(self, calls: list[DialCustomer], it: Interaction) -> None:
-        """Of those set up for an earlier try: what was stored in the end may be something else."""
-        for call in calls:
-            if it.leg_with(call.leg) is None:
-                await self._act(HangUp(call.leg))
+    async def _hang_up(self, legs: Iterable[str]) -> None:
+        """What is not done for want of an answer whose the shard is, nobody would do later."""
+        for leg in sorted(legs):
+            await self._lease.certain()
+            await self._act(HangUp(leg))
 
 
-def _new_calls(before: Interaction, decision: Decision) -> list[DialCustomer]:
+def _new_calls(before: Interaction, decision: Decision) -> dict[str, DialCustomer]:
     """The customers' legs this decision asks for; one it had before is not a new one."""
     calls = [each for each in decision.effects if isinstance(each, DialCustomer)]
-    return [call for call in calls if before.leg_with(call.leg) is None]
+    return {call.leg: call for call in calls if before.leg_with(call.leg) is None}

@@ -94,7 +94,8 @@ class DegradedMode:
 
     def _hold_up(self, box: Mailbox, envelope: Envelope, event: Event, row: Row) -> None:
         box.held = Held(row, row.interaction.stage is Stage.TALKING)
-        box.stall()
+        if not box.stalled:  # else a person has asked since, and Postgres may be back
+            box.stall()
         self._see_to(box, envelope, event)
         for each in box.waiting:
             self.behind(box, each)

@@ -201,10 +201,10 @@ class Engine:
             self._legs.dialled(leg)
             return
         interaction_id = self._legs.owner(leg)
-        if isinstance(event, LegGone):
+        gone = isinstance(event, LegGone)
+        if gone:
             self._arrivals.sent_back.discard(leg)
-        sent_back = isinstance(event, LegGone) and leg in self._arrivals.taking_back
-        if interaction_id is None or sent_back:
+        if interaction_id is None or (gone and leg in self._arrivals.taking_back):
             metrics.EVENTS_IGNORED.labels(event=type(event).__name__).inc()
             return
         self.tell(interaction_id, event)
@@ -229,13 +229,18 @@ class Engine:
         """Whether the caller was given back to the dialplan and has not left yet."""
         return leg in self._arrivals.sent_back
 
-    def inside(self, legs: Collection[str]) -> None:
-        """These callers are in our application; of those who were given back the others have left."""
-        self._arrivals.sent_back.intersection_update(legs)
+    def have_left(self, legs: Collection[str]) -> None:
+        """These are not in our application any more."""
+        self._arrivals.sent_back.difference_update(legs)
 
-    def send_back(self, leg: str) -> None:
-        """Once more, as it was not heard."""
-        self._spawn(self._arrivals.send_back(leg))
+    def leaving(self) -> frozenset[str]:
+        """All such callers."""
+        return frozenset(self._arrivals.sent_back)
+
+    def send_back_again(self, leg: str) -> None:
+        """Unless they have left since: Asterisk may not have heard it."""
+        if self.leaves(leg):
+            self._spawn(self._arrivals.send_back(leg))
 
     def knows(self, leg: str) -> bool:
         """Whether the leg belongs to a living interaction, be it one that cannot be read."""

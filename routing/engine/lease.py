@@ -100,8 +100,9 @@ class Lease:
         return not (self.lost or self._in_doubt)
 
     async def certain(self) -> None:
-        """Until it is known whether anything may be done: Postgres may not answer just when it is asked."""
-        while not await self.may_act() and not self.lost:  # noqa: ASYNC110
+        """Until it is known whether anything may be done: Postgres may not answer just when it is asked. At its end
+        a process leaves it to the next."""
+        while not await self.may_act() and not (self.lost or self._closed):  # noqa: ASYNC110
             await asyncio.sleep(ASK_AGAIN)
 
     async def may_call(self) -> bool:

@@ -3,7 +3,6 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
@@ -123,10 +122,13 @@ class Mailbox:
     async def pause(self, seconds: float) -> None:
         """Before the envelope in hand is tried again."""
         self._try_again = asyncio.Event()
-        with suppress(TimeoutError):
+        try:
             async with asyncio.timeout(seconds):
                 await self._try_again.wait()
-        self._try_again = None
+        except TimeoutError:
+            pass
+        finally:
+            self._try_again = None
 
     def try_again(self) -> bool:
         """End the pause, if this is one: Postgres may be back, and somebody asks for something."""

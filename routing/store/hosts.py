@@ -10,6 +10,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
+_REFUSED = frozenset({"28", "3D"})
+"""Classes of SQLSTATE: a wrong password or account, no such database. Time does not mend them."""
+
 
 async def connect(dsn: str | None = None, **options: Any) -> Any:
     """As asyncpg.connect; of several hosts with the first that answers and is no standby."""
@@ -30,7 +33,7 @@ def each_host(dsn: str) -> list[str]:
 
 
 async def _first(tries: list[asyncio.Future[Any]]) -> Any:
-    """The first that succeeds; the others are given up. Raises what Postgres said, if all of them spoke."""
+    """The first that succeeds; the others are given up. Raises what tells most."""
     waiting, won = set(tries), None
     try:
         while waiting and won is None:
@@ -53,6 +56,11 @@ def _let_go(each: asyncio.Future[Any]) -> None:
 
 
 def _most_telling(errors: list[BaseException | None]) -> BaseException:
-    """What Postgres said counts once every host has spoken: one that is silent may be the primary, and come back."""
-    silent = (each for each in errors if each and not isinstance(each, asyncpg.PostgresError))
-    return next(silent, None) or next(each for each in errors if each)
+    """That of a host that may be the primary and come back, before a refusal; what a standby says counts least."""
+    return min((each for each in errors if each), key=_weight)
+
+
+def _weight(error: BaseException) -> int:
+    if isinstance(error, asyncpg.TargetServerAttributeNotMatched):
+        return 2
+    return int(str(getattr(error, "sqlstate", None))[:2] in _REFUSED)

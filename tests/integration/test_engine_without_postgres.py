@@ -20,7 +20,15 @@ from routing.core.effects import (
     StopPrompt,
 )
 from routing.core.errors import Unavailable
-from routing.core.events import CallEnded, DigitPressed, LegAnswered, LegGone, LegRinging, PromptFinished
+from routing.core.events import (
+    CallEnded,
+    DigitPressed,
+    LegAnswered,
+    LegGone,
+    LegRinging,
+    NoteAdded,
+    PromptFinished,
+)
 from routing.core.interaction import Deadline, Interaction, Leg, Role, Stage, Status, Subtype
 from routing.engine import deciding, degraded
 from routing.engine import engine as engine_module
@@ -300,6 +308,22 @@ async def test_who_asks_when_postgres_is_back_is_not_told_that_it_is_away(
         await service.engine.ask(it.id, CallEnded("1001"))
     away.back()
     await service.engine.ask(it.id, CallEnded("1001"))
+    await changed.until(lambda it: it.stage is not Stage.TALKING)
+
+
+async def test_neither_is_one_who_asks_while_news_is_held_up(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By then those on the line have been seen to; the news is stored first, and then it is the person's turn."""
+    it, away, changed = await talking(service), Away(monkeypatch), service.changes()
+    monkeypatch.setattr(deciding, "FIRST_PAUSE", 60.0)
+    _, agent = sides(it)
+    service.engine.hear(agent.id, LegGone(agent.id))
+    await stalled(service, it.id)
+    await asyncio.sleep(2 * degraded.SOON)
+    away.back()
+    noted = await service.engine.ask(it.id, NoteAdded("operator:admin", "hello"))
+    assert noted.note == "hello"
     await changed.until(lambda it: it.stage is not Stage.TALKING)
 
 

@@ -37,11 +37,13 @@ class LandsLate:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._real, self._monkeypatch = interactions.create, monkeypatch
         self._arguments: tuple[Any, ...] = ()
+        self.asked = asyncio.Event()
         monkeypatch.setattr(interactions, "create", self)
 
     async def __call__(self, *arguments: Any) -> int:
         self._monkeypatch.setattr(interactions, "create", self._real)
         self._arguments = arguments
+        self.asked.set()
         raise Unavailable("Postgres does not answer.")
 
     async def lands(self) -> None:
@@ -119,6 +121,65 @@ async def test_a_caller_whose_sending_back_is_late_is_neither_let_in_nor_hung_up
     service.engine.arrive(caller)
     await changed.until(lambda it: bool(it.legs))
     assert [row[0] for row in await rows(service)] == ["closed", "open"]
+
+
+async def test_a_caller_who_leaves_while_the_rows_are_read_is_left_alone(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sent back, seen twice, and obeyed just now: the caller hears the dialplan's music."""
+    await service.queue(numbers=["600"], workflow=WAITS)
+    lost, changed = LostAnswers(monkeypatch, "create"), service.changes()
+    lost.next = 1
+    caller, other = CallerArrived("caller-1", "600", CUSTOMER), CallerArrived("caller-2", "600", "+4915112345679")
+    service.engine.arrive(caller)
+    await changed.until(lambda it: it.status is Status.CLOSED)
+    await service.settled()
+    there = Alive({"caller-1": ChannelState.UP, "caller-2": ChannelState.UP}, callers=(caller, other))
+    sweeper, real = Sweeper(service.engine), interactions.known_legs
+    await sweeper.look(there)
+
+    async def known_legs(*arguments: Any) -> Any:
+        service.engine.hear("caller-1", LegGone("caller-1"))
+        return await real(*arguments)
+
+    monkeypatch.setattr(interactions, "known_legs", known_legs)
+    await sweeper.look(there)
+    await changed.until(lambda it: any(leg.id == "caller-2" for leg in it.legs))
+    await service.settled()
+    asked = [each for each in service.phones.asked if getattr(each, "leg", None) == "caller-1"]
+    assert asked == [SendBack("caller-1")] * 2 and [row[0] for row in await rows(service)] == ["closed", "open"]
+
+
+async def test_nor_does_one_whose_leg_becomes_another_rows_as_it_is_read(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await service.queue(numbers=["600"], workflow=WAITS)
+    late, committed = LandsLate(monkeypatch), service.engine.lease.committed
+    landed = asyncio.Event()
+
+    async def when_the_caller_is_gone_again() -> None:
+        """The first row was read with its leg; the second one ends that before anything more is done."""
+        service.engine.hear("caller-1", LegGone("caller-1"))
+        await ended.until(lambda it: it.status is Status.CLOSED)
+        await committed()
+
+    async def load(*arguments: Any) -> Interaction:
+        await landed.wait()
+        return await real(*arguments)
+
+    real = interactions.load
+    monkeypatch.setattr(interactions, "load", load)
+    monkeypatch.setattr(service.engine.lease, "committed", when_the_caller_is_gone_again)
+    changed, ended = service.changes(), service.changes()
+    service.engine.arrive(CallerArrived("caller-1", "600", CUSTOMER))
+    await asyncio.sleep(0)
+    await late.asked.wait()
+    service.engine.arrive(CallerArrived("caller-1", "600", CUSTOMER, answered=True))
+    await changed.until(lambda it: bool(it.legs))
+    await late.lands()
+    landed.set()
+    first = await changed.until(lambda it: it.status is Status.CLOSED and it.outcome == "error")
+    assert first.legs == () and [row[0] for row in await rows(service)] == ["closed", "closed"]
 
 
 @pytest.mark.parametrize("lands", ["never", "before the caller is back", "while the caller is back"])

@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from api_service import QUICK, Service
+from api_service import CUSTOMER, QUICK, Service
 
 from routing.core.agents import Availability
-from routing.core.effects import HangUp, RingAgent
+from routing.core.effects import DialCustomer, HangUp, RingAgent
 from routing.core.errors import Fenced, Unavailable
 from routing.core.events import LegGone
-from routing.core.interaction import Status
+from routing.core.interaction import Interaction, Status
+from routing.engine import acting
 from routing.engine import lease as lease_module
 from routing.engine.clock import boottime
 from routing.engine.lease import ASLEEP, HICCUP, PULSE, Lease
@@ -110,10 +111,8 @@ async def test_what_was_decided_before_the_sleep_is_not_done_after_it(service: S
     assert service.phones.asked == []
 
 
-async def test_what_was_decided_is_done_though_postgres_does_not_say_at_once_whose_the_shard_is(
-    service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The decision is stored: nothing would ask for its effects again."""
+async def answered_late(service: Service, monkeypatch: pytest.MonkeyPatch) -> Interaction:
+    """Of a caller. It is in doubt whose the shard is, and Postgres says it at the third try."""
     real, away = shards.renew, 2
 
     async def renew(*arguments: Any) -> bool:
@@ -125,12 +124,39 @@ async def test_what_was_decided_is_done_though_postgres_does_not_say_at_once_who
 
     await service.queue(numbers=["600"], workflow=QUICK)
     it = await service.stored(await service.call_in())
-    monkeypatch.setattr(lease_module, "ASK_AGAIN", 0.01)
+    monkeypatch.setattr(lease_module, "ASK_AGAIN", 0.05)
     monkeypatch.setattr(shards, "renew", renew)
+    service.phones.asked.clear()
     service.engine.lease.doubt()
+    return it
+
+
+async def test_what_was_decided_is_done_though_postgres_does_not_say_at_once_whose_the_shard_is(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The decision is stored: nothing would ask for its effects again."""
+    it = await answered_late(service, monkeypatch)
+    await service.engine._actor.perform_all(it, (HangUp("c" * 32),), 0.0)
+    assert service.phones.asked == [HangUp("c" * 32)]
+
+
+async def test_a_call_is_not_made_late_and_nobody_is_to_blame(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time to answer runs since the decision: a phone that rings for a moment only would cost the agent Ready, or
+    the customer a try."""
+    it = await answered_late(service, monkeypatch)
+    monkeypatch.setattr(acting, "LATE", 0.05)
+    told: list[object] = []
+    service.engine._actor._hear = lambda _, event: told.append(event)
     ring = RingAgent("a" * 32, it.id.hex, "1001", "+49", 20.0)
-    await service.engine._actor.perform_all(it, (ring,), 0.0)
-    assert ring in service.phones.asked and away < 0
+    dial = DialCustomer("b" * 32, it.id.hex, CUSTOMER, "+49", 20.0)
+    await service.engine._actor.perform_all(it, (ring, dial, HangUp("c" * 32)), 0.0)
+    assert service.phones.asked == [HangUp("c" * 32)]
+    assert told == [
+        LegGone("a" * 32, refused=True, certain=False, lost=True),
+        LegGone("b" * 32, refused=True, certain=False),
+    ]
 
 
 async def test_without_the_lease_the_agents_phone_is_not_to_blame(

@@ -33,7 +33,7 @@ def _tell_caller(c: Change, rule: str) -> None:
         asking.enter_number(c, "invalid-number")
     elif another:
         c.set(stage=Stage.NUMBER_ENTRY)
-        number_entry.silence(c, "invalid-number")
+        number_entry.once_more(c, "invalid-number")
     elif c.it.requested_at:
         c.set(waiting=replace(c.it.waiting, digits=""))
         asking.book(c)

@@ -31,10 +31,10 @@ async def reconcile(engine: Engine, alive: Alive) -> None:
     if alive.started and life != alive.started:
         engine.when_handled(partial(shards.remember_telephones, engine.pool, shard, epoch, alive.started))
     inside = {caller.leg for caller in alive.callers}  # others wait in the dialplan, and ask again by themselves
-    engine.inside(inside)
-    leaving = {leg for leg in inside if engine.leaves(leg)}
+    engine.have_left(engine.leaving() - inside)
+    leaving = engine.leaving()
     for caller in alive.callers:
-        if caller.leg not in known | made | leaving:  # who was being let in may have been sent back since
+        if caller.leg not in {*known, *made, *leaving}:  # who was being let in may have been sent back since
             engine.arrive(caller)
     wanted = {leg.id for it in living for leg in it.legs} | unread.legs | leaving
     orphans = {*alive.ours, *(inside & known)} - wanted

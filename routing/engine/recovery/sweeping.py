@@ -34,11 +34,14 @@ class Sweeper:
         ghosts = {leg for leg in engine.legs() if leg not in alive.channels}
         strangers = {caller.leg: caller for caller in alive.callers if not engine.knows(caller.leg)}
         bridges = {bridge for bridge in alive.bridges if self._nobodys(bridge)}
-        engine.inside([caller.leg for caller in alive.callers])
-        self._apart = orphans | ghosts | strangers.keys() | bridges
+        left = engine.leaving() - {caller.leg for caller in alive.callers}
+        leaving = engine.leaving() - left
+        self._apart = orphans | ghosts | strangers.keys() | bridges | left
+        engine.have_left(left & before)
         for leg in sorted(orphans & before):
-            self._tell("orphan", leg)
-            engine.end_orphan(leg)
+            if not engine.expects(leg):
+                self._tell("orphan", leg)
+                engine.end_orphan(leg)
         for leg in sorted(ghosts & before):
             if not engine.expects(leg):
                 self._tell("ghost", leg)
@@ -46,7 +49,12 @@ class Sweeper:
         for bridge in sorted(bridges & before):
             self._tell("bridge", bridge)
             engine.end_bridge(bridge)
-        await self._let_in([caller for leg, caller in strangers.items() if leg in before])
+        seen_twice = [caller for leg, caller in strangers.items() if leg in before]
+        for caller in seen_twice:
+            if caller.leg in leaving:
+                self._tell("leaving", caller.leg)
+                engine.send_back_again(caller.leg)
+        await self._let_in([caller for caller in seen_twice if caller.leg not in leaving])
 
     async def _let_in(self, strangers: list[CallerArrived]) -> None:
         """Callers whose arrival, or whose end, did not come through."""
@@ -55,9 +63,7 @@ class Sweeper:
         had = await interactions.known_legs(self._engine.pool, [caller.leg for caller in strangers])
         for caller in strangers:
             self._tell("stranger", caller.leg)
-            if self._engine.leaves(caller.leg):
-                self._engine.send_back(caller.leg)
-            elif caller.leg in had:
+            if caller.leg in had:
                 self._engine.end_orphan(caller.leg)
             else:
                 self._engine.arrive(caller)

@@ -30,19 +30,36 @@ def test_the_service_s_password_is_found_beside_several_hosts() -> None:
     assert service_password(SEVERAL) == "p@ss"
 
 
-@pytest.mark.parametrize("silent", [OSError("no route"), TimeoutError()])
-async def test_a_host_that_refuses_us_does_not_hide_that_another_is_silent(
-    silent: Exception, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The one that is away may be the primary: to wait for it is right, to stop for the other's refusal is not."""
-    answers = {"db1": asyncpg.InvalidPasswordError("wrong password"), "db2": silent}
+REFUSAL = asyncpg.InvalidAuthorizationSpecificationError("no pg_hba.conf entry")
+STANDBY = asyncpg.TargetServerAttributeNotMatched("not a primary")
+AWAY = (OSError("no route"), TimeoutError(), asyncpg.CannotConnectNowError(), asyncpg.ConnectionDoesNotExistError())
+
+
+async def told(monkeypatch: pytest.MonkeyPatch, *errors: Exception) -> Exception:
+    """Of two hosts that answer so."""
 
     async def connect(dsn: str, **_: object) -> None:
-        raise next(error for host, error in answers.items() if host in dsn)
+        raise errors["db2" in dsn]
 
     monkeypatch.setattr(asyncpg, "connect", connect)
-    with pytest.raises(type(silent)):
+    with pytest.raises(Exception) as error:
         await hosts.connect(SEVERAL)
-    answers["db2"] = asyncpg.InvalidPasswordError("wrong password")
-    with pytest.raises(asyncpg.InvalidPasswordError):
-        await hosts.connect(SEVERAL)
+    return error.value
+
+
+@pytest.mark.parametrize("away", AWAY)
+async def test_a_host_that_refuses_us_does_not_hide_that_another_one_is_away(
+    away: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one that is away may be the primary: to wait for it is right, to stop for the other's refusal is not."""
+    assert await told(monkeypatch, REFUSAL, away) is away and await told(monkeypatch, away, REFUSAL) is away
+
+
+async def test_a_primary_that_refuses_us_is_told_though_its_standby_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (
+        await told(monkeypatch, REFUSAL, STANDBY) is REFUSAL and await told(monkeypatch, STANDBY, REFUSAL) is REFUSAL
+    )
+
+
+async def test_where_nobody_is_the_primary_that_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert await told(monkeypatch, STANDBY, STANDBY) is STANDBY

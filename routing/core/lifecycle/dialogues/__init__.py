@@ -27,9 +27,9 @@ class Dialogue:
 _FAREWELL = Dialogue(spoken=farewell.spoken)
 
 DIALOGUES: Mapping[Stage, Dialogue] = {
-    Stage.MENU: Dialogue(menu.key, menu.silence),
-    Stage.CONFIRM: Dialogue(confirm.key, confirm.silence),
-    Stage.NUMBER_ENTRY: Dialogue(number_entry.key, number_entry.silence),
+    Stage.MENU: Dialogue(menu.key, menu.once_more),
+    Stage.CONFIRM: Dialogue(confirm.key, confirm.once_more),
+    Stage.NUMBER_ENTRY: Dialogue(number_entry.key, number_entry.once_more),
     Stage.BOOKED: _FAREWELL,
     Stage.LEAVING: _FAREWELL,
     Stage.APOLOGY: _FAREWELL,

@@ -20,10 +20,10 @@ def key(c: Change, digit: str) -> None:
         case "*":
             asking.withdraw(c)
         case _:
-            silence(c, "invalid")
+            once_more(c, "invalid")
 
 
-def silence(c: Change, *first: str) -> None:
+def once_more(c: Change, *first: str) -> None:
     """Read it again. A committed request that is never answered stands, though not for another number that was not
     confirmed: nothing the caller asked for is lost."""
     number = asking.candidate(c)

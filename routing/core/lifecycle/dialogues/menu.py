@@ -21,10 +21,10 @@ def key(c: Change, digit: str) -> None:
             c.set(stage=Stage.LEAVING, outcome="overflow:hangup")
             asking.ask(c, (farewell.say,))
         case _:
-            silence(c, "invalid")
+            once_more(c, "invalid")
 
 
-def silence(c: Change, *first: str) -> None:
+def once_more(c: Change, *first: str) -> None:
     if asking.one_more_try(c, workflow.step(c).tries):
         asking.ask(c, (*first, *asking.menu_words(workflow.step(c))))
     else:

@@ -31,13 +31,13 @@ def key(c: Change, digit: str) -> None:
 def _number_entered(c: Change) -> None:
     number = typed(c.it.waiting.digits, c.queue.region)
     if number is None or refusal(number, c.queue, typed=number != c.it.number):
-        silence(c, "invalid-number")
+        once_more(c, "invalid-number")
         return
     c.set(waiting=replace(c.it.waiting, tries=0, digits=number))
     asking.read_back(c, number)
 
 
-def silence(c: Change, *first: str) -> None:
+def once_more(c: Change, *first: str) -> None:
     if asking.one_more_try(c, workflow.step(c).tries):
         asking.ask(c, (*first, "enter-number"))
     elif c.it.requested_at:
