@@ -230,9 +230,9 @@ def _not_asked_again(before: Any, after: Interaction, effects: Any = ()) -> Any:
 _real_perform = Actor._perform
 
 
-async def _no_music(self: Actor, it: Interaction, effect: Any, since: float) -> None:
+async def _no_music(self: Actor, it: Interaction, effect: Any, since: float, *, late: bool) -> None:
     if not isinstance(effect, StartMusic):
-        await _real_perform(self, it, effect, since)
+        await _real_perform(self, it, effect, since, late=late)
 
 
 def _timer_forgets(self: Timers, interaction_id: Any, at: Any) -> None:
