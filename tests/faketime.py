@@ -1,5 +1,6 @@
 """Debian's libfaketime: a process whose wall clock is set by a file while it runs. Its monotonic clock stays real."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from routing.local.install import apt
@@ -39,11 +40,21 @@ class WallClock:
 
 def library() -> Path:
     """Installed by apt if we are root and it is not there."""
+    _clear_leftovers()
     if (found := _find()) is None:
         apt.install("libfaketime")
         found = _find()
     assert found, "install Debian's package libfaketime"
     return found
+
+
+def _clear_leftovers() -> None:
+    """A process that was killed leaves a semaphore and shared memory, named by its pid: the next with that pid, of
+    another account, could not begin."""
+    for left in Path("/dev/shm").glob("*faketime_s*_*"):  # libfaketime chooses it
+        if not Path("/proc", left.name.rpartition("_")[2]).exists():
+            with suppress(OSError):
+                left.unlink()
 
 
 def _find() -> Path | None:
