@@ -263,7 +263,7 @@ async def test_an_agent_whose_phone_went_before_the_restart_is_not_rung_under_th
 
 async def test_an_agent_who_lifted_while_the_row_was_locked_is_in_time(service: Service) -> None:
     """The acceptance waits for the row; the time for it, and then for lifting, ends behind it."""
-    it = await offered(service, accept_timeout=0.5, answer_timeout=0.5)
+    it = await offered(service, accept_timeout=1, answer_timeout=0.5)
     agent, changed = leg(it, Role.AGENT).id, service.changes()
     async with service.engine.pool.acquire() as other, other.transaction():
         await other.execute("SELECT FROM interactions WHERE id = $1 FOR UPDATE", it.id)
