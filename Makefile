@@ -11,7 +11,7 @@ help:
 	@echo "make demo    real calls through Ringback, told as they happen"
 	@echo "make run     the same system, left running for your own phone and the API"
 	@echo "make test    all tests"
-	@echo "make quick   the quickest of them: the pure core, the model, a dozen calls (under 90 seconds)"
+	@echo "make quick   the quickest of them: the pure core, the model, a dozen calls"
 	@echo "make check   format, lint, types, layers, tests"
 	@echo "make faults  every part fails in every way, measured (under 30 minutes)"
 	@echo "make stalls  many people while nobody serves them, or Postgres says nothing (ROUNDS=30)"
