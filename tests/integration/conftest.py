@@ -36,6 +36,7 @@ def postgres() -> Iterator[Postgres]:
         process = asyncio.run(server.start())
         try:
             asyncio.run(_make_template(server))
+            asyncio.run(_wait_long_for_deadlocks(server))
             yield server
         finally:
             asyncio.run(server.stop(process))
@@ -44,6 +45,13 @@ def postgres() -> Iterator[Postgres]:
 async def _make_template(server: Postgres) -> None:
     await _maintain(server, f"CREATE DATABASE {TEMPLATE}")
     await migrate(server.dsn_of(TEMPLATE))
+
+
+async def _wait_long_for_deadlocks(server: Postgres) -> None:
+    """Under libfaketime Postgres takes every time-out for reached as soon as it looks for a deadlock: in a signal
+    handler it sees the real clock. Who waits for a locked row would be sent away after a second."""
+    await _maintain(server, "ALTER SYSTEM SET deadlock_timeout = '1min'")
+    await _maintain(server, "SELECT pg_reload_conf()")
 
 
 async def _maintain(server: Postgres, statement: str) -> None:
