@@ -73,7 +73,7 @@ class Actor:
 
     async def _perform(self, it: Interaction, effect: Effect, since: float, *, late: bool) -> None:
         if isinstance(effect, RingAgent | DialCustomer) and (late or not await self._lease.may_call()):
-            log.warning("no lease: call not started", leg=effect.leg)
+            log.warning("call not started", leg=effect.leg, late=late)
             # It may have been set up already; by then it may also be another's, whom the epoch protects from this.
             lost = isinstance(effect, RingAgent)  # the phone is not to blame
             self._hear(effect.leg, LegGone(effect.leg, refused=True, certain=False, lost=lost))

@@ -225,21 +225,17 @@ class Engine:
         self._legs.add(event.leg, interaction_id)
         self._box(interaction_id).post(self._envelope(event), self._spawn)
 
-    def leaves(self, leg: str) -> bool:
-        """Whether the caller was given back to the dialplan and has not left yet."""
-        return leg in self._arrivals.sent_back
+    def leaving(self) -> frozenset[str]:
+        """The callers who were given back to the dialplan and have not left yet."""
+        return frozenset(self._arrivals.sent_back)
 
     def have_left(self, legs: Collection[str]) -> None:
         """These are not in our application any more."""
         self._arrivals.sent_back.difference_update(legs)
 
-    def leaving(self) -> frozenset[str]:
-        """All such callers."""
-        return frozenset(self._arrivals.sent_back)
-
     def send_back_again(self, leg: str) -> None:
         """Unless they have left since: Asterisk may not have heard it."""
-        if self.leaves(leg):
+        if leg in self._arrivals.sent_back:
             self._spawn(self._arrivals.send_back(leg))
 
     def knows(self, leg: str) -> bool:

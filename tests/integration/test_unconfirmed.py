@@ -86,14 +86,23 @@ async def test_a_request_that_postgres_never_got_is_stored_once_by_the_second_tr
     assert await rows(service) == [("open", None, 0)] and it.status is Status.OPEN
 
 
-async def test_a_caller_sent_back_is_an_error_of_ours_and_no_abandon(
-    service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
+CALLER = CallerArrived("caller-1", "600", CUSTOMER)
+
+
+async def sent_back(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`CALLER`, whose row was stored and nobody knew."""
     await service.queue(numbers=["600"], workflow=WAITS)
     lost, changed = LostAnswers(monkeypatch, "create"), service.changes()
     lost.next = 1
-    service.engine.arrive(CallerArrived("caller-1", "600", CUSTOMER))
+    service.engine.arrive(CALLER)
     await changed.until(lambda it: it.status is Status.CLOSED)
+    await service.settled()
+
+
+async def test_a_caller_sent_back_is_an_error_of_ours_and_no_abandon(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await sent_back(service, monkeypatch)
     assert await rows(service) == [("closed", "error", 0)]
 
 
@@ -101,14 +110,9 @@ async def test_a_caller_whose_sending_back_is_late_is_neither_let_in_nor_hung_up
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Asterisk may take its time for it, or not have heard it."""
-    await service.queue(numbers=["600"], workflow=WAITS)
-    lost, changed = LostAnswers(monkeypatch, "create"), service.changes()
-    lost.next = 1
-    caller = CallerArrived("caller-1", "600", CUSTOMER)
-    service.engine.arrive(caller)
-    await changed.until(lambda it: it.status is Status.CLOSED)
-    await service.settled()
-    there, sweeper = Alive({"caller-1": ChannelState.UP}, callers=(caller,)), Sweeper(service.engine)
+    await sent_back(service, monkeypatch)
+    there, sweeper = Alive({"caller-1": ChannelState.UP}, callers=(CALLER,)), Sweeper(service.engine)
+    changed = service.changes()
     assert service.phones.asked == [SendBack("caller-1")]
     await reconcile(service.engine, there)
     await sweeper.look(there)
@@ -118,7 +122,7 @@ async def test_a_caller_whose_sending_back_is_late_is_neither_let_in_nor_hung_up
     await service.settled()
     assert service.phones.asked == [SendBack("caller-1")] * 2 and len(await rows(service)) == 1
     service.engine.hear("caller-1", LegGone("caller-1"))
-    service.engine.arrive(caller)
+    service.engine.arrive(CALLER)
     await changed.until(lambda it: bool(it.legs))
     assert [row[0] for row in await rows(service)] == ["closed", "open"]
 
@@ -127,14 +131,9 @@ async def test_a_caller_who_leaves_while_the_rows_are_read_is_left_alone(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Sent back, seen twice, and obeyed just now: the caller hears the dialplan's music."""
-    await service.queue(numbers=["600"], workflow=WAITS)
-    lost, changed = LostAnswers(monkeypatch, "create"), service.changes()
-    lost.next = 1
-    caller, other = CallerArrived("caller-1", "600", CUSTOMER), CallerArrived("caller-2", "600", "+4915112345679")
-    service.engine.arrive(caller)
-    await changed.until(lambda it: it.status is Status.CLOSED)
-    await service.settled()
-    there = Alive({"caller-1": ChannelState.UP, "caller-2": ChannelState.UP}, callers=(caller, other))
+    await sent_back(service, monkeypatch)
+    other, changed = CallerArrived("caller-2", "600", "+4915112345679"), service.changes()
+    there = Alive({"caller-1": ChannelState.UP, "caller-2": ChannelState.UP}, callers=(CALLER, other))
     sweeper, real = Sweeper(service.engine), interactions.known_legs
     await sweeper.look(there)
 
@@ -171,7 +170,7 @@ async def test_nor_does_one_whose_leg_becomes_another_rows_as_it_is_read(
     monkeypatch.setattr(interactions, "load", load)
     monkeypatch.setattr(service.engine.lease, "committed", when_the_caller_is_gone_again)
     changed, ended = service.changes(), service.changes()
-    service.engine.arrive(CallerArrived("caller-1", "600", CUSTOMER))
+    service.engine.arrive(CALLER)
     await asyncio.sleep(0)
     await late.asked.wait()
     service.engine.arrive(CallerArrived("caller-1", "600", CUSTOMER, answered=True))
@@ -197,7 +196,7 @@ async def test_a_row_that_lands_late_leaves_no_second_caller_in_line(
         return await real(*arguments)
 
     monkeypatch.setattr(interactions, "load", load)
-    service.engine.arrive(CallerArrived("caller-1", "600", CUSTOMER))
+    service.engine.arrive(CALLER)
     await asyncio.sleep(0.2)
     if lands.startswith("before"):
         await late.lands()

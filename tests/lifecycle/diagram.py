@@ -20,6 +20,12 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "lifecycle.md"
 Place = tuple[Status, Stage | None]
 
 
+@cache
+def _walked() -> tuple[Move, ...]:
+    """Every move of every variant."""
+    return tuple(move for variant in _variants() for move in variant)
+
+
 def _variants() -> Iterator[Iterator[Move]]:
     """The settings, and the withheld number, that lead to moves of their own."""
     yield moves()
@@ -43,9 +49,7 @@ class Step:
 @cache
 def steps() -> tuple[Step, ...]:
     """Every move of every variant that leads somewhere or does something, in the order a life is lived."""
-    found = [
-        _step(move, move.decision) for variant in _variants() for move in variant if move.decision and _tells(move)
-    ]
+    found = [_step(move, move.decision) for move in _walked() if move.decision and _tells(move)]
     return tuple(sorted(set(found), key=_order))
 
 
@@ -173,9 +177,8 @@ def _name(place: Place) -> str:
 def nothing_done() -> str:
     """Of every place, what is ignored there and what a person is denied; in parentheses what only sometimes is."""
     what: dict[Place, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
-    for variant in _variants():
-        for move in variant:
-            what[_place(move.before)][type(move.event).__name__].add(_fate(move))
+    for move in _walked():
+        what[_place(move.before)][type(move.event).__name__].add(_fate(move))
     rows = [_fates(place, what[place]) for place in sorted(what, key=_rank)]
     return "\n".join(["| in | ignored | denied |", "|---|---|---|", *rows])
 

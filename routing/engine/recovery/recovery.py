@@ -33,8 +33,9 @@ async def reconcile(engine: Engine, alive: Alive) -> None:
     inside = {caller.leg for caller in alive.callers}  # others wait in the dialplan, and ask again by themselves
     engine.have_left(engine.leaving() - inside)
     leaving = engine.leaving()
+    not_new = known | made | leaving  # who was being let in may have been sent back since
     for caller in alive.callers:
-        if caller.leg not in {*known, *made, *leaving}:  # who was being let in may have been sent back since
+        if caller.leg not in not_new:
             engine.arrive(caller)
     wanted = {leg.id for it in living for leg in it.legs} | unread.legs | leaving
     orphans = {*alive.ours, *(inside & known)} - wanted
