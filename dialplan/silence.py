@@ -34,7 +34,7 @@ _HELD = "CHANNEL(rtp,hold)"
 class Lines(Protocol):
     """The engine, as far as this needs it."""
 
-    def lines(self) -> Mapping[str, Role]: ...
+    def lines(self) -> list[dict[str, Role]]: ...
     def hear(self, leg: str, event: NetworkEvent) -> None: ...
 
 
@@ -74,15 +74,17 @@ class Silence:
             await asyncio.sleep(next_look - loop.time())
 
     async def look(self) -> None:
-        """Once at every line. Agents' come first: of a talk whose both ends died the agent's is told of first, so
-        that the agent is not offered more calls."""
-        lines = self._engine.lines() if self._informed() else {}
-        watched = {leg: role for leg, role in lines.items() if self._limits[role]}
+        """Once at every line."""
+        calls = self._engine.lines() if self._informed() else []
+        watched = {leg for call in calls for leg, role in call.items() if self._limits[role]}
         self._heard = {leg: heard for leg, heard in self._heard.items() if leg in watched}
         waiting, reported, self._reported = iter(watched), self._reported, set()
         await asyncio.gather(*(self._listen_to(waiting, reported) for _ in range(AT_ONCE)))
-        for leg in sorted(watched, key=lambda leg: watched[leg] is not Role.AGENT):
-            self._judge(leg, self._limits[watched[leg]])
+        now = asyncio.get_running_loop().time()
+        silent = {leg: now - heard.at for leg, heard in self._heard.items()}
+        for call in calls:
+            for leg in dead_lines(call, silent, self._limits, self._pace):
+                self._tell(leg, silent[leg])
 
     async def _listen_to(self, legs: Iterator[str], reported: set[str]) -> None:
         for leg in legs:
@@ -108,12 +110,26 @@ class Silence:
         held = await self._ari.channels.get_channel_var(leg, variable=_HELD)
         return channel.state != "Up" or held.value == "1"
 
-    def _judge(self, leg: str, limit: float) -> None:
-        heard, now = self._heard.get(leg), asyncio.get_running_loop().time()
-        if heard and now - heard.at >= limit - self._pace:
-            log.warning("line dead", leg=leg, silent=round(now - heard.at, 3))
-            del self._heard[leg]  # should nothing come of it, it is told of again in a while
-            self._engine.hear(leg, LineDied(leg))
+    def _tell(self, leg: str, seconds: float) -> None:
+        log.warning("line dead", leg=leg, silent=round(seconds, 3))
+        del self._heard[leg]  # should nothing come of it, it is told of again in a while
+        self._engine.hear(leg, LineDied(leg))
+
+
+def dead_lines(
+    call: Mapping[str, Role], silent: Mapping[str, float], limits: Mapping[Role, float], pace: float
+) -> list[str]:
+    """Those of a call's legs that died, by the seconds they have been silent for.
+
+    One more look would be over the limit. Two lines that die at once are not silent for equally long in our eyes:
+    where one died, another that has been silent for half its limit died with it. The agent's comes first, so that the
+    agent is not offered more calls.
+    """
+    parts = {leg: silent[leg] / limits[role] for leg, role in call.items() if leg in silent}
+    if not any(part >= 1 - pace / limits[call[leg]] for leg, part in parts.items()):
+        return []
+    dead = [leg for leg, part in parts.items() if part >= 0.5]
+    return sorted(dead, key=lambda leg: call[leg] is not Role.AGENT)
 
 
 def _pace(limits: Iterable[float]) -> float:

@@ -252,10 +252,10 @@ class Engine:
         """Those of all living interactions."""
         return tuple(self._legs)
 
-    def lines(self) -> dict[str, Role]:
-        """The legs that are up, and whose they are."""
+    def lines(self) -> list[dict[str, Role]]:
+        """Of each call the legs that are up, and whose they are."""
         living = (box.interaction for box in self._boxes.values() if box.interaction)
-        return {leg.id: leg.role for it in living for leg in it.legs if leg.state is LegState.UP}
+        return [{leg.id: leg.role for leg in it.legs if leg.state is LegState.UP} for it in living]
 
     def expects(self, leg: str) -> bool:
         """Whether the leg is just being set up."""

@@ -4,6 +4,7 @@
 `make faults`, repeats it often and allows none.
 """
 
+import asyncio
 import itertools
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from demo.api import Refused
 from demo.folder import enterable_folder
 from demo.sip.carrier import Phone
 from demo.sip.outgoing import OutgoingCall
@@ -145,9 +147,10 @@ async def auditor(rig: Rig, pytestconfig: pytest.Config) -> AsyncIterator[Audito
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def line(rig: Rig, auditor: Auditor, pytestconfig: pytest.Config) -> AsyncIterator[AuditedLine]:
-    """At the end everything is healed, audited, and hung up."""
+    """At the end everything is healed, audited, and hung up, and the test's agents are logged out: what it left open
+    rings nobody while Asterisk dies in the next one."""
     await rig.heal()
-    n = next(_counter)
+    n, before = next(_counter), len(auditor.phones)
     made = AuditedLine(rig, f"fault-{n}", f"8{n:03}", 900 + n, auditor=auditor)
     await made.settings()
     try:
@@ -157,7 +160,16 @@ async def line(rig: Rig, auditor: Auditor, pytestconfig: pytest.Config) -> Async
         pytestconfig.stash[_REACHED]["rows audited"] += 1
     finally:
         await rig.heal()
+        await asyncio.gather(*(_logs_out(rig, phone.name) for phone in auditor.phones[before:]))
         await auditor.end_all_calls()
+
+
+async def _logs_out(rig: Rig, agent: str) -> None:
+    """Unless the test deleted the agent."""
+    try:
+        await rig.api.put(f"agents/{agent}/state", {"state": "logged_out"})
+    except Refused as refused:
+        assert refused.status == 404, refused
 
 
 @pytest.fixture(autouse=True)
