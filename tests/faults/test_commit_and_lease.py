@@ -178,7 +178,7 @@ async def test_a_service_cut_off_from_postgres_ends_once_another_has_its_shard(
     going_on = await talk(line)
     old, began = line.rig.process("service"), time.monotonic()
     line.rig.pg.half_open()
-    past_the_proxy = {"DATABASE_URL": line.rig.parts.postgres.dsn, "HTTP_PORT": str(line.rig.ports.http + 4)}
+    past_the_proxy = {"DATABASE_URL": line.rig.parts.postgres.service_dsn, "HTTP_PORT": str(line.rig.ports.http + 4)}
     other = line.rig.another_service(**past_the_proxy)
     try:
         async with asyncio.timeout(20):
@@ -187,5 +187,4 @@ async def test_a_service_cut_off_from_postgres_ends_once_another_has_its_shard(
         await hear_each_other(going_on.offer, going_on.back)
         assert going_on.offer.end is None and going_on.back.end is None
     finally:
-        del line.rig.parts.running["service"]
         await other.stop(signal.SIGTERM, patience=5)
