@@ -111,9 +111,10 @@ class Silence:
         return channel.state != "Up" or held.value == "1"
 
     def _tell(self, leg: str, seconds: float) -> None:
-        log.warning("line dead", leg=leg, silent=round(seconds, 3))
-        del self._heard[leg]  # should nothing come of it, it is told of again in a while
-        self._engine.hear(leg, LineDied(leg))
+        """Once, though two rows may hold the leg for a moment. Should nothing come of it, it is told of again."""
+        if self._heard.pop(leg, None):
+            log.warning("line dead", leg=leg, silent=round(seconds, 3))
+            self._engine.hear(leg, LineDied(leg))
 
 
 def dead_lines(

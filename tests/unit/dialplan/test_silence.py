@@ -1,8 +1,11 @@
 """Which lines of a call died, by how long each has been silent."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
-from dialplan.silence import dead_lines
+from dialplan.silence import Silence, dead_lines
 from routing.core.interaction import Role
 
 LIMITS = {Role.CALLER: 30.0, Role.CUSTOMER: 30.0, Role.AGENT: 30.0}
@@ -39,3 +42,20 @@ def test_each_role_has_its_own_limit() -> None:
 
 def test_a_line_that_is_not_watched_never_dies() -> None:
     assert dead_lines(TALK, {"customer": 25}, {**LIMITS, Role.AGENT: 0.0}, 5.0) == ["customer"]
+
+
+async def test_a_leg_that_two_rows_hold_for_a_moment_is_told_of_once() -> None:
+    """A row that landed late has the leg of its successor until one of them is closed (decision 204)."""
+    told: list[str] = []
+
+    async def answer(_: str, variable: str = "") -> Any:
+        return SimpleNamespace(rxcount=7, state="Up", value="0")
+
+    asterisk: Any = SimpleNamespace(
+        channels=SimpleNamespace(rtpstatistics=answer, get=answer, get_channel_var=answer)
+    )
+    engine: Any = SimpleNamespace(
+        lines=lambda: [{"caller": Role.CALLER}, {"caller": Role.CALLER}], hear=lambda leg, _: told.append(leg)
+    )
+    await Silence(asterisk, engine, {Role.CALLER: 1e-9}, lambda: True).look()
+    assert told == ["caller"]
