@@ -13,7 +13,7 @@ help:
 	@echo "make test    all tests"
 	@echo "make quick   the quickest of them: the pure core, the model, a dozen calls"
 	@echo "make check   format, lint, types, layers, tests"
-	@echo "make faults  every part fails in every way, measured (under 30 minutes)"
+	@echo "make faults  every part fails in every way, measured (40 minutes)"
 	@echo "make stalls  many people while nobody serves them, or Postgres says nothing (ROUNDS=30)"
 	@echo "make stranger  ten minutes of attacks from another network"
 	@echo "make soak    an hour of mixed load: what grows, hangs or is left over (MINUTES=60)"

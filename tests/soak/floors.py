@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 A_MINUTE: Mapping[str, float] = {
     "calls in": 8,
-    "promises": 1,
+    "promises": 2,
     "who asks and leaves at once": 0.5,
     "abandoned": 0.5,
     "dials": 3,
