@@ -23,6 +23,7 @@ from routing.engine.clock import Clock
 from routing.engine.engine import Engine
 from routing.engine.lease import Lease
 from routing.engine.notices import InteractionChanged, Notice
+from routing.engine.phones import always
 from routing.local.install.postgres_binaries import find_or_install
 from routing.local.postgres.server import Postgres
 from routing.store import queues
@@ -53,15 +54,16 @@ class Callers:
             assert notice.before
             self._over.pop(notice.before.legs[0].id).set()
 
-    async def perform(self, effect: Effect) -> None:
+    async def perform(self, effect: Effect, may_call: Callable[[], bool] = always) -> LegGone | None:
         match effect:
             case Answer(leg):
-                self.engine.hear(leg, LegGone(leg))
+                return LegGone(leg)
             case SendBack(leg):  # Postgres was too slow
                 self.sent_back += 1
                 self._over.pop(leg).set()
             case _:
                 pass
+        return None
 
     def reserve(self, call: DialCustomer) -> None: ...
 
@@ -87,8 +89,7 @@ async def _run(folder: Path, callers: int) -> None:
         lease = Lease(pool, "bench")
         await lease.take()
         phones = Callers()
-        phones.engine = Engine(pool, await Clock.of(pool, lease.ownership.shard), lease)
-        phones.engine.use(phones)
+        phones.engine = Engine(pool, await Clock.of(pool, lease.ownership.shard), lease, phones)
         phones.engine.subscribe(phones.hear)
         keeping = asyncio.create_task(lease.keep())
         await queues.put(pool, Queue(name="bench", numbers=(DNIS,)))

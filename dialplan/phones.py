@@ -34,7 +34,8 @@ from routing.core.effects import (
     StopPrompt,
 )
 from routing.core.errors import Unavailable
-from routing.core.events import Heard, LegDialled, LegGone, PromptFinished
+from routing.core.events import LegDialled, LegGone, PromptFinished
+from routing.engine.phones import KnownAtOnce, always
 
 log = structlog.get_logger()
 
@@ -48,27 +49,19 @@ JUST_ENTERED = 0.05
 
 _CAUSES = {Refusal.UNKNOWN_NUMBER: words.UNKNOWN_NUMBER, Refusal.BUSY: words.BUSY}
 
-Hear = Callable[[str, Heard], None]
+MayCall = Callable[[], bool]
 SetUp = tuple[float, float]
 """Seconds it took until Asterisk had made a channel, and then until that was in our application."""
 
 
 class AsteriskPhones:
-    """`hear` takes the events that stand for refusals; `may_call` tells whether the call on this leg may still be
-    started."""
+    """`trunk` is the name of the endpoint that takes calls to customers."""
 
     def __init__(
-        self,
-        ari: AriClient,
-        hear: Hear,
-        trunk: str = words.CARRIER,
-        may_call: Callable[[str], bool] = lambda _: True,
-        monotonic: Callable[[], float] = time.monotonic,
+        self, ari: AriClient, trunk: str = words.CARRIER, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         self._ari = ari
-        self._hear = hear
         self._trunk = trunk
-        self._may_call = may_call
         self._monotonic = monotonic
         self._starting: dict[str, asyncio.Future[None]] = {}
         self._reserved: dict[str, asyncio.Task[SetUp]] = {}
@@ -82,16 +75,17 @@ class AsteriskPhones:
         """Whether this leg is just being set up."""
         return leg in self._starting or leg in self._reserved
 
-    async def perform(self, effect: Effect) -> None:
+    async def perform(self, effect: Effect, may_call: MayCall = always) -> KnownAtOnce | None:
         """Never raises for what the other side does; a refusal comes back as an event."""
         try:
-            await self._perform(effect)
+            return await self._perform(effect, may_call)
         except AriNotFound:
             log.debug("leg is gone already", effect=type(effect).__name__)
         except AriError as error:
             log.warning("not performed", effect=type(effect).__name__, error=str(error))
+        return None
 
-    async def _perform(self, effect: Effect) -> None:
+    async def _perform(self, effect: Effect, may_call: MayCall) -> KnownAtOnce | None:
         channels = self._ari.channels
         match effect:
             case Answer(leg, interaction):
@@ -104,7 +98,7 @@ class AsteriskPhones:
             case SendBack(leg):
                 await channels.continue_in_dialplan(leg)
             case PlayPrompt():
-                await self._say(effect)
+                return await self._say(effect)
             case StopPrompt(_, say):
                 await self._ari.playbacks.stop(say)
             case StartMusic(leg):
@@ -112,9 +106,9 @@ class AsteriskPhones:
             case PlayRingback(leg):
                 await channels.ring(leg)
             case RingAgent():
-                await self._ring_agent(effect)
+                return await self._ring_agent(effect, may_call)
             case DialCustomer():
-                await self._dial_customer(effect)
+                return await self._dial_customer(effect, may_call)
             case AddToBridge(bridge, legs):
                 await self._join(bridge, legs)
             case DestroyBridge(bridge):
@@ -123,8 +117,9 @@ class AsteriskPhones:
                 if reserved := self._reserved.pop(leg, None):
                     await asyncio.gather(reserved, return_exceptions=True)
                 await channels.hangup(leg, reason="normal")
+        return None
 
-    async def _say(self, say: PlayPrompt) -> None:
+    async def _say(self, say: PlayPrompt) -> PromptFinished | None:
         try:
             media = prompts.media(say.words, say.language)
             await self._ari.channels.play_with_id(say.leg, say.playback, media=media)
@@ -132,7 +127,8 @@ class AsteriskPhones:
             log.debug("said already", say=say.playback)
         except (AriError, prompts.UnknownWord) as error:
             log.warning("prompt not played", words=say.words, error=str(error))
-            self._hear(say.leg, PromptFinished(say.leg, say.playback))
+            return PromptFinished(say.leg, say.playback)
+        return None
 
     async def _join(self, bridge: str, legs: tuple[str, str]) -> None:
         """The first leg may hear music, the second a ringing tone: both stop before they meet. A caller whose answer
@@ -152,7 +148,7 @@ class AsteriskPhones:
 
     # Legs we make: created first, which reserves the id, and dialled once they are in our application
 
-    async def _ring_agent(self, ring: RingAgent) -> None:
+    async def _ring_agent(self, ring: RingAgent, may_call: MayCall) -> LegDialled | LegGone:
         variables = {
             words.FROM_NUMBER: ring.caller_id,
             words.FROM_NAME: "Ringback",
@@ -161,7 +157,7 @@ class AsteriskPhones:
         if ring.auto_answer:
             variables["PJSIP_HEADER(add,Call-Info)"] = "<sip:ringback>;answer-after=0"
         create = self._create(ring.leg, f"PJSIP/{ring.agent}", variables)
-        await self._call_out(ring.leg, create, ring.timeout, to_agent=True)
+        return await self._call_out(ring.leg, create, ring.timeout, may_call, to_agent=True)
 
     def reserve(self, call: DialCustomer) -> None:
         """Begin to create the customer's channel: no INVITE leaves before `perform` dials it. A decision that is
@@ -171,20 +167,18 @@ class AsteriskPhones:
             return
         self._reserved[call.leg] = asyncio.create_task(self._create_customer(call), name="reserve")
 
-    async def _dial_customer(self, call: DialCustomer) -> None:
+    async def _dial_customer(self, call: DialCustomer, may_call: MayCall) -> KnownAtOnce | None:
         reserved = self._reserved.pop(call.leg, None)
         if call.made and not reserved:
-            await self._dial_made(call)
-        else:
-            await self._call_out(call.leg, reserved or self._create_customer(call), call.timeout)
+            return await self._dial_made(call, may_call)
+        return await self._call_out(call.leg, reserved or self._create_customer(call), call.timeout, may_call)
 
-    async def _dial_made(self, call: DialCustomer) -> None:
+    async def _dial_made(self, call: DialCustomer, may_call: MayCall) -> LegDialled | None:
         """Of one that is gone the end is told by an event, or it is found missing."""
         try:
-            if self._may_call(call.leg):
-                await self._dial(call.leg, call.timeout)
+            return await self._dial(call.leg, call.timeout) if may_call() else None
         except AriConflict:
-            self._dialled_already(call.leg)
+            return _dialled_already(call.leg)
 
     def _create_customer(self, call: DialCustomer) -> Coroutine[object, object, SetUp]:
         variables = {
@@ -209,37 +203,31 @@ class AsteriskPhones:
         finally:
             self._starting.pop(leg, None)
 
-    async def _call_out(self, leg: str, create: Awaitable[SetUp], seconds: float, *, to_agent: bool = False) -> None:
+    async def _call_out(
+        self, leg: str, create: Awaitable[SetUp], seconds: float, may_call: MayCall, *, to_agent: bool = False
+    ) -> LegDialled | LegGone:
         """No agent's phone is to blame for an Asterisk that does not answer."""
         try:
             created, started = await create
-            if not self._may_call(leg):  # the process slept meanwhile, say, or the agent it is made for has left
+            if not may_call():  # the process slept meanwhile, say, or the agent it is made for has left
                 raise AriUnavailable("it is not to be made any more", f"dial {leg}", sent=False)
             asked = self._monotonic()
-            await self._dial(leg, seconds)
+            dialled = await self._dial(leg, seconds)
             took = {"create": created, "start": started, "dial": self._monotonic() - asked}
             log.info("dialled", leg=leg, **{part: round(1000 * each, 2) for part, each in took.items()})
+            return dialled
         except AriConflict:
-            self._dialled_already(leg)
+            return _dialled_already(leg)
         except AriUnavailable as error:
-            self._not_placed(leg, error, refused=not error.sent, lost=to_agent)
+            return _not_placed(leg, error, refused=not error.sent, lost=to_agent)
         except TimeoutError as error:
-            self._not_placed(leg, error, refused=False, lost=to_agent)
+            return _not_placed(leg, error, refused=False, lost=to_agent)
         except AriError as error:
-            self._not_placed(leg, error, refused=True)
+            return _not_placed(leg, error, refused=True)
 
-    async def _dial(self, leg: str, seconds: float) -> None:
+    async def _dial(self, leg: str, seconds: float) -> LegDialled:
         await self._ari.channels.dial(leg, timeout=math.ceil(seconds))
-        self._hear(leg, LegDialled(leg))
-
-    def _dialled_already(self, leg: str) -> None:
-        log.info("dialled already", leg=leg)
-        self._hear(leg, LegDialled(leg))
-
-    def _not_placed(self, leg: str, error: Exception, *, refused: bool, lost: bool = False) -> None:
-        """As far as we know; should the leg be there all the same, the core has it hung up."""
-        log.warning("call not placed", leg=leg, error=str(error))
-        self._hear(leg, LegGone(leg, refused=refused, certain=False, lost=lost))
+        return LegDialled(leg)
 
     # Agents' accounts
 
@@ -267,6 +255,17 @@ class AsteriskPhones:
                 log.debug("account was not there", agent=agent, kind=kind)
             except AriError as error:
                 raise Unavailable("Asterisk does not remove the SIP account.") from error
+
+
+def _dialled_already(leg: str) -> LegDialled:
+    log.info("dialled already", leg=leg)
+    return LegDialled(leg)
+
+
+def _not_placed(leg: str, error: Exception, *, refused: bool, lost: bool = False) -> LegGone:
+    """As far as we know; should the leg be there all the same, the core has it hung up."""
+    log.warning("call not placed", leg=leg, error=str(error))
+    return LegGone(leg, refused=refused, certain=False, lost=lost)
 
 
 def _tuples(fields: dict[str, str]) -> list[ConfigTuple]:

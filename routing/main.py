@@ -72,7 +72,9 @@ async def _serve(settings: Settings, pool: Pool, api_pool: Pool, lease: Lease) -
     )
     try:
         await lease.take()
-        service = Service(settings, api_pool, ari, Engine(pool, await Clock.of(pool, words.APP), lease))
+        phones = AsteriskPhones(ari, settings.trunk)
+        engine = Engine(pool, await Clock.of(pool, words.APP), lease, phones)
+        service = Service(settings, api_pool, ari, phones, engine)
         try:
             await service.run()
         finally:
@@ -104,13 +106,13 @@ async def _connect(dsn: str, size: int, statement_timeout: float) -> Pool:
 class Service:
     """The parts and how they hang together."""
 
-    def __init__(self, settings: Settings, pool: Pool, ari: AriClient, engine: Engine) -> None:
+    def __init__(
+        self, settings: Settings, pool: Pool, ari: AriClient, phones: AsteriskPhones, engine: Engine
+    ) -> None:
         self.engine = engine
         self._settings = settings
         self._ari = ari
         self._pool = pool
-        phones = AsteriskPhones(ari, engine.hear, settings.trunk, engine.may_call)
-        engine.use(phones)
         self._connection = AriConnection(ari, words.APP, engine.lease)
         self._contact = asyncio.Event()
         self._accounts_there = False

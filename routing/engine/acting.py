@@ -3,17 +3,18 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 import structlog
 
 from ivr import prompts
 from routing.core.effects import DialCustomer, Effect, PlayPrompt, RingAgent
 from routing.core.errors import Unavailable
-from routing.core.events import LegGone, NetworkEvent
+from routing.core.events import Heard, LegGone
 from routing.core.interaction import Interaction
 from routing.engine.clock import Clock
 from routing.engine.lease import Lease
-from routing.engine.phones import Phones
+from routing.engine.phones import Phones, always
 from routing.runtime import metrics
 from routing.store.database import Pool
 from routing.store.read import line
@@ -26,16 +27,23 @@ agent, the window or the rules may be others."""
 
 
 class Actor:
-    """`hear` takes the event that stands for a call not started."""
+    """`hear` takes what the telephones answer; `may_call` tells whether the call to a leg may still go out."""
 
     def __init__(
-        self, pool: Pool, clock: Clock, lease: Lease, phones: Phones, hear: Callable[[str, NetworkEvent], None]
+        self,
+        pool: Pool,
+        clock: Clock,
+        lease: Lease,
+        phones: Phones,
+        hear: Callable[[str, Heard], None],
+        may_call: Callable[[str], bool],
     ) -> None:
         self._pool = pool
         self._clock = clock
         self._lease = lease
         self._phones = phones
         self._hear = hear
+        self._may_call = may_call
 
     async def perform_all(self, it: Interaction, effects: tuple[Effect, ...], since: float) -> None:
         """`since` is when the event that caused them came in, in monotonic seconds. They wait as long as it is in
@@ -66,10 +74,12 @@ class Actor:
                 self._hear(effect.leg, LegGone(effect.leg, certain=False, lost=lost))
 
     async def _act(self, effect: Effect) -> None:
-        if await self._lease.may_act():
-            await self._phones.perform(effect)
-        else:
+        if not await self._lease.may_act():
             log.warning("not ours to do", effect=type(effect).__name__)
+            return
+        may_call = partial(self._may_call, effect.leg) if isinstance(effect, RingAgent | DialCustomer) else always
+        if event := await self._phones.perform(effect, may_call):
+            self._hear(event.leg, event)
 
     async def _perform(self, it: Interaction, effect: Effect, since: float, *, late: bool) -> None:
         if isinstance(effect, RingAgent | DialCustomer) and (late or not await self._lease.may_call()):

@@ -78,49 +78,54 @@ class Engine:
     `new_id` draws what interactions are called.
     """
 
-    def __init__(self, pool: Pool, clock: Clock, lease: Lease, new_id: Callable[[], UUID] = uuid4) -> None:
+    def __init__(
+        self, pool: Pool, clock: Clock, lease: Lease, phones: Phones, new_id: Callable[[], UUID] = uuid4
+    ) -> None:
         self.pool = pool
         self.clock = clock
-        self._new_id = new_id
         self.lease = lease
-        self.queues = Queues(pool)
-        self.number_rules = NumberRules(pool, clock, self.queues)
-        self.timekeeper = Timekeeper(pool, clock, lease, self._clock_jumped)
-        self._timers = Timers(clock, self._wake, lease.woke_within)
-        self._look = asyncio.Event()
-        self._some_before_jump = True
+        self._phones = phones
+        self._new_id = new_id
         self._boxes: dict[UUID, Mailbox] = {}
         self._legs = Legs()
         self._unread = Unread()
         self._listeners: list[Callable[[Notice], None]] = []
         self._tasks: set[asyncio.Future[None]] = set()
+        self._look = asyncio.Event()
+        self._some_before_jump = True
         self._parts: dict[str, Callable[[], bool]] = {
             "postgres": lambda: self.lease.answered,
             "shard": lambda: self.lease.valid,
         }
-
-    def use(self, phones: Phones) -> None:
-        """The telephones, which need the engine's ear before it can have them."""
-        self._phones = phones
+        self._timers = Timers(clock, self._wake, lease.woke_within)
+        self.timekeeper = Timekeeper(pool, clock, lease, self._clock_jumped)
+        self.queues = Queues(pool)
+        self.number_rules = NumberRules(pool, clock, self.queues)
         self.agents = AgentService(
-            self.pool, phones, self.ask, self.tell, self.agents_changed, self._in_contact, self._spawn
+            pool, phones, self.ask, self.tell, self.agents_changed, self._in_contact, self._spawn
         )
-        self.router = Router(self.pool, self.clock, self.ask, self.tell, self._can_ring)
-        self._actor = Actor(self.pool, self.clock, self.lease, phones, self.hear)
-        self._degraded = DegradedMode(self.clock, self._actor.perform, self._spawn, self._new_id)
-        self._decider = Decider(
+        self.router = Router(pool, clock, self.ask, self.tell, self._can_ring)
+        self._actor = Actor(pool, clock, lease, phones, self.hear, self._may_call)
+        self._degraded = DegradedMode(clock, self._actor.perform, self._spawn, new_id)
+        self._decider = self._make_decider()
+        self._arrivals = self._make_arrivals()
+
+    def _make_decider(self) -> Decider:
+        return Decider(
             self.pool,
             self.clock,
             self.lease,
             self.queues,
-            phones,
+            self._phones,
             self._actor.perform,
             self._degraded,
             self.number_rules,
             self._in_contact,
             self._legs.was_dialled,
         )
-        self._arrivals = Arrivals(
+
+    def _make_arrivals(self) -> Arrivals:
+        return Arrivals(
             self.pool,
             self.clock,
             self.lease,
@@ -241,12 +246,6 @@ class Engine:
     def knows(self, leg: str) -> bool:
         """Whether the leg belongs to a living interaction, be it one that cannot be read."""
         return leg in self._legs or leg in self._unread.legs
-
-    def may_call(self, leg: str) -> bool:
-        """Whether this leg, that took a while to be set up, is still to be rung."""
-        owner = self._legs.owner(leg)
-        box = self._boxes.get(owner) if owner else None
-        return self.lease.valid and not (box and box.interaction and self._agent_has_left(box.interaction))
 
     def legs(self) -> tuple[str, ...]:
         """Those of all living interactions."""
@@ -433,6 +432,12 @@ class Engine:
     def _is_pointless(self, it: Interaction, effect: Effect) -> bool:
         """A call to, or for, an agent's phone whose end waits to be handled already."""
         return isinstance(effect, CALLS) and self._agent_has_left(it)
+
+    def _may_call(self, leg: str) -> bool:
+        """Whether this leg, that took a while to be set up, is still to be rung."""
+        owner = self._legs.owner(leg)
+        box = self._boxes.get(owner) if owner else None
+        return self.lease.valid and not (box and box.interaction and self._agent_has_left(box.interaction))
 
     def _agent_has_left(self, it: Interaction) -> bool:
         agent, box = it.leg(Role.AGENT), self._boxes.get(it.id)

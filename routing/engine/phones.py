@@ -1,19 +1,27 @@
 """What the engine wants of the telephones. Implemented by `dialplan.phones`; it alone knows Asterisk."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
 from routing.core.effects import DialCustomer, Effect
-from routing.core.events import CallerArrived, NetworkEvent
+from routing.core.events import CallerArrived, LegDialled, LegGone, NetworkEvent, PromptFinished
+
+KnownAtOnce = LegDialled | LegGone | PromptFinished
+
+
+def always() -> bool:
+    return True
 
 
 class Phones(Protocol):
-    """Every call returns when the telephones took the request; what comes of it arrives as an event."""
+    """Every call returns when the telephones took the request; what comes of it later arrives as an event."""
 
-    async def perform(self, effect: Effect) -> None:
-        """Carry out one effect. What is refused comes back as the matching event, never as an exception."""
+    async def perform(self, effect: Effect, may_call: Callable[[], bool] = always) -> KnownAtOnce | None:
+        """Carry out one effect. Returns the event that is known by then: a call that went out, or one of a refusal,
+        which is never an exception. `may_call` is asked just before a call goes out, as setting it up takes a while.
+        """
 
     def reserve(self, call: DialCustomer) -> None:
         """Begin to set up the customer's leg, while the decision is still being stored. `perform` of the call then

@@ -10,10 +10,11 @@ import aiohttp
 
 from routing.core.agents import PhoneState
 from routing.core.effects import DialCustomer, Effect, RingAgent
-from routing.core.events import CallerArrived, DigitPressed, Heard, LegDialled, LegGone
+from routing.core.events import CallerArrived, DigitPressed, LegDialled, LegGone
 from routing.core.interaction import Interaction, Role, Stage
 from routing.core.queues import Queue
 from routing.engine.engine import Engine
+from routing.engine.phones import KnownAtOnce, always
 from routing.store import agents, interactions, queues, tokens
 from routing.store.agents import Membership, Settings
 
@@ -25,16 +26,14 @@ QUICK = {"steps": [{"after": 0, "menu": "offer", "keys": {"2": "callback"}}], "l
 class SilentPhones:
     """Takes every request and places every call; of what comes of it the test tells. `places` may be taken back."""
 
-    hear: Callable[[str, Heard], None] = lambda leg, event: None
     asked: list[Effect] = field(default_factory=list)
     accounts: dict[str, str] = field(default_factory=dict)
     fails: Exception | None = None
     places: bool = True
 
-    async def perform(self, effect: Effect) -> None:
+    async def perform(self, effect: Effect, may_call: Callable[[], bool] = always) -> KnownAtOnce | None:
         self.asked.append(effect)
-        if self.places and isinstance(effect, RingAgent | DialCustomer):
-            self.hear(effect.leg, LegDialled(effect.leg))
+        return LegDialled(effect.leg) if self.places and isinstance(effect, RingAgent | DialCustomer) else None
 
     def reserve(self, call: DialCustomer) -> None:
         pass

@@ -98,9 +98,7 @@ async def service(pool: Pool) -> AsyncIterator[Service]:
     phones = SilentPhones()
     lease = Lease(pool, "test")
     await lease.take()
-    engine = Engine(pool, await Clock.of(pool, "test"), lease)
-    engine.use(phones)
-    phones.hear = engine.hear
+    engine = Engine(pool, await Clock.of(pool, "test"), lease, phones)
     for part in ("ari", "ami"):
         engine.add_part(part, lambda: True)
     runner = await start_site(create_app(engine, pool, realm="ringback", a_second=100_000), "127.0.0.1", 0)

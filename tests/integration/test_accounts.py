@@ -8,6 +8,7 @@ import pytest
 from api_service import Service
 
 from dialplan.ari.client import AriClient
+from dialplan.phones import AsteriskPhones
 from routing import main
 from routing.core.agents import Availability, ha1
 from routing.core.errors import Unavailable
@@ -124,8 +125,7 @@ async def keeping(service: Service, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
     monkeypatch.setattr(main, "AT_LEISURE", 0.001)
     settings = Settings.model_validate({"ari_password": "x" * 16, "ami_password": "x" * 16})
     ari = AriClient("http://127.0.0.1:1/ari", "x", "x")
-    made = main.Service(settings, service.engine.pool, ari, service.engine)
-    service.engine.use(service.phones)
+    made = main.Service(settings, service.engine.pool, ari, AsteriskPhones(ari), service.engine)
     yield made
     await ari.close()
 

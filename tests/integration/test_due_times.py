@@ -26,8 +26,7 @@ async def process(pool: Pool) -> AsyncIterator[Engine]:
     """One life of the service."""
     lease = Lease(pool, "test")
     await lease.take()
-    engine = Engine(pool, await Clock.of(pool, "test"), lease)
-    engine.use(SilentPhones())
+    engine = Engine(pool, await Clock.of(pool, "test"), lease, SilentPhones())
     running = asyncio.create_task(engine.run())
     yield engine
     running.cancel()

@@ -126,8 +126,8 @@ async def test_a_new_process_looks_at_asterisk_before_it_lets_time_pass_for_thos
 
     lease = Lease(pool, "test")
     await lease.take()
-    engine, phones, contact = Engine(pool, await Clock.of(pool, "test"), lease), SilentPhones(), False
-    engine.use(phones)
+    phones, contact = SilentPhones(), False
+    engine = Engine(pool, await Clock.of(pool, "test"), lease, phones)
     engine.add_part("ari", lambda: contact)
     running = asyncio.create_task(engine.run())
     await asyncio.sleep(0.5)

@@ -16,8 +16,8 @@ from dialplan.ari.errors import AriError, AriUnavailable
 from dialplan.phones import AsteriskPhones
 from routing.core.effects import AddToBridge, Effect
 from routing.core.errors import Fenced, Unavailable
-from routing.core.events import NetworkEvent
 from routing.engine.lease import Lease
+from routing.engine.phones import KnownAtOnce, always
 from routing.store import shards
 from routing.store.database import Pool
 
@@ -29,7 +29,7 @@ class SlowPhones(SilentPhones):
         super().__init__()
         self.begun, self.broken_off = asyncio.Event(), asyncio.Event()
 
-    async def perform(self, effect: Effect) -> None:
+    async def perform(self, effect: Effect, may_call: Callable[[], bool] = always) -> KnownAtOnce | None:
         self.begun.set()
         try:
             await asyncio.Event().wait()
@@ -185,7 +185,7 @@ async def test_no_request_that_changes_something_leaves_who_may_not_act() -> Non
 
 async def test_a_join_that_fails_hangs_up_nobody_once_the_shard_is_anothers() -> None:
     """What is done for an error asks as well: the caller may be in the menu of the next owner."""
-    asterisk, left, heard = Asterisk(), 4, list[NetworkEvent]()
+    asterisk, left = Asterisk(), 4
 
     async def may_change() -> bool:
         nonlocal left
@@ -193,8 +193,7 @@ async def test_a_join_that_fails_hangs_up_nobody_once_the_shard_is_anothers() ->
         return left >= 0
 
     async with asterisk.asked_by(may_change) as ari:
-        phones = AsteriskPhones(ari, lambda _, event: heard.append(event))
-        await phones.perform(AddToBridge("bridge-1", ("caller", "agent")))
+        await AsteriskPhones(ari).perform(AddToBridge("bridge-1", ("caller", "agent")))
     assert len(asterisk.changes) == 4 and not any(each.endswith(("/caller", "/agent")) for each in asterisk.changes)
 
 

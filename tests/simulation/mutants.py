@@ -62,7 +62,7 @@ def _act_before_commit(kind: type) -> Mutant:
         async def save(self: Decider, box: Any, before: Interaction, decision: Any, *more: Any) -> int:
             for effect in decision.effects:
                 if isinstance(effect, kind):
-                    await self._phones.perform(effect)
+                    await self._act(effect)
             return await real(self, box, before, decision, *more)
 
         with patch.object(Decider, "_save", save):

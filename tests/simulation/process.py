@@ -93,15 +93,14 @@ class Process(Runner):
         self.ari.lease, self.ari.may_change = lease, lease.may_act
         self.world.log(f"{self.name} owns the shard, epoch {lease.ownership.epoch}")
         clock = await Clock.of(self.pool, words.APP, self.machine)  # type: ignore[arg-type]
-        engine = Engine(self.pool, clock, lease, self.world.new_id)  # type: ignore[arg-type]
+        phones = AsteriskPhones(self.ari, monotonic=self.monotonic)
+        engine = Engine(self.pool, clock, lease, phones, self.world.new_id)  # type: ignore[arg-type]
         try:
-            await self._run(engine, lease)
+            await self._run(engine, lease, phones)
         finally:
             await engine.stop()
 
-    async def _run(self, engine: Engine, lease: Lease) -> None:
-        phones = AsteriskPhones(self.ari, engine.hear, may_call=engine.may_call, monotonic=self.monotonic)
-        engine.use(phones)
+    async def _run(self, engine: Engine, lease: Lease, phones: AsteriskPhones) -> None:
         self.engine = engine
         engine.subscribe(self._tell)
         connection = AriConnection(self.ari, words.APP, lease, self.world.pauses.uniform)

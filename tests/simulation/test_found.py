@@ -40,14 +40,19 @@ class Line:
     def perform(self, effect: DialCustomer | AddToBridge, *reserved: DialCustomer) -> AsteriskPhones:
         runner = Runner(self.world, "process")
         runner.loop.set_exception_handler(lambda _, context: self.troubles.append(str(context)))
-        phones = AsteriskPhones(
-            SimulatedAri(runner, self.asterisk, None), lambda _, event: self.heard.append(event),
-            may_call=lambda _: self.may_call, monotonic=runner.monotonic,
-        )  # fmt: skip
-        runner.loop.create_task(_reserve_and_perform(phones, reserved, effect))
+        phones = AsteriskPhones(SimulatedAri(runner, self.asterisk, None), monotonic=runner.monotonic)
+        runner.loop.create_task(self._reserve_and_perform(phones, reserved, effect))
         self.world.run(self.world.now + 5)
         runner.loop.close()
         return phones
+
+    async def _reserve_and_perform(
+        self, phones: AsteriskPhones, reserved: tuple[DialCustomer, ...], effect: DialCustomer | AddToBridge
+    ) -> None:
+        for call in reserved:
+            phones.reserve(call)
+        if event := await phones.perform(effect, lambda: self.may_call):
+            self.heard.append(event)
 
 
 @contextmanager
@@ -62,14 +67,6 @@ def line() -> Iterator[Line]:
     asterisk.witness.bridged = lambda *_: None  # type: ignore[method-assign]
     world.run(START + 1)
     yield made
-
-
-async def _reserve_and_perform(
-    phones: AsteriskPhones, reserved: tuple[DialCustomer, ...], effect: DialCustomer | AddToBridge
-) -> None:
-    for call in reserved:
-        phones.reserve(call)
-    await phones.perform(effect)
 
 
 def test_a_customers_leg_that_is_set_up_a_second_time_is_asked_for_once() -> None:

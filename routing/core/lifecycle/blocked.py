@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from routing.core.events import NumberRefused
 from routing.core.interaction import AgentPreferences, Deadline, LegState, Outcome, Role, Stage, Status, Subtype
-from routing.core.lifecycle import after_call, closing, line
+from routing.core.lifecycle import after_call, asking, closing, line
 from routing.core.lifecycle.change import Change
-from routing.core.lifecycle.dialogues import asking, number_entry
+from routing.core.lifecycle.dialogues import number_entry
 from routing.core.numbers import PERMANENT, Rule
 
 _NOT_THE_NUMBERS = frozenset({Rule.ENABLED, Rule.REGISTER, Rule.MAX_PENDING, Rule.REQUESTS_PER_SOURCE})

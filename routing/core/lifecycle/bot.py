@@ -4,10 +4,10 @@ from the answers: `dialogues`.
 
 from routing.core.events import DigitPressed, DuplicateFound, Event, LegGone, PromptFinished
 from routing.core.interaction import Role
-from routing.core.lifecycle import line
+from routing.core.lifecycle import asking, line
 from routing.core.lifecycle.change import Change
 from routing.core.lifecycle.denied import deny
-from routing.core.lifecycle.dialogues import asking, dialogue
+from routing.core.lifecycle.dialogues import dialogue
 
 
 def when_bot(c: Change, event: Event) -> None:

@@ -2,10 +2,9 @@
 
 from routing.core.events import Event, LegGone, Offered, PickedUp, PromptFinished
 from routing.core.interaction import Role, Stage, Status, Subtype
-from routing.core.lifecycle import connecting, line, ringing, workflow
+from routing.core.lifecycle import asking, connecting, line, ringing, workflow
 from routing.core.lifecycle.change import Change
 from routing.core.lifecycle.denied import deny
-from routing.core.lifecycle.dialogues import asking
 
 
 def when_open(c: Change, event: Event) -> None:

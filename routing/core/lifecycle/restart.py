@@ -3,9 +3,8 @@ what people hear right again and asks once more for what may never have left (ev
 
 from routing.core.effects import AddToBridge, Answer, DestroyBridge, PlayRingback
 from routing.core.interaction import Deadline, Leg, LegState, Role, Stage, Status, Subtype
-from routing.core.lifecycle import line, ringing, workflow
+from routing.core.lifecycle import asking, line, ringing, workflow
 from routing.core.lifecycle.change import Change
-from routing.core.lifecycle.dialogues import asking
 
 
 def restarted(c: Change, *, bridged: bool) -> None:

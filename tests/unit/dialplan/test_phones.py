@@ -14,7 +14,7 @@ from dialplan.ari.models import Channel
 from dialplan.ari.resources import Resources
 from dialplan.phones import AsteriskPhones
 from routing.core.effects import DialCustomer, RingAgent
-from routing.core.events import Heard, LegDialled
+from routing.core.events import LegDialled
 
 T = TypeVar("T")
 LEG = "0" * 31 + "1"
@@ -60,8 +60,6 @@ async def test_a_channel_that_was_adopted_is_dialled_when_it_has_entered(
     effect: DialCustomer | RingAgent, app_name: str, tells: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "STARTED_WITHIN", 0.1)
-    heard: list[Heard] = []
     asterisk = Asterisk(app_name, tells=tells)
-    asterisk.phones = AsteriskPhones(asterisk, lambda leg, event: heard.append(event))
-    await asterisk.phones.perform(effect)
-    assert (asterisk.dialled, heard) == (1, [LegDialled(LEG)])
+    asterisk.phones = AsteriskPhones(asterisk)
+    assert (await asterisk.phones.perform(effect), asterisk.dialled) == (LegDialled(LEG), 1)

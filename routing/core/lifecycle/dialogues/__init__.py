@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from routing.core.interaction import Stage
+from routing.core.lifecycle import asking
 from routing.core.lifecycle.change import Change
-from routing.core.lifecycle.dialogues import asking, confirm, farewell, menu, number_entry
+from routing.core.lifecycle.dialogues import confirm, farewell, menu, number_entry
 
 
 def _passed_over(c: Change, _: str = "") -> None:

@@ -2,9 +2,8 @@
 
 from dataclasses import replace
 
-from routing.core.lifecycle import workflow
+from routing.core.lifecycle import asking, workflow
 from routing.core.lifecycle.change import Change
-from routing.core.lifecycle.dialogues import asking
 
 
 def key(c: Change, digit: str) -> None:

@@ -3,9 +3,8 @@
 from dataclasses import replace
 
 from routing.core.interaction import Deadline, Role
-from routing.core.lifecycle import workflow
+from routing.core.lifecycle import asking, workflow
 from routing.core.lifecycle.change import Change
-from routing.core.lifecycle.dialogues import asking
 from routing.core.numbers import refusal, typed
 
 MOST_DIGITS = 40
