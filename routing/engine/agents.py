@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import Protocol
 from uuid import UUID
 
 from routing.core.agents import Availability, PhoneState
@@ -22,6 +23,14 @@ AT_ONCE = 8
 """So many accounts are settled side by side after Asterisk started."""
 
 
+class Ask(Protocol):
+    """`Engine.ask`."""
+
+    async def __call__(
+        self, interaction_id: UUID, event: PersonEvent, row: Interaction | None = None
+    ) -> Interaction: ...
+
+
 class AgentService:
     """`ask` and `tell` put events to interactions, `changed` says that an agent is not as before, `in_contact` tells
     whether the telephones can be asked for anything, `spawn` runs what nobody waits for."""
@@ -30,7 +39,7 @@ class AgentService:
         self,
         pool: Pool,
         phones: Phones,
-        ask: Callable[[UUID, PersonEvent], Awaitable[Interaction]],
+        ask: Ask,
         tell: Callable[[UUID, OfferWithdrawn], None],
         changed: Callable[[str], None],
         in_contact: Callable[[], bool],
@@ -46,9 +55,10 @@ class AgentService:
         self._states: dict[str, PhoneState] = {}
         self._settling: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def pick_up(self, agent_id: str, interaction_id: UUID) -> Interaction:
-        """An agent takes an interaction from the Home List. Checks in the contract's order."""
-        it = await interactions.load(self._pool, interaction_id)
+    async def pick_up(self, agent_id: str, interaction_id: UUID, row: Interaction | None = None) -> Interaction:
+        """An agent takes an interaction from the Home List. Checks in the contract's order. `row`: as it was read just
+        now."""
+        it = row or await interactions.load(self._pool, interaction_id)
         desk, busy = await agents.desk(self._pool, agent_id)
         if it.status is Status.OPEN and busy:
             raise AgentBusy
@@ -56,7 +66,7 @@ class AgentService:
             raise Unavailable("The telephones do not answer.")
         if it.status is Status.OPEN and not self.reachable(agent_id):
             raise PhoneUnreachable
-        return await self._ask(interaction_id, PickedUp(agent_id, desk))
+        return await self._ask(interaction_id, PickedUp(agent_id, desk), it)
 
     async def reassign(self, interaction_id: UUID, agent_id: str | None, by: str) -> Interaction:
         """Offer it to this agent, or to nobody in particular. Raises Invalid for an agent there is not."""
@@ -71,7 +81,7 @@ class AgentService:
             raise AgentBusy
         if not self.reachable(agent_id):
             raise PhoneUnreachable
-        return await self._ask(interaction_id, Reassigned(by, agent_id, desk))
+        return await self._ask(interaction_id, Reassigned(by, agent_id, desk), it)
 
     async def release(self, agent_id: str, by: str, reason: str) -> None:
         """Take from the agent what they are at, whatever that is; who is at nothing is free. Raises NotFound."""

@@ -186,9 +186,14 @@ class Engine:
         DuplicateCallback, Unavailable."""
         return await self.ask(self._new_id(), event)
 
-    async def ask(self, interaction_id: UUID, event: PersonEvent | CallbackRequested) -> Interaction:
-        """Let a person's event happen; the interaction it led to. Raises the RingbackError that refuses it."""
+    async def ask(
+        self, interaction_id: UUID, event: PersonEvent | CallbackRequested, row: Interaction | None = None
+    ) -> Interaction:
+        """Let a person's event happen; the interaction it led to. `row`: as it was read just now. Raises the
+        RingbackError that refuses it."""
         box = self._box(interaction_id)
+        if row:
+            box.take(row)
         if box.stalled and not box.try_again():
             raise Unavailable("Postgres does not answer.")
         answer: asyncio.Future[Interaction] = asyncio.get_running_loop().create_future()

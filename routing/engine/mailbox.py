@@ -101,6 +101,11 @@ class Mailbox:
     def idle(self) -> bool:
         return not self._busy and not self._envelopes
 
+    def take(self, row: Interaction) -> None:
+        """A row that was read just now need not be read again."""
+        if self.idle and self.interaction is None:
+            self.interaction = row
+
     def post(self, envelope: Envelope, spawn: Callable[[Awaitable[None]], object]) -> None:
         """Put an envelope in; `spawn` runs the handling when nobody is at it already."""
         self._envelopes.append(envelope)

@@ -1,7 +1,7 @@
 """The Home List and what agents do with interactions, over real HTTP, with the real engine behind it."""
 
 import asyncio
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from api_service import CUSTOMER, QUICK, Service
@@ -10,6 +10,8 @@ from routing.core.agents import PhoneState
 from routing.core.effects import DialCustomer, RingAgent
 from routing.core.events import LegAnswered, LegGone, LegRinging
 from routing.core.interaction import Interaction, Role, Stage, Status
+from routing.store import interactions
+from routing.store.database import Pool
 
 KEYS = [
     "id",
@@ -179,6 +181,27 @@ async def test_of_twenty_pickups_at_once_one_wins_and_one_phone_rings(service: S
     assert {answer.body["code"] for answer in answers if answer.status == 409} == {"not_open"}
     rung = [each for each in service.phones.asked if isinstance(each, RingAgent)]
     assert len(rung) == 1
+
+
+async def test_a_pickup_reads_its_row_once(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    await service.agent("1001", "support")
+    interaction_id, read, load = await service.callback(), list[UUID](), interactions.load
+    await gone_from_memory(service, interaction_id)
+
+    async def counting(pool: Pool, it: UUID) -> Interaction:
+        read.append(it)
+        return await load(pool, it)
+
+    monkeypatch.setattr(interactions, "load", counting)
+    assert (await service.ask("POST", f"interactions/{interaction_id}/pickup", "1001")).status == 200
+    assert read == [interaction_id]
+
+
+async def gone_from_memory(service: Service, interaction_id: UUID) -> None:
+    """Without channels and not due soon, nothing is kept of it."""
+    async with asyncio.timeout(5):
+        while service.engine.holds(interaction_id):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
 
 async def test_a_callback_is_picked_up_talked_about_and_done(service: Service) -> None:

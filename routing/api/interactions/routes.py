@@ -90,7 +90,7 @@ async def reject(call: Call) -> answers.Interaction:
 async def pick_up(call: Call) -> answers.Interaction:
     """An agent of the queue takes an open interaction from the Home List."""
     it = await visible(call)
-    return await view(call, await call.engine.agents.pick_up(call.agent, it.id))
+    return await view(call, await call.engine.agents.pick_up(call.agent, it.id, it))
 
 
 async def end_call(call: Call) -> answers.Interaction:
