@@ -56,8 +56,7 @@ class AgentService:
         self._settling: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def pick_up(self, agent_id: str, interaction_id: UUID, row: Interaction | None = None) -> Interaction:
-        """An agent takes an interaction from the Home List. Checks in the contract's order. `row`: as it was read just
-        now."""
+        """An agent takes an interaction from the Home List. Checks in the contract's order. `row`: as just read."""
         it = row or await interactions.load(self._pool, interaction_id)
         desk, busy = await agents.desk(self._pool, agent_id)
         if it.status is Status.OPEN and busy:

@@ -102,8 +102,8 @@ class Mailbox:
         return not self._busy and not self._envelopes
 
     def take(self, row: Interaction) -> None:
-        """A row that was read just now need not be read again."""
-        if self.idle and self.interaction is None:
+        """A row that was read just now need not be read again. With legs it would be kept, and may be old by now."""
+        if self.idle and self.interaction is None and not row.legs:
             self.interaction = row
 
     def post(self, envelope: Envelope, spawn: Callable[[Awaitable[None]], object]) -> None:

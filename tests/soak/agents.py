@@ -15,6 +15,9 @@ from tests.soak.world import QUEUE, SOON, World
 WAYS = {"lifts": 8, "accepts on the page": 4, "declines": 1, "rejects on the page": 1, "ignores": 1}
 IDLE = {"picks up": 4, "takes a break": 1, "restarts the phone": 1, "logs out": 1}
 CUSTOMER = 450
+LATE = 15.0
+"""Seconds after which the agents begin: else the callers of a short soak are served at once, and none is promised a
+call."""
 
 
 class Clerk:
@@ -134,6 +137,7 @@ async def clerk(world: World, n: int) -> AsyncIterator[Clerk]:
 async def work(world: World, agents: int) -> None:
     async with contextlib.AsyncExitStack() as stack:
         clerks = [await stack.enter_async_context(clerk(world, n)) for n in range(agents)]
+        await world.over(LATE)
         async with asyncio.TaskGroup() as group:
             for each in clerks:
                 group.create_task(each.work(), name=each.id)

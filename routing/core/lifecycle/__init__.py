@@ -2,10 +2,12 @@
 
 Every rule about status is in this package. `decide` has the tables; it is the top.
 - What happens, one file for each status: `open`, `bot` (what is asked: `dialogues`; what a menu's keys lead to:
-  `actions`), `offered`, `calling` (connected), `after_call` (wrap-up), `scheduled`. A life begins with `arriving` or `requested`.
+  `actions`), `offered`, `calling` (connected), `after_call` (wrap-up), `scheduled`. A life begins with `arriving` or
+  `requested`.
 - What happens whatever the status: `restart` (contact with Asterisk is back), `blocked` (a number rule said no),
   `operated` (what supervisors and owners do), `forced` (what supervisors do to any call and any agent).
-- What is done then, which knows no events: `asking`, `line`, `workflow`, `ringing`, `connecting`, `call_over`, `closing`.
+- What is done then, which knows no events: `asking`, `line`, `workflow`, `ringing`, `connecting`, `call_over`,
+  `closing`.
 - `change` collects the decision; `denied` is what nobody can do just now.
 docs/lifecycle.md is drawn from it.
 """
