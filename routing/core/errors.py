@@ -26,7 +26,7 @@ class Forbidden(RingbackError):
 
 
 class NotFound(RingbackError):
-    """There is nothing of that name."""
+    """Not found."""
 
     code = "not_found"
 
@@ -64,13 +64,13 @@ class DuplicateCallback(RingbackError):
 
 
 class DispositionRequired(RingbackError):
-    """This queue wants a disposition code before the work is done."""
+    """This queue requires a disposition code before the work is done."""
 
     code = "disposition_required"
 
 
 class WrongStage(RingbackError):
-    """The interaction is not at a point where this can be done."""
+    """The interaction is not in a state that allows this."""
 
     code = "wrong_stage"
 
@@ -86,13 +86,13 @@ class Invalid(RingbackError):
 
 
 class InvalidNumber(RingbackError):
-    """This is no telephone number that can be called."""
+    """This is not a phone number that can be called."""
 
     code = "invalid_number"
 
 
 class NumberBlocked(RingbackError):
-    """This number is not called."""
+    """This phone number cannot be called."""
 
     code = "number_blocked"
 
@@ -105,7 +105,7 @@ class NumberBlocked(RingbackError):
 
 
 class RateLimited(RingbackError):
-    """Too many tries; wait a little."""
+    """Too many requests; try again later."""
 
     code = "rate_limited"
 
@@ -121,13 +121,13 @@ class IdempotencyConflict(RingbackError):
 
 
 class Unavailable(RingbackError):
-    """A part the service needs does not answer; try again shortly."""
+    """A part of the service is not reachable; try again shortly."""
 
     code = "unavailable"
 
 
 class Uncertain(Unavailable):
-    """Timed out; it may have been done. Look before you repeat it."""
+    """Timed out; check the interaction before you retry."""
 
 
 class Conflict(Exception):

@@ -78,7 +78,7 @@ class LegGone:
     """The channel ended, or never was. `sip_cause` is the final SIP status where one is known.
 
     `refused`: Asterisk did not place the call. Not `certain`: nobody saw it end, it is only missing or unanswered
-    for; should it be there all the same, it has to be hung up. `lost`: the telephones failed with it, so nobody hung
+    for; should it be there all the same, it has to be hung up. `lost`: Asterisk failed with it, so nobody hung
     up and nobody is to blame.
     """
 
@@ -290,7 +290,7 @@ NetworkEvent = (
     | ServiceRestarted
 )
 Heard = NetworkEvent | LegDialled
-"""What the telephones tell the engine."""
+"""What Asterisk tells the engine."""
 Force = CallStopped | AgentReleased
 Operation = Cancelled | Requeued | Reassigned | Rescheduled | Settled | Edited | NoteAdded
 PersonEvent = (

@@ -81,7 +81,7 @@ class Dial(Part):
     @classmethod
     def _opens_before_it_closes(cls, window: tuple[str, str]) -> tuple[str, str]:
         if window[0] >= window[1]:
-            raise ValueError("the window has to close later on the day it opens")
+            raise ValueError("the window has to close after it opens, on the same day")
         return window
 
 
@@ -218,5 +218,5 @@ class Queue(Part):
     @model_validator(mode="after")
     def _numbers_once(self) -> Self:
         if len(set(self.numbers)) != len(self.numbers):
-            raise ValueError("numbers: one of them is there twice")
+            raise ValueError("numbers: one of them is listed twice")
         return self

@@ -27,7 +27,7 @@ agent, the window or the rules may be others."""
 
 
 class Actor:
-    """`hear` takes what the telephones answer; `may_call` tells whether the call to a leg may still go out."""
+    """`hear` takes what Asterisk answers; `may_call` tells whether the call to a leg may still go out."""
 
     def __init__(
         self,

@@ -33,7 +33,7 @@ class Ask(Protocol):
 
 class AgentService:
     """`ask` and `tell` put events to interactions, `changed` says that an agent is not as before, `in_contact` tells
-    whether the telephones can be asked for anything, `spawn` runs what nobody waits for."""
+    whether Asterisk can be asked for anything, `spawn` runs what nobody waits for."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class AgentService:
         if it.status is Status.OPEN and busy:
             raise AgentBusy
         if it.status is Status.OPEN and not self._in_contact():
-            raise Unavailable("The telephones do not answer.")
+            raise Unavailable("Asterisk is not reachable.")
         if it.status is Status.OPEN and not self.reachable(agent_id):
             raise PhoneUnreachable
         return await self._ask(interaction_id, PickedUp(agent_id, desk), it)

@@ -206,7 +206,7 @@ class Engine:
             raise Uncertain() if envelope.decided else Unavailable("Postgres does not answer.") from None
 
     def hear(self, leg: str, event: Heard) -> None:
-        """News from the telephones about a leg. Of legs we no longer have it is late, and counted."""
+        """News from Asterisk about a leg. Of legs we no longer have it is late, and counted."""
         if isinstance(event, LegDialled):
             self._legs.dialled(leg)
             return
@@ -367,7 +367,7 @@ class Engine:
 
     def _refused(self, box: Mailbox, envelope: Envelope, error: Exception) -> None:
         if isinstance(error, Conflict):
-            error = Unavailable("Somebody else is changing this interaction.")
+            error = Unavailable("Somebody else is changing this interaction; try again.")
         if box.unsure:
             self.tell(box.id, TimeReached())  # finds out whether it was stored, and then acts upon it
         if box.unsure and box.unsure.envelope is envelope:

@@ -56,7 +56,7 @@ class Lease:
 
     `left` are the seconds for which nobody else can have the shard. When they are over Postgres may merely be away:
     those on the line are still seen to, until something makes it doubtful that the shard is ours. That is a sleep, or
-    the loss of contact with the telephones, as another process may have it since. In doubt nothing is done at all
+    the loss of contact with Asterisk, as another process may have it since. In doubt nothing is done at all
     before Postgres was asked.
     """
 

@@ -1,4 +1,4 @@
-"""What the engine wants of the telephones. Implemented by `dialplan.phones`; it alone knows Asterisk."""
+"""What the engine wants of Asterisk. Implemented by `dialplan.phones`, which alone knows how to say it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ def always() -> bool:
 
 
 class Phones(Protocol):
-    """Every call returns when the telephones took the request; what comes of it later arrives as an event."""
+    """Every call returns when Asterisk took the request; what comes of it later arrives as an event."""
 
     async def perform(self, effect: Effect, may_call: Callable[[], bool] = always) -> KnownAtOnce | None:
         """Carry out one effect. Returns the event that is known by then: a call that went out, or one of a refusal,
@@ -48,9 +48,9 @@ class ChannelState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Alive:
-    """What the telephones hold at one moment: all channels, those we made, our application's callers, the bridges.
+    """What Asterisk holds at one moment: all channels, those we made, our application's callers, the bridges.
 
-    `started` tells one life of the telephones from the next, which holds nothing of what was before. `told` has, by
+    `started` tells one life of Asterisk from the next, which holds nothing of what was before. `told` has, by
     leg, what was heard since contact is there and is not handled yet: a key before a hang-up, the reason of an end.
     """
 

@@ -140,7 +140,7 @@ def refuse(rule: str, until: datetime | None, now: datetime) -> NoReturn:
         raise Stale
     if rule == REQUESTS_PER_AGENT and until:
         seconds = (until - now).total_seconds()
-        raise RateLimited(seconds, "You have asked for as many call backs as you may in an hour.")
+        raise RateLimited(seconds, "You have requested as many callbacks as allowed in an hour.")
     raise blocked(RULES[rule], until)
 
 

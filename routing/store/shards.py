@@ -77,15 +77,15 @@ async def release(pool: Pool, shard: str, owner: str, epoch: int) -> None:
         await c.execute(_RELEASE, shard, owner, epoch)
 
 
-async def telephones(pool: Pool, shard: str) -> str | None:
-    """Which life of the telephones the legs were last compared with; None before the first time."""
+async def asterisk_life(pool: Pool, shard: str) -> str | None:
+    """Which life of Asterisk the legs were last compared with; None before the first time."""
     async with connection(pool) as c:
         life: str | None = await c.fetchval("SELECT telephones FROM shards WHERE name = $1", shard)
         return life
 
 
-async def remember_telephones(pool: Pool, shard: str, epoch: int, life: str) -> None:
-    """The legs have been compared with this life of the telephones."""
+async def remember_asterisk_life(pool: Pool, shard: str, epoch: int, life: str) -> None:
+    """The legs have been compared with this life of Asterisk."""
     async with connection(pool) as c:
         await c.execute("UPDATE shards SET telephones = $3 WHERE name = $1 AND epoch = $2", shard, epoch, life)
 

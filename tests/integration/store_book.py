@@ -1,4 +1,4 @@
-"""Interactions that live in the database, without engine or telephones."""
+"""Interactions that live in the database, without engine or Asterisk."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta

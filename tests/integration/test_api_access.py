@@ -65,7 +65,7 @@ async def test_wrong_users_and_passwords_get_the_same_answer(service: Service, u
     answer = await login(service, password, user)
 
     assert (answer.status, answer.body["code"]) == (401, "unauthenticated")
-    assert answer.body["detail"] == "User or password is wrong."
+    assert answer.body["detail"] == "Wrong user or password."
 
 
 async def test_guessing_is_stopped_after_five_failures_even_in_parallel(service: Service) -> None:

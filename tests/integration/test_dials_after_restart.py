@@ -19,7 +19,7 @@ LIMITS = {"dials_per_number": 1}
 
 
 async def dialling(service: Service, **settings: Any) -> Interaction:
-    """The dial is stored, and asked for once; the telephones have told nothing of it."""
+    """The dial is stored, and asked for once; Asterisk has told nothing of it."""
     await service.queue(numbers=["600"], workflow=QUICK, **settings)
     await service.agent("1001", "support")
     interaction_id = await service.callback()

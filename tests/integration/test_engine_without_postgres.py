@@ -95,7 +95,7 @@ def caller_of(it: Interaction) -> str:
 
 
 async def asked(service: Service, kind: type[Effect], times: int = 1) -> list[Any]:
-    """Until the telephones were asked for that."""
+    """Until Asterisk was asked for that."""
     async with asyncio.timeout(5):
         while len(found := [each for each in service.phones.asked if isinstance(each, kind)]) < times:  # noqa: ASYNC110
             await asyncio.sleep(0.005)

@@ -335,10 +335,10 @@ class Memory:
         if (shard.owner, shard.epoch) == (owner, epoch):
             self.expire(name)
 
-    def telephones(self, name: str) -> str | None:
+    def asterisk_life(self, name: str) -> str | None:
         return self.shards.get(name, Shard()).telephones
 
-    def remember_telephones(self, name: str, epoch: int, life: str) -> None:
+    def remember_asterisk_life(self, name: str, epoch: int, life: str) -> None:
         if (shard := self.shards.get(name)) and shard.epoch == epoch:
             shard.telephones = life
 

@@ -32,7 +32,7 @@ STORE = {
     line: ("free_agents", "in_line", "is_ready", "places"),
     agents: ("desk", "set_availability", "offered_interaction", "sip_ha1", "sip_accounts"),
     queues: ("version", "by_number", "current", "get"),
-    shards: ("held", "take", "renew", "release", "telephones", "remember_telephones"),
+    shards: ("held", "take", "renew", "release", "asterisk_life", "remember_asterisk_life"),
     clock: ("shift", "jumped"),
     number_rules: ("ask",),
 }

@@ -50,7 +50,7 @@ def settings_of(sent: bodies.Agent) -> Settings:
     names = [each.queue for each in sent.queues]
     for i, name in enumerate(names):
         if name in names[:i]:
-            raise Invalid("This queue is there twice.", f"/queues/{i}/queue")
+            raise Invalid("This queue is listed twice.", f"/queues/{i}/queue")
     return Settings(
         name=sent.name,
         queues=tuple(Membership(each.queue, each.penalty) for each in sent.queues),
@@ -119,7 +119,7 @@ async def release(call: Call) -> answers.Agent:
     their choice."""
     agent_id = call.path("id")
     if agent_id == call.identity.agent:
-        raise Forbidden("Somebody else has to free you.")
+        raise Forbidden("Only somebody else can release you.")
     await call.engine.agents.release(agent_id, call.actor, call.body(bodies.Release).reason)
     return _view(call, await agents.get(call.pool, agent_id))
 

@@ -23,7 +23,7 @@ async def lift_ban(call: Call) -> None:
     try:
         address = ip_address(call.path("address"))
     except ValueError:
-        raise NotFound("This is no address.") from None
+        raise NotFound("This is not an IP address.") from None
     await bans.lift(call.pool, address)
 
 
@@ -36,7 +36,7 @@ def _network(cursor: str | None) -> str | None:
     try:
         return cursor and str(ip_network(cursor))
     except ValueError:
-        raise Invalid("This is no cursor.", "/cursor") from None
+        raise Invalid("This is not a cursor of this list.", "/cursor") from None
 
 
 ROUTES = (

@@ -91,7 +91,7 @@ class Idempotency:
                     await asyncio.sleep(pause)
                     pause = min(_LAST_LOOK, pause * 2)
         except TimeoutError:
-            raise Unavailable("The same request is still being done.") from None
+            raise Unavailable("The same request is still in progress.") from None
 
     async def _remember(self, who: str, key: str, epoch: int, response: web.StreamResponse) -> None:
         if response.status >= 500 or response.status == 429:

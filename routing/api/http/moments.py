@@ -31,5 +31,5 @@ def due(text: str, zone: str, now: datetime) -> datetime:
 def _local(meant: datetime, zone: ZoneInfo) -> datetime:
     at = meant.replace(tzinfo=zone)
     if at.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != meant:
-        raise Invalid(f"{meant.time():%H:%M} is left out on that day in {zone.key}.", "/at")
+        raise Invalid(f"{meant.time():%H:%M} does not exist on that day in {zone.key}: the clocks go forward.", "/at")
     return at

@@ -56,7 +56,7 @@ def parse_json(raw: bytes) -> Any:
     except json.JSONDecodeError as error:
         raise Invalid(f"The body is not JSON: {error.msg} at character {error.pos}.") from None
     except ValueError:  # an integer of thousands of digits
-        raise Invalid("The body holds a number that is no number here.") from None
+        raise Invalid("The body contains a number that cannot be read.") from None
 
 
 def _number(text: str) -> int | float:

@@ -65,7 +65,7 @@ def _seq(cursor: str | None) -> int:
     if cursor is None:
         return 0
     if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 10):
-        raise Invalid("This is not a cursor of such a list.", "/cursor")
+        raise Invalid("This is not a cursor of this list.", "/cursor")
     return int(cursor)
 
 

@@ -29,7 +29,7 @@ async def _session(call: Call, hashed: str | None, sent: bodies.Login) -> str:
     right = await call.services.passwords.verify(hashed, sent.password)
     if right and hashed and (token := await tokens.begin_session(call.pool, sent.user, hashed, SESSION)):
         return token
-    raise Unauthenticated("User or password is wrong.")
+    raise Unauthenticated("Wrong user or password.")
 
 
 async def logout(call: Call) -> None:

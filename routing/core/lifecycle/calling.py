@@ -116,7 +116,7 @@ def _leg_gone(c: Change, leg: Leg, cause: int | None, *, refused: bool) -> None:
 
 
 def _leg_lost(c: Change, leg: Leg) -> None:
-    """The telephones failed: a talk is over, a call that was just being made is made again, by whoever is free."""
+    """Asterisk failed: a talk is over, a call that was just being made is made again, by whoever is free."""
     if c.it.stage is Stage.TALKING:
         call_over.talk_over(c, ended_by="system")
         return

@@ -1,4 +1,4 @@
-"""What a supervisor forces, whoever has it and whatever the telephones do: a call ends, an agent is freed.
+"""What a supervisor forces, whoever has it and whatever Asterisk does: a call ends, an agent is freed.
 
 The row says so first; what rings or talks is hung up behind it, and again after a restart. What is so already stays
 so: nobody is refused. For an agent who only wants to be done there are `calling` and `after_call`.

@@ -1,4 +1,4 @@
-"""Contact with the telephones was lost and is back. What was missed has been told already, leg by leg; this puts
+"""Contact with Asterisk was lost and is back. What was missed has been told already, leg by leg; this puts
 what people hear right again and asks once more for what may never have left (every effect may be asked twice)."""
 
 from routing.core.effects import AddToBridge, Answer, DestroyBridge, PlayRingback

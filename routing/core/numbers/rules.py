@@ -24,8 +24,8 @@ class Rule(StrEnum):
 
     # What it is
     WITHHELD = "withheld", "No number was presented."
-    INVALID = "invalid", "This is not a telephone number."
-    AMBIGUOUS = "ambiguous", "More than one number can be meant: write it with a plus."
+    INVALID = "invalid", "This is not a phone number."
+    AMBIGUOUS = "ambiguous", "This could be more than one number: write it with a plus sign."
     EMERGENCY = "emergency", "Emergency numbers are never called."
     SHORT = "short", "Short numbers are never called."
     PREMIUM_RATE = "premium_rate", "Premium rate numbers are never called."
@@ -35,7 +35,7 @@ class Rule(StrEnum):
     VOICEMAIL = "voicemail", "Voicemail access numbers are never called."
     PERSONAL_NUMBER = "personal_number", "Personal (follow-me) numbers cost too much to be called."
     SATELLITE = "satellite", "Satellite and international network numbers are never called."
-    OWN_NUMBER = "own_number", "This is a number of our own."
+    OWN_NUMBER = "own_number", "This is one of our own numbers."
     # Where it is
     DENIED = "denied", "The queue's numbers_denied has a prefix of this number."
     COUNTRY = "country", "Numbers of this country are not called: see the queue's numbers_allowed."
@@ -46,17 +46,20 @@ class Rule(StrEnum):
     FOREIGN = "foreign", "A number other than the caller's own has to be of the queue's country."
     # Who wants it, and how often
     DO_NOT_CALL = "do_not_call", "This number is on the do-not-call list."
-    REQUESTS_PER_NUMBER = "requests_per_number", "Too many call backs were asked for to this number in 24 hours."
-    REQUESTS_PER_SOURCE = "requests_per_source", "Too many call backs were asked for by this caller in an hour."
-    REQUESTS_PER_PREFIX = "requests_per_prefix", "Too many call backs to foreign numbers like this one in an hour."
-    DIALS_PER_NUMBER = "dials_per_number", "This number was called often enough in 24 hours."
-    MAX_PENDING = "max_pending", "The queue has as many call backs waiting as it takes (callback.max_pending)."
-    ENABLED = "enabled", "The queue takes no call backs (callback.enabled)."
-    REGISTER = "register", "The queue takes no call backs at the moment (switch register)."
-    PROCESS = "process", "The queue makes no call backs at the moment (switch process)."
+    REQUESTS_PER_NUMBER = "requests_per_number", "Too many callbacks requested for this number in 24 hours."
+    REQUESTS_PER_SOURCE = "requests_per_source", "Too many callbacks requested by this caller in an hour."
+    REQUESTS_PER_PREFIX = (
+        "requests_per_prefix",
+        "Too many callbacks requested for foreign numbers like this one in an hour.",
+    )
+    DIALS_PER_NUMBER = "dials_per_number", "This number has been called as often as allowed in 24 hours."
+    MAX_PENDING = "max_pending", "The queue has as many callbacks waiting as allowed (callback.max_pending)."
+    ENABLED = "enabled", "The queue does not take callbacks (callback.enabled)."
+    REGISTER = "register", "The queue does not take callbacks at the moment (switch register)."
+    PROCESS = "process", "The queue does not make callbacks at the moment (switch process)."
     # When
-    CPS = "cps", "The queue starts as many calls a second as it may (dial.cps)."
-    WINDOW = "window", "It is not a time of day at which this number may be called (dial.window)."
+    CPS = "cps", "The queue already starts as many calls per second as allowed (dial.cps)."
+    WINDOW = "window", "This number may not be called at this time of day (dial.window)."
 
 
 RULES: dict[str, Rule] = {str(rule): rule for rule in Rule}
@@ -109,7 +112,7 @@ def explanation(rule: Rule, raw: str, queue: Queue) -> str:
     """The rule's sentence; of a number that can be read in several ways it names these."""
     if rule is not Rule.AMBIGUOUS:
         return rule.explanation
-    return f"This can be {' or '.join(readings(raw, queue.region))}: write it with a plus."
+    return f"This could be {' or '.join(readings(raw, queue.region))}: write it with a plus sign."
 
 
 def refusal(e164: str, queue: Queue, *, typed: bool = False) -> Rule | None:

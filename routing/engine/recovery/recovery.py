@@ -21,7 +21,7 @@ async def reconcile(engine: Engine, alive: Alive) -> None:
     known = await interactions.known_legs(engine.pool, list(alive.channels))
     living, unread = await interactions.load_living(engine.pool, shard)
     engine.leave_alone(unread)
-    life = await shards.telephones(engine.pool, shard)
+    life = await shards.asterisk_life(engine.pool, shard)
     anew = None not in (life, alive.started) and life != alive.started
     made_since = {*engine.legs()} - made
     for it in living:
@@ -29,7 +29,7 @@ async def reconcile(engine: Engine, alive: Alive) -> None:
         for event in missed(it, alive, made_since, anew=anew):
             engine.tell(it.id, event)
     if alive.started and life != alive.started:
-        engine.when_handled(partial(shards.remember_telephones, engine.pool, shard, epoch, alive.started))
+        engine.when_handled(partial(shards.remember_asterisk_life, engine.pool, shard, epoch, alive.started))
     inside = {caller.leg for caller in alive.callers}  # others wait in the dialplan, and ask again by themselves
     engine.have_left(engine.leaving() - inside)
     leaving = engine.leaving()
@@ -53,8 +53,8 @@ def missed(
 ) -> list[NetworkEvent]:
     """What the interaction would have heard, and that contact is back. Ends come first: they decide the rest.
 
-    `made_since`: legs that are younger than this look at the telephones, or were just being set up; it is no wonder
-    that they are not there. `anew`: the telephones were started anew, so what is gone was not hung up by anybody but
+    `made_since`: legs that are younger than this look at Asterisk, or were just being set up; it is no wonder
+    that they are not there. `anew`: Asterisk was started anew, so what is gone was not hung up by anybody but
     lost by us.
     """
     gone = [event for leg in it.legs for event in _end(leg, alive, made_since, anew=anew)]

@@ -1,4 +1,4 @@
-"""The slow look at the telephones that makes their news a guarantee: where they and we disagree twice in a row, an
+"""The slow look at Asterisk that makes its news a guarantee: where it and we disagree twice in a row, an
 event was lost, and it is put right. Counterpart: `recovery`, which does so at once after every new contact."""
 
 import structlog

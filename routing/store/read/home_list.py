@@ -127,7 +127,7 @@ def _read_cursor(order: Order, cursor: str) -> tuple[Any, ...]:
             raise ValueError
         values: tuple[Any, ...] = msgspec.convert(key, _KEY_TYPES[order])
     except (ValueError, TypeError, msgspec.MsgspecError):
-        raise Invalid("This is not a cursor of such a list.", "/cursor") from None
+        raise Invalid("This is not a cursor of this list.", "/cursor") from None
     return values
 
 

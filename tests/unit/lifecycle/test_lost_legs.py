@@ -1,4 +1,4 @@
-"""The telephones fail with everybody in them: nobody hung up, so nobody abandoned, and nobody is to blame."""
+"""Asterisk fails with everybody in it: nobody hung up, so nobody abandoned, and nobody is to blame."""
 
 from datetime import timedelta
 
@@ -123,7 +123,7 @@ def test_a_talk_is_over_and_can_be_had_again() -> None:
     assert decision.effects == (*hung_up(talking, Role.AGENT, Role.CUSTOMER), DestroyBridge(talking.bridge))
 
 
-def test_after_a_new_start_of_the_telephones_what_is_gone_was_lost() -> None:
+def test_after_a_new_start_of_asterisk_what_is_gone_was_lost() -> None:
     it = ringing()
     gone = [each for each in missed(it, Alive({}), anew=True) if isinstance(each, LegGone)]
     assert gone == [lost(it, Role.AGENT), lost(it, Role.CUSTOMER)]
