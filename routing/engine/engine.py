@@ -23,7 +23,7 @@ from routing.core.events import (
     TimeReached,
 )
 from routing.core.interaction import Interaction, LegState, Role, Status
-from routing.core.lifecycle import Decision
+from routing.core.lifecycle import Decision, Released
 from routing.engine import degraded
 from routing.engine.acting import Actor
 from routing.engine.agents import AgentService
@@ -431,8 +431,9 @@ class Engine:
         envelope.reply(it)
         self._log(before, decision, envelope)
         self._notify(InteractionChanged(before, it, decision.feed, cursor))
-        self._notify_agents(before, it)
-        self._stir(before, it)
+        for agent in {each.agent for each in decision.agents}:
+            self._notify(AgentChanged(agent))
+        self._stir(decision)
 
     def _is_pointless(self, it: Interaction, effect: Effect) -> bool:
         """A call to, or for, an agent's phone whose end waits to be handled already."""
@@ -452,19 +453,14 @@ class Engine:
         self._legs.follow(before, it)
         self._timers.set(it.id, it.wake_at)
 
-    def _stir(self, before: Interaction | None, it: Interaction) -> None:
+    def _stir(self, decision: Decision) -> None:
         """The line or the agents who are free have changed."""
-        freed = before is not None and before.assigned_to is not None and it.status in (Status.OPEN, Status.CLOSED)
+        it = decision.interaction
+        freed = any(isinstance(each, Released) for each in decision.agents)
         if it.status is Status.OPEN and it.not_before and it.not_before > self.clock.now():
             self.router.stir_in((it.not_before - self.clock.now()).total_seconds())
         elif it.status is Status.OPEN or freed or it.status in (Status.SCHEDULED, Status.BOT):
             self.router.stir()
-
-    def _notify_agents(self, before: Interaction | None, it: Interaction) -> None:
-        concerned = {each.assigned_to for each in (before, it) if each and each.assigned_to}
-        changed = before is None or (before.status, before.assigned_to) != (it.status, it.assigned_to)
-        for agent_id in concerned if changed else ():
-            self._notify(AgentChanged(agent_id))
 
     def _log(self, before: Interaction | None, decision: Decision, envelope: Envelope) -> None:
         """The one canonical line of a decision."""

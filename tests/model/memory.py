@@ -12,7 +12,7 @@ from routing.core.agents import Availability
 from routing.core.errors import AgentBusy, Conflict, DuplicateCallback, NotFound
 from routing.core.events import NumberFormat
 from routing.core.interaction import AgentPreferences, Interaction, Leg, Status, Subtype
-from routing.core.lifecycle import Decision, FeedLine
+from routing.core.lifecycle import Decision, FeedLine, NotReady
 from routing.core.matching import Candidate, IdleAgent
 from routing.core.numbers import Rule
 from routing.core.numbers.moments import Moment
@@ -203,8 +203,9 @@ class Memory:
             agent = self.agents[was]
             if agent.work and agent.work[0] == after.id:
                 agent.work, agent.idle_since = None, now
-                if decision.not_ready and agent.availability is Availability.READY:
-                    agent.availability, agent.reason = Availability.NOT_READY, decision.not_ready.reason
+                for rests in (each for each in decision.agents if isinstance(each, NotReady)):
+                    if agent.availability is Availability.READY:
+                        agent.availability, agent.reason = Availability.NOT_READY, rests.reason
         if role and after.assigned_to:
             agent = self.agents[after.assigned_to]
             if agent.work is None or agent.work[0] == after.id:

@@ -70,9 +70,7 @@ MUTANTS: dict[str, Planted] = {
     ),
     "the save ignores the epoch": Planted("answers", _in_saves(r"s\.epoch = (\$\d+)", r"\1::bigint IS NOT NULL")),
     "the save ignores the number rules": Planted("answers", _in_saves(r"AND NOT EXISTS \(SELECT FROM refused\)", "")),
-    "the agent is not freed": Planted(
-        "desks", _in_saves(r"WHERE w.interaction = s.id RETURNING", "WHERE false RETURNING")
-    ),
+    "the agent is not freed": Planted("desks", _in_saves("w.interaction = s.id AND w.agent", "false AND w.agent")),
     "a leg never ends": Planted("rows", _in_saves(r"ended_at = excluded\.ended_at", "ended_at = NULL")),
     "two callbacks may wait for one number": Planted(
         "answers",

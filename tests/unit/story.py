@@ -32,7 +32,7 @@ from routing.core.events import (
     TimeReached,
 )
 from routing.core.interaction import Interaction, Leg, Role, Stage, Status, Subtype
-from routing.core.lifecycle import Decision, decide
+from routing.core.lifecycle import Decision, NotReady, decide
 from routing.core.queues import Queue
 from tests.lifecycle.explore import QUEUE, START, arrival
 
@@ -43,6 +43,11 @@ TOLD_APART = ("interaction", "bridge", "playback", "language")
 
 STORIES: "list[Story]" = []
 """Those of the test that runs."""
+
+
+def not_ready(decision: Decision) -> NotReady | None:
+    """Who is not ready any more by it."""
+    return next((each for each in decision.agents if isinstance(each, NotReady)), None)
 
 
 class Story:
@@ -114,8 +119,8 @@ class Story:
         self._lines += [f"  {self._words(effect)}" for effect in decision.effects]
         if decision.ignored:
             self._lines.append("  (ignored)")
-        if decision.not_ready:
-            self._lines.append(f"  (not ready: {decision.not_ready.agent}, {decision.not_ready.reason})")
+        if rests := not_ready(decision):
+            self._lines.append(f"  (not ready: {rests.agent}, {rests.reason})")
         now = (decision.interaction.status, decision.interaction.stage)
         if now != before:
             self._lines.append("= " + " ".join(each for each in now if each))

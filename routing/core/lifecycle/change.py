@@ -1,10 +1,11 @@
 """One decision in the making: the interaction as it becomes, what to do, what to write into the feed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from routing.core.agents import Work
 from routing.core.effects import Effect, HangUp, PlayPrompt, StartMusic, StopPrompt
 from routing.core.interaction import Attempt, Deadline, Interaction, Leg, LegState, Outcome, Role, Status
 from routing.core.queues import Queue
@@ -25,21 +26,42 @@ class FeedLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Assigned:
+    """The agent works on it now, in this way."""
+
+    agent: str
+    work: Work
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """The agent does not work on it any more."""
+
+    agent: str
+
+
+@dataclass(frozen=True, slots=True)
 class NotReady:
-    """The agent is not ready any more, in the same transaction."""
+    """The agent who is released is not ready any more."""
 
     agent: str
     reason: str
 
 
+AgentChange = Assigned | Released | NotReady
+
+_WORK = {Status.OFFERED: Work.OFFERED, Status.CONNECTED: Work.BUSY, Status.WRAP_UP: Work.WRAP_UP}
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What `decide` returns. Without feed lines and change there is nothing to store."""
+    """What `decide` returns. `agents`: what it means for them, stored with it. Without feed lines and change there is
+    nothing to store."""
 
     interaction: Interaction
     effects: tuple[Effect, ...] = ()
     feed: tuple[FeedLine, ...] = ()
-    not_ready: NotReady | None = None
+    agents: tuple[AgentChange, ...] = ()
     ignored: bool = False
 
 
@@ -48,18 +70,20 @@ class Change:
 
     def __init__(self, it: Interaction, queue: Queue, now: datetime, actor: str = "system") -> None:
         self.it = it
+        self._before = it
         self.queue = queue
         self.now = now
         self.actor = actor
         self._effects: list[Effect] = []
         self._feed: list[FeedLine] = []
-        self._not_ready: NotReady | None = None
+        self._not_ready: tuple[NotReady, ...] = ()
         self._ignored = False
 
     def decision(self) -> Decision:
         self.stamp()
         self.set(lines=self.it.lines + len(self._feed))
-        return Decision(self.it, tuple(self._effects), tuple(self._feed), self._not_ready, self._ignored)
+        agents = (*_agents(self._before, self.it), *self._not_ready)
+        return Decision(self.it, tuple(self._effects), tuple(self._feed), agents, self._ignored)
 
     def ignore(self) -> None:
         """Late news from the network: passed over on purpose, and counted by the engine."""
@@ -79,7 +103,7 @@ class Change:
         self._effects.extend(effects)
 
     def make_not_ready(self, agent: str, reason: str) -> None:
-        self._not_ready = NotReady(agent, reason)
+        self._not_ready = (NotReady(agent, reason),)
 
     # Deadlines
 
@@ -175,3 +199,16 @@ class Change:
 
     def _replace_attempt(self, changed: Attempt) -> None:
         self.set(attempts=tuple(changed if each.id == changed.id else each for each in self.it.attempts))
+
+
+def _agents(before: Interaction, after: Interaction) -> Iterator[Assigned | Released]:
+    was, now = _assigned(before), _assigned(after)
+    if was and (now is None or now.agent != was.agent):
+        yield Released(was.agent)
+    if now and now != was:
+        yield now
+
+
+def _assigned(it: Interaction) -> Assigned | None:
+    work = _WORK.get(it.status)
+    return Assigned(it.assigned_to, work) if work and it.assigned_to else None

@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from routing.core.errors import Conflict, DuplicateCallback, Invalid
-from routing.core.interaction import Attempt, Interaction, Leg, Status
-from routing.core.lifecycle import Decision
+from routing.core.interaction import Attempt, Interaction, Leg
+from routing.core.lifecycle import Assigned, Decision, NotReady, Released
 from routing.store import number_rules, requests_made
 from routing.store.database import Pool, connection
 from routing.store.interactions.loading import pending
@@ -87,31 +87,37 @@ def _values(
         "check": check,
         "legs": _legs(before, after, now),
         "attempts": _attempts(before, after),
-        "role": _ROLE.get(after.status),
-        "reason": decision.not_ready.reason if decision.not_ready else None,
         "feed": _feed(decision),
+        **_agent(decision),
     }
 
 
+def _agent(decision: Decision) -> Mapping[str, str]:
+    """`assigned`, `role`, `released` and `reason`, as far as the decision says something about agents."""
+    values: dict[str, str] = {}
+    for change in decision.agents:
+        match change:
+            case Assigned(agent, work):
+                values.update(assigned=agent, role=work)
+            case Released(agent):
+                values.update(released=agent)
+            case NotReady(_, reason):
+                values.update(reason=reason)
+    return values
+
+
 def _parts(before: Interaction | None, decision: Decision, values: Mapping[str, Any]) -> Parts:
-    after = decision.interaction
-    was, role = before and _ROLE.get(before.status), values["role"]
-    same_agent = before is not None and before.assigned_to == after.assigned_to
     return Parts(
         new=before is None,
-        moves=before is None or before.queue != after.queue,
+        moves=before is None or before.queue != decision.interaction.queue,
         asks=values["check"] and values["check"].moment,
         legs=bool(values["legs"]),
         attempts=bool(values["attempts"]),
-        assigns=bool(role) and not (same_agent and was == role),
-        releases=bool(was) and not (role and same_agent),
-        rests=decision.not_ready is not None,
+        assigns="assigned" in values,
+        releases="released" in values,
+        rests="reason" in values,
         feed=bool(decision.feed),
     )
-
-
-_ROLE = {Status.OFFERED: "offered", Status.CONNECTED: "busy", Status.WRAP_UP: "wrap_up"}
-"""What an agent does with an interaction."""
 
 
 def _legs(before: Interaction | None, after: Interaction, now: datetime) -> list[dict[str, Any]]:

@@ -169,14 +169,14 @@ the_attempts AS (
 _ASSIGNED = """
 taken AS (
     INSERT INTO agent_work AS w (agent, interaction, role, since)
-    SELECT {assigned_to}, s.id, {role}, {now} FROM saved s
+    SELECT {assigned}, s.id, {role}, {now} FROM saved s
     ON CONFLICT (agent) DO UPDATE SET role = excluded.role, since = excluded.since
      WHERE w.interaction = excluded.interaction AND w.role <> excluded.role
     RETURNING 1
 )"""
 _RELEASED = """
 freed AS (
-    DELETE FROM agent_work w USING saved s WHERE w.interaction = s.id RETURNING w.agent
+    DELETE FROM agent_work w USING saved s WHERE w.interaction = s.id AND w.agent = {released} RETURNING w.agent
 )"""
 _IDLE = """
 rested AS (

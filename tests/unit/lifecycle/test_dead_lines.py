@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from story import CALLER, converted, in_menu, offered, talking, waiting
+from story import CALLER, converted, in_menu, not_ready, offered, talking, waiting
 
 from routing.core.events import LegAnswered, LegGone, LegRinging, LineDied, PickedUp, PromptFinished
 from routing.core.interaction import LegState, Outcome, Role, Status, Subtype
@@ -50,7 +50,7 @@ def test_a_caller_who_is_offered_frees_the_agent() -> None:
         = closed
         """
     )
-    assert story.last.not_ready is None
+    assert not_ready(story.last) is None
 
 
 def test_a_caller_whose_agent_s_line_died_waits_on_with_music_before_everyone_else() -> None:
@@ -140,7 +140,7 @@ def test_a_customer_s_line_that_died_ends_the_talk_as_a_hang_up_does() -> None:
         = connected ready_to_call
         """
     )
-    assert story.last.not_ready is None
+    assert not_ready(story.last) is None
 
     story = talking(waiting())
     story.then(LineDied(CALLER))

@@ -4,9 +4,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from story import CALLER, Story, converted, in_menu, offered, talking, waiting
+from story import CALLER, Story, converted, in_menu, not_ready, offered, talking, waiting
 
 from ivr.workflow import Workflow
+from routing.core.agents import Work
 from routing.core.effects import (
     AddToBridge,
     Answer,
@@ -36,6 +37,7 @@ from routing.core.events import (
     WorkDone,
 )
 from routing.core.interaction import LegState, Role, Stage, Status, Subtype
+from routing.core.lifecycle import Assigned, NotReady, Released
 from tests.lifecycle.explore import QUEUE, START
 
 
@@ -621,12 +623,40 @@ def test_a_customer_who_answers_before_the_agent_is_greeted_and_then_joined() ->
     )
 
 
+def test_a_decision_says_what_it_means_for_the_agent() -> None:
+    story = converted()
+    story.then(Offered("1001"))
+    assert story.last.agents == (Assigned("1001", Work.OFFERED),)
+    story.then(LegRinging(story.leg(Role.AGENT).id))
+    assert story.last.agents == ()
+    story.then(OfferAccepted("1001"))
+    assert story.last.agents == (Assigned("1001", Work.BUSY),)
+    story.then(TimeReached(), 10)
+    assert story.last.agents == (Released("1001"), NotReady("1001", "rona"))
+    story.does(
+        """
+        > Offered 1001
+          RingAgent agent 1001 +4915112345678 timeout=35
+        = offered
+        > LegRinging agent
+        > OfferAccepted 1001
+          DialCustomer customer +4915112345678 600 timeout=35
+        = connected dialing
+        > TimeReached after 10 s
+          HangUp agent
+          HangUp customer
+          (not ready: 1001, rona)
+        = open
+        """
+    )
+
+
 def test_a_customer_whose_agent_never_lifts_hears_an_apology_and_goes_to_the_front() -> None:
     story = offered(converted())
     story.then(OfferAccepted("1001"))
     story.then(LegAnswered(story.leg(Role.CUSTOMER).id))
     story.then(TimeReached(), 10)
-    assert story.last.not_ready and story.last.not_ready.reason == "rona"
+    assert not_ready(story.last) == NotReady("1001", "rona")
     story.said()
     customer = story.leg(Role.CUSTOMER).id
     assert HangUp(customer) in story.last.effects
@@ -660,7 +690,7 @@ def test_who_ignores_an_offer_is_made_not_ready_and_passed_over_for_a_while() ->
     agent = story.leg(Role.AGENT).id
     story.then(TimeReached(), 20)
     story.is_now(Status.OPEN)
-    assert story.last.not_ready and story.last.not_ready.agent == "1001"
+    assert not_ready(story.last) == NotReady("1001", "rona")
     assert HangUp(agent) in story.last.effects
     assert story.it.excluded["1001"] == story.now + timedelta(seconds=30)
     story.does(
@@ -677,7 +707,7 @@ def test_declining_on_the_phone_is_a_rejection_and_keeps_the_place() -> None:
     story = offered(converted())
     story.then(LegGone(story.leg(Role.AGENT).id, 486))
     story.is_now(Status.OPEN)
-    assert story.last.not_ready is None and "1001" in story.it.excluded and not story.it.front
+    assert not_ready(story.last) is None and "1001" in story.it.excluded and not story.it.front
     story.does(
         """
         > LegGone agent sip_cause=486
@@ -690,7 +720,7 @@ def test_a_phone_that_cannot_be_called_makes_its_agent_not_ready() -> None:
     story = converted()
     story.then(Offered("1001"))
     story.then(LegGone(story.leg(Role.AGENT).id, refused=True))
-    assert story.last.not_ready and story.last.not_ready.reason == "phone_unreachable"
+    assert not_ready(story.last) == NotReady("1001", "phone_unreachable")
     story.does(
         """
         > Offered 1001

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from story import not_ready
 
 from routing.core.effects import DestroyBridge, HangUp
 from routing.core.events import (
@@ -88,7 +89,7 @@ def test_an_offered_agent_stays_ready_and_may_be_offered_it_again() -> None:
     it = after(callback().changed(not_before=None), Offered(AGENT)).interaction
     decision = after(it, lost(it, Role.AGENT))
     assert decision.interaction.status is Status.OPEN
-    assert decision.not_ready is None and decision.interaction.excluded == {}
+    assert not_ready(decision) is None and decision.interaction.excluded == {}
     assert decision.effects == hung_up(it, Role.AGENT)
 
 
@@ -106,7 +107,7 @@ def test_a_call_that_was_being_made_is_an_error_and_made_again_before_all_others
     again = decision.interaction
     assert (again.status, again.front, again.legs, again.excluded) == (Status.OPEN, True, (), {})
     assert [each.outcome for each in again.attempts] == [Outcome.ERROR]
-    assert decision.not_ready is None
+    assert not_ready(decision) is None
     second = Role.CUSTOMER if first is Role.AGENT else Role.AGENT
     assert decision.effects == hung_up(it, first, second)
 
