@@ -418,6 +418,9 @@ class Engine:
         it = decision.interaction
         self._keep_track(before, it)
         effects = tuple(each for each in decision.effects if not self._is_pointless(it, each))
+        if not effects:
+            self._tell_of(before, decision, cursor, envelope)
+            return
         acting = asyncio.ensure_future(self._actor.perform_all(it, effects, envelope.posted))
         try:
             await asyncio.wait([acting], timeout=NEWS_WITHIN)
