@@ -28,6 +28,8 @@ LONGEST = 5.0
 """Seconds between two looks, at most."""
 AT_ONCE = 4
 """So many legs are looked at side by side: the calls' own requests go first."""
+EARLY = 0.25
+"""Share of the time between two looks by which one may come early."""
 _HELD = "CHANNEL(rtp,hold)"
 
 
@@ -127,7 +129,7 @@ def dead_lines(
     agent is not offered more calls.
     """
     parts = {leg: silent[leg] / limits[role] for leg, role in call.items() if leg in silent}
-    if not any(part >= 1 - pace / limits[call[leg]] for leg, part in parts.items()):
+    if not any(part >= 1 - (1 + EARLY) * pace / limits[call[leg]] for leg, part in parts.items()):
         return []
     dead = [leg for leg, part in parts.items() if part >= 0.5]
     return sorted(dead, key=lambda leg: call[leg] is not Role.AGENT)

@@ -17,8 +17,13 @@ def dead(agent: float, customer: float) -> list[str]:
 
 
 def test_a_line_is_dead_before_one_more_look_would_be_over_the_limit() -> None:
-    assert dead(agent=0, customer=24.9) == []
+    assert dead(agent=0, customer=20.1) == []
     assert dead(agent=0, customer=25) == ["customer"]
+
+
+def test_a_look_that_came_a_moment_early_is_not_one_too_few() -> None:
+    """Else the line would be dead one look later, and over the limit."""
+    assert dead(agent=0, customer=24.997) == ["customer"]
 
 
 @pytest.mark.parametrize(("agent", "customer"), [(25, 25), (25, 15), (15, 25), (20, 26)])
