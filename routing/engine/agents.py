@@ -80,7 +80,7 @@ class AgentService:
             raise AgentBusy
         if not self.reachable(agent_id):
             raise PhoneUnreachable
-        return await self._ask(interaction_id, Reassigned(by, agent_id, desk), it)
+        return await self._ask(interaction_id, Reassigned(by, agent_id, desk))
 
     async def release(self, agent_id: str, by: str, reason: str) -> None:
         """Take from the agent what they are at, whatever that is; who is at nothing is free. Raises NotFound."""

@@ -59,6 +59,7 @@ async def connect(dsn: str, *, size: int = 10, statement_timeout: float = STATEM
             init=_prepare,
             reset=_leave_as_is,
             max_inactive_connection_lifetime=0,
+            max_cached_statement_lifetime=0,  # else a rare one is parsed and planned again, while somebody waits
             connect=hosts.connect,
         )
 

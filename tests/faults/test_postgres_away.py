@@ -165,9 +165,9 @@ async def _goes_on(line: AuditedLine, people: People, place: int) -> None:
     """As if nothing had been. An accept that Postgres was about to store may have been stored when it was back."""
     stage = line.stage
     await stage.when(people.hangs_up.phone.number, status="open", subtype="callback")
-    waits = await stage.when(people.waits.phone.number, status="open")
+    await stage.when(people.waits.phone.number, status="open")
+    await stage.until(lambda: _keeps_its_place(line, people, place), "the caller who waits has the same place", 5)
     accepted = await _is_connected(line, people)
-    assert waits["position"] == place - accepted
     assert people.chooses.phone.number not in line.auditor.promised
     if (await stage.when(people.chooses.phone.number, status="bot"))[
         "stage"
@@ -179,6 +179,12 @@ async def _goes_on(line: AuditedLine, people: People, place: int) -> None:
     if not accepted:
         await people.agent.api.post(f"interactions/{people.offer}/accept")
     await stage.until(lambda: _is_connected(line, people), "the offer is accepted after all", 5)
+
+
+async def _keeps_its_place(line: AuditedLine, people: People, place: int) -> bool:
+    """Or the next one, where the offer before it was accepted."""
+    waits = await line.stage.interaction(people.waits.phone.number)
+    return bool(waits["position"] == place - await _is_connected(line, people))
 
 
 async def _is_connected(line: AuditedLine, people: People) -> bool:

@@ -179,7 +179,7 @@ freed AS (
     DELETE FROM agent_work w USING saved s WHERE w.interaction = s.id AND w.agent = {released} RETURNING w.agent
 )"""
 _IDLE = """
-rested AS (
+idle AS (
     UPDATE agents a SET idle_since = {now} WHERE a.id IN (SELECT agent FROM freed) RETURNING 1
 )"""
 _RESTED = """
@@ -200,7 +200,8 @@ def _beside(parts: Parts) -> Iterator[str]:
         "the_attempts": _ATTEMPTS if parts.attempts else "",
         "taken": _ASSIGNED if parts.assigns else "",
         "freed": _RELEASED if parts.releases else "",
-        "rested": (_RESTED if parts.rests else _IDLE) if parts.releases else "",
+        "rested": _RESTED if parts.releases and parts.rests else "",
+        "idle": _IDLE if parts.releases and not parts.rests else "",
     }
     present = {name: step for name, step in steps.items() if step}
     yield from present.values()

@@ -1,0 +1,25 @@
+"""Postgres understands every statement that a decision can be stored with, however rare its parts come together."""
+
+from itertools import product
+
+from routing.core.numbers.moments import Moment
+from routing.store.database import Pool
+from routing.store.interactions.statements import Parts, statement
+
+
+def every_combination() -> set[Parts]:
+    flags = product((False, True), repeat=8)
+    return {
+        Parts(new, new or moves, asks, legs, attempts, assigns, releases, rests, feed)
+        for new, moves, legs, attempts, assigns, releases, rests, feed in flags
+        for asks in (None, *Moment)
+    }
+
+
+async def test_every_combination_of_parts_is_a_statement(pool: Pool) -> None:
+    statements = {statement(parts) for parts in every_combination()}
+    assert len(statements) == 9 * 2**4 * 3, "new, moves or neither; asks; the rest, where rests goes with releases"
+    async with pool.acquire() as c:
+        for each in statements:
+            prepared = await c.prepare(each.sql)
+            assert len(prepared.get_parameters()) == len(each.names)
