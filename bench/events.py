@@ -23,7 +23,7 @@ from routing.engine.clock import Clock
 from routing.engine.engine import Engine
 from routing.engine.lease import Lease
 from routing.engine.notices import InteractionChanged, Notice
-from routing.engine.phones import always
+from routing.engine.phones import MayCall
 from routing.local.install.postgres_binaries import find_or_install
 from routing.local.postgres.server import Postgres
 from routing.store import queues
@@ -54,7 +54,7 @@ class Callers:
             assert notice.before
             self._over.pop(notice.before.legs[0].id).set()
 
-    async def perform(self, effect: Effect, may_call: Callable[[], bool] = always) -> LegGone | None:
+    async def perform(self, effect: Effect, may_call: MayCall) -> LegGone | None:
         match effect:
             case Answer(leg):
                 return LegGone(leg)

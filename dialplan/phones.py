@@ -35,7 +35,7 @@ from routing.core.effects import (
 )
 from routing.core.errors import Unavailable
 from routing.core.events import LegDialled, LegGone, PromptFinished
-from routing.engine.phones import KnownAtOnce, always
+from routing.engine.phones import KnownAtOnce, MayCall
 
 log = structlog.get_logger()
 
@@ -49,7 +49,6 @@ JUST_ENTERED = 0.05
 
 _CAUSES = {Refusal.UNKNOWN_NUMBER: words.UNKNOWN_NUMBER, Refusal.BUSY: words.BUSY}
 
-MayCall = Callable[[], bool]
 SetUp = tuple[float, float]
 """Seconds it took until Asterisk had made a channel, and then until that was in our application."""
 
@@ -75,7 +74,7 @@ class AsteriskPhones:
         """Whether this leg is just being set up."""
         return leg in self._starting or leg in self._reserved
 
-    async def perform(self, effect: Effect, may_call: MayCall = always) -> KnownAtOnce | None:
+    async def perform(self, effect: Effect, may_call: MayCall) -> KnownAtOnce | None:
         """Never raises for what the other side does; a refusal comes back as an event."""
         try:
             return await self._perform(effect, may_call)
@@ -176,7 +175,7 @@ class AsteriskPhones:
     async def _dial_made(self, call: DialCustomer, may_call: MayCall) -> LegDialled | None:
         """Of one that is gone the end is told by an event, or it is found missing."""
         try:
-            return await self._dial(call.leg, call.timeout) if may_call() else None
+            return await self._dial(call.leg, call.timeout) if may_call(call.leg) else None
         except AriConflict:
             return _dialled_already(call.leg)
 
@@ -209,7 +208,7 @@ class AsteriskPhones:
         """No agent's phone is to blame for an Asterisk that does not answer."""
         try:
             created, started = await create
-            if not may_call():  # the process slept meanwhile, say, or the agent it is made for has left
+            if not may_call(leg):  # the process slept meanwhile, say, or the agent it is made for has left
                 raise AriUnavailable("it is not to be made any more", f"dial {leg}", sent=False)
             asked = self._monotonic()
             dialled = await self._dial(leg, seconds)

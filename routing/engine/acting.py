@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 
 import structlog
 
@@ -14,7 +13,7 @@ from routing.core.events import Heard, LegGone
 from routing.core.interaction import Interaction
 from routing.engine.clock import Clock
 from routing.engine.lease import Lease
-from routing.engine.phones import Phones, always
+from routing.engine.phones import MayCall, Phones
 from routing.runtime import metrics
 from routing.store.database import Pool
 from routing.store.read import line
@@ -36,7 +35,7 @@ class Actor:
         lease: Lease,
         phones: Phones,
         hear: Callable[[str, Heard], None],
-        may_call: Callable[[str], bool],
+        may_call: MayCall,
     ) -> None:
         self._pool = pool
         self._clock = clock
@@ -77,8 +76,7 @@ class Actor:
         if not await self._lease.may_act():
             log.warning("not ours to do", effect=type(effect).__name__)
             return
-        may_call = partial(self._may_call, effect.leg) if isinstance(effect, RingAgent | DialCustomer) else always
-        if event := await self._phones.perform(effect, may_call):
+        if event := await self._phones.perform(effect, self._may_call):
             self._hear(event.leg, event)
 
     async def _perform(self, it: Interaction, effect: Effect, since: float, *, late: bool) -> None:

@@ -9,16 +9,14 @@ from routing.core.effects import DialCustomer, Effect
 from routing.core.events import CallerArrived, LegDialled, LegGone, NetworkEvent, PromptFinished
 
 KnownAtOnce = LegDialled | LegGone | PromptFinished
-
-
-def always() -> bool:
-    return True
+MayCall = Callable[[str], bool]
+"""Whether the call to this leg may still go out."""
 
 
 class Phones(Protocol):
     """Every call returns when Asterisk took the request; what comes of it later arrives as an event."""
 
-    async def perform(self, effect: Effect, may_call: Callable[[], bool] = always) -> KnownAtOnce | None:
+    async def perform(self, effect: Effect, may_call: MayCall) -> KnownAtOnce | None:
         """Carry out one effect. Returns the event that is known by then: a call that went out, or one of a refusal,
         which is never an exception. `may_call` is asked just before a call goes out, as setting it up takes a while.
         """

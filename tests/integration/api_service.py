@@ -1,7 +1,6 @@
 """The service as API tests see it: real engine, real HTTP server, real Postgres; only the phones are not."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -14,7 +13,7 @@ from routing.core.events import CallerArrived, DigitPressed, LegDialled, LegGone
 from routing.core.interaction import Interaction, Role, Stage
 from routing.core.queues import Queue
 from routing.engine.engine import Engine
-from routing.engine.phones import KnownAtOnce, always
+from routing.engine.phones import KnownAtOnce, MayCall
 from routing.store import agents, interactions, queues, tokens
 from routing.store.agents import Membership, Settings
 
@@ -31,7 +30,7 @@ class SilentPhones:
     fails: Exception | None = None
     places: bool = True
 
-    async def perform(self, effect: Effect, may_call: Callable[[], bool] = always) -> KnownAtOnce | None:
+    async def perform(self, effect: Effect, may_call: MayCall) -> KnownAtOnce | None:
         self.asked.append(effect)
         return LegDialled(effect.leg) if self.places and isinstance(effect, RingAgent | DialCustomer) else None
 

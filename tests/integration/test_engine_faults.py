@@ -1,7 +1,6 @@
 """The engine when Postgres leaves it unsure, and when two sides race: nothing is lost, nothing done twice."""
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +16,7 @@ from routing.engine import deciding, pacing
 from routing.engine import engine as engine_module
 from routing.engine.mailbox import Envelope
 from routing.engine.pacing import Pacer
-from routing.engine.phones import Alive, ChannelState, KnownAtOnce
+from routing.engine.phones import Alive, ChannelState, KnownAtOnce, MayCall
 from routing.engine.recovery.recovery import reconcile
 from routing.store import agents, interactions
 
@@ -282,7 +281,7 @@ class FailsUnexpectedly:
         self._real, self._fails = service.phones.perform, fails
         monkeypatch.setattr(service.phones, "perform", self)
 
-    async def __call__(self, effect: Effect, may_call: Callable[[], bool]) -> KnownAtOnce | None:
+    async def __call__(self, effect: Effect, may_call: MayCall) -> KnownAtOnce | None:
         if self._fails(effect):
             raise RuntimeError("Session is closed")
         return await self._real(effect, may_call)

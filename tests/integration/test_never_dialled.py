@@ -1,7 +1,6 @@
 """A call that never went out: nobody has failed to answer it, neither the customer nor the agent."""
 
 import asyncio
-from collections.abc import Callable
 
 import pytest
 from api_service import QUICK, Service
@@ -12,7 +11,7 @@ from routing.core.agents import Availability
 from routing.core.effects import DialCustomer, Effect, HangUp
 from routing.core.events import LegAnswered, LegGone
 from routing.core.interaction import Interaction, Outcome, Role, Stage, Status
-from routing.engine.phones import KnownAtOnce
+from routing.engine.phones import KnownAtOnce, MayCall
 from routing.store import agents
 
 
@@ -65,7 +64,7 @@ async def test_an_end_that_waits_behind_the_time_to_answer_tells_more(
     """Asterisk takes its time over the dial, and the customer's end is heard before it is over."""
     answers, real, changed = asyncio.Event(), service.phones.perform, service.changes()
 
-    async def perform(effect: Effect, may_call: Callable[[], bool]) -> KnownAtOnce | None:
+    async def perform(effect: Effect, may_call: MayCall) -> KnownAtOnce | None:
         if not isinstance(effect, DialCustomer):
             return await real(effect, may_call)
         await answers.wait()

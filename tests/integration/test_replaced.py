@@ -17,7 +17,7 @@ from dialplan.phones import AsteriskPhones
 from routing.core.effects import AddToBridge, Effect
 from routing.core.errors import Fenced, Unavailable
 from routing.engine.lease import Lease
-from routing.engine.phones import KnownAtOnce, always
+from routing.engine.phones import KnownAtOnce, MayCall
 from routing.store import shards
 from routing.store.database import Pool
 
@@ -29,7 +29,7 @@ class SlowPhones(SilentPhones):
         super().__init__()
         self.begun, self.broken_off = asyncio.Event(), asyncio.Event()
 
-    async def perform(self, effect: Effect, may_call: Callable[[], bool] = always) -> KnownAtOnce | None:
+    async def perform(self, effect: Effect, may_call: MayCall) -> KnownAtOnce | None:
         self.begun.set()
         try:
             await asyncio.Event().wait()
@@ -193,7 +193,7 @@ async def test_a_join_that_fails_hangs_up_nobody_once_the_shard_is_anothers() ->
         return left >= 0
 
     async with asterisk.asked_by(may_change) as ari:
-        await AsteriskPhones(ari).perform(AddToBridge("bridge-1", ("caller", "agent")))
+        await AsteriskPhones(ari).perform(AddToBridge("bridge-1", ("caller", "agent")), lambda _: True)
     assert len(asterisk.changes) == 4 and not any(each.endswith(("/caller", "/agent")) for each in asterisk.changes)
 
 

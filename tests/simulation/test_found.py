@@ -51,7 +51,7 @@ class Line:
     ) -> None:
         for call in reserved:
             phones.reserve(call)
-        if event := await phones.perform(effect, lambda: self.may_call):
+        if event := await phones.perform(effect, lambda _: self.may_call):
             self.heard.append(event)
 
 

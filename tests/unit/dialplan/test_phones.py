@@ -62,4 +62,4 @@ async def test_a_channel_that_was_adopted_is_dialled_when_it_has_entered(
     monkeypatch.setattr(module, "STARTED_WITHIN", 0.1)
     asterisk = Asterisk(app_name, tells=tells)
     asterisk.phones = AsteriskPhones(asterisk)
-    assert (await asterisk.phones.perform(effect), asterisk.dialled) == (LegDialled(LEG), 1)
+    assert (await asterisk.phones.perform(effect, lambda _: True), asterisk.dialled) == (LegDialled(LEG), 1)
