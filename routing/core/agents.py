@@ -1,6 +1,6 @@
 """Agents: what they are willing to do, what they are doing, and what that makes of them. Pure.
 
-`agents.availability` is what an agent chose; a row in `agent_work` is what the agent does, and it wins.
+`agents.availability` is what an agent chose; an open row of `assignments` is what the agent does, and it wins.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ class Availability(StrEnum):
 
 
 class Work(StrEnum):
-    """The one thing an agent is doing: `agent_work.role`."""
+    """The one thing an agent is doing: `assignments.state`."""
 
     OFFERED = "offered"
     BUSY = "busy"

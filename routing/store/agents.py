@@ -51,10 +51,10 @@ class Agent:
 
 AGENT = """
 SELECT a.id, a.name, a.skills, a.accept_mode, a.auto_answer, a.wrap_up, a.availability, a.reason,
-       coalesce(w.since, a.since) AS since, w.role AS work, w.interaction,
+       coalesce(w.wrap_up_at, w.busy_at, w.started_at, a.since) AS since, w.state AS work, w.interaction,
        (SELECT coalesce(jsonb_agg(jsonb_build_object('queue', q.queue, 'penalty', q.penalty) ORDER BY q.queue), '[]')
           FROM agent_queues q WHERE q.agent = a.id) AS queues
-  FROM agents a LEFT JOIN agent_work w ON w.agent = a.id
+  FROM agents a LEFT JOIN assignments w ON w.agent = a.id AND w.ended_at IS NULL
  WHERE a.deleted_at IS NULL
 """
 
@@ -170,7 +170,7 @@ async def delete(pool: Pool, agent_id: str) -> None:
     async with transaction(pool) as c:
         if not await c.fetchval("SELECT id FROM agents WHERE id = $1 AND deleted_at IS NULL FOR UPDATE", agent_id):
             raise NotFound("There is no such agent.")
-        if await c.fetchval("SELECT agent FROM agent_work WHERE agent = $1", agent_id):
+        if await c.fetchval("SELECT agent FROM assignments WHERE agent = $1 AND ended_at IS NULL", agent_id):
             raise AgentBusy
         await c.execute("DELETE FROM agent_queues WHERE agent = $1", agent_id)
         await c.execute("DELETE FROM tokens WHERE agent = $1", agent_id)
@@ -204,7 +204,8 @@ async def desk(pool: Pool, agent_id: str) -> tuple[AgentPreferences, bool]:
     """The settings an interaction takes along, and whether the agent has work already. Raises NotFound."""
     async with connection(pool) as c:
         row = await c.fetchrow(
-            "SELECT auto_answer, accept_mode, wrap_up, EXISTS (SELECT FROM agent_work w WHERE w.agent = a.id) AS busy"
+            "SELECT auto_answer, accept_mode, wrap_up,"
+            "       EXISTS (SELECT FROM assignments w WHERE w.agent = a.id AND w.ended_at IS NULL) AS busy"
             "  FROM agents a WHERE id = $1 AND deleted_at IS NULL",
             agent_id,
         )
@@ -217,7 +218,8 @@ async def offered_interaction(pool: Pool, agent_id: str) -> UUID | None:
     """What the agent is being offered."""
     async with connection(pool) as c:
         found: UUID | None = await c.fetchval(
-            "SELECT interaction FROM agent_work WHERE agent = $1 AND role = 'offered'", agent_id
+            "SELECT interaction FROM assignments WHERE agent = $1 AND ended_at IS NULL AND state = 'offered'",
+            agent_id,
         )
     return found and UUID(str(found))
 

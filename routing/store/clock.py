@@ -52,7 +52,10 @@ idle AS (
     UPDATE agents SET since = since + moved, idle_since = idle_since + moved FROM span
      WHERE idle_since <= $6 AND since <= $6
 ),
-at_work AS (UPDATE agent_work SET since = since + moved FROM span WHERE since <= $6),
+at_work AS (
+    UPDATE assignments SET started_at = started_at + moved, busy_at = busy_at + moved, wrap_up_at = wrap_up_at + moved
+      FROM span WHERE ended_at IS NULL AND coalesce(wrap_up_at, busy_at, started_at) <= $6
+),
 remembered AS (UPDATE idempotency_keys SET created_at = created_at + moved FROM span WHERE created_at <= $6),
 asked AS (UPDATE requests_made SET at = ARRAY(SELECT t + moved FROM unnest(at) t) FROM span),
 let_in AS (UPDATE tokens SET expires_at = expires_at + moved FROM span WHERE expires_at IS NOT NULL)

@@ -22,7 +22,8 @@ STATEMENT_TIMEOUT = 5.0
 
 _BY_CONSTRAINT: dict[str, type[Exception]] = {
     "one_pending_callback": DuplicateCallback,
-    "one_interaction_per_agent": AgentBusy,
+    "one_assignment_per_agent": AgentBusy,
+    "one_owner": Conflict,
     "one_live_attempt": Conflict,
     "one_live_leg_per_role": Conflict,
     "legs_pkey": Conflict,

@@ -14,7 +14,9 @@ GRANT INSERT (interaction, seq, at, event, actor, status, data) ON feed TO ringb
 GRANT INSERT, UPDATE ON interactions TO ringback_service;
 GRANT INSERT, UPDATE (interaction, state, ended_at) ON legs TO ringback_service;
 GRANT INSERT, UPDATE (answered_at, ended_at, outcome, sip_cause) ON attempts TO ringback_service;
-GRANT INSERT, UPDATE, DELETE ON agent_work TO ringback_service;
+GRANT INSERT (interaction, agent, role, state, started_at, busy_at, wrap_up_at),
+    UPDATE (state, started_at, busy_at, wrap_up_at, ended_at, end_reason) ON assignments TO ringback_service;
+GRANT INSERT (agent, state, reason, since, until) ON agent_states TO ringback_service;
 GRANT INSERT, UPDATE ON shards TO ringback_service;
 GRANT INSERT, UPDATE ON queues TO ringback_service;
 GRANT INSERT ON queue_versions TO ringback_service;
@@ -37,7 +39,7 @@ GRANT SELECT (who, key, created_at), DELETE ON idempotency_keys TO ringback_priv
 
 -- Reports: no number, no name, no note, no password, no token.
 GRANT SELECT ON shards, queues, queue_versions, queue_numbers, answered_numbers, own_numbers, agent_queues, attempts,
-    agent_work, schema_migrations TO ringback_reports;
+    assignments, agent_states, schema_migrations TO ringback_reports;
 GRANT SELECT (id, name, skills, accept_mode, auto_answer, wrap_up, availability, reason, since, idle_since, deleted_at)
     ON agents TO ringback_reports;
 GRANT SELECT (id, shard, version, status, stage, subtype, queue, queue_version, dialled_number, assigned_to, priority,

@@ -36,8 +36,11 @@ SELECT i.id, i.status, i.stage, i.wake_at FROM interactions i
         AND NOT EXISTS (SELECT FROM legs l WHERE l.interaction = i.id AND l.ended_at IS NULL))
 """
 _STRAY_WORK = """
-SELECT w.agent FROM agent_work w JOIN interactions i ON i.id = w.interaction
- WHERE i.assigned_to IS DISTINCT FROM w.agent OR i.status NOT IN ('offered', 'connected', 'wrap_up')
+SELECT coalesce(w.agent, i.assigned_to) AS agent
+  FROM (SELECT * FROM assignments WHERE ended_at IS NULL) w
+  FULL JOIN (SELECT * FROM interactions WHERE status IN ('offered', 'connected', 'wrap_up')) i ON i.id = w.interaction
+ WHERE i.assigned_to IS DISTINCT FROM w.agent
+    OR w.state <> CASE i.status WHEN 'connected' THEN 'busy' ELSE i.status END
 """
 # A promise is kept, was ended by what may end it, or is still where somebody will meet it: with the caller on the
 # phone, in the line of a queue there is, due at a time, or in an agent's hands.
@@ -53,7 +56,7 @@ SELECT i.number, i.status, i.subtype, i.outcome FROM interactions i
             AND EXISTS (SELECT FROM queues q WHERE q.name = i.queue AND q.deleted_at IS NULL)
          OR i.status = 'scheduled' AND i.wake_at IS NOT NULL)
 """
-_IN_WORK = "SELECT agent FROM agent_work WHERE agent = ANY($1)"
+_IN_WORK = "SELECT agent FROM assignments WHERE agent = ANY($1) AND ended_at IS NULL"
 _LIVE_LEGS = "SELECT id FROM legs WHERE ended_at IS NULL"
 
 

@@ -94,7 +94,9 @@ async def _offered(line: AuditedLine, n: int) -> tuple[list[Worker], list[Phone]
 
 async def _accept(line: AuditedLine, agent: Worker) -> str:
     """Where to click."""
-    theirs = await line.rig.sql.fetchval("SELECT interaction FROM agent_work WHERE agent = $1", agent.id)
+    theirs = await line.rig.sql.fetchval(
+        "SELECT interaction FROM assignments WHERE agent = $1 AND ended_at IS NULL", agent.id
+    )
     return f"{line.rig.url}/api/v1/interactions/{theirs}/accept"
 
 

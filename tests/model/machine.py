@@ -34,8 +34,8 @@ HANDS = {"one": "one", "one's other hand": "one", "other": "other"}
 
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
 TABLES = (
-    "feed", "agent_work", "attempts", "legs", "interactions", "tokens", "agent_queues", "agents", "queue_numbers",
-    "answered_numbers", "own_numbers", "queue_versions", "queues", "do_not_call", "shards",
+    "feed", "assignments", "agent_states", "attempts", "legs", "interactions", "tokens", "agent_queues", "agents",
+    "queue_numbers", "answered_numbers", "own_numbers", "queue_versions", "queues", "do_not_call", "shards",
 )  # fmt: skip
 EMPTY = "; ".join(f"DELETE FROM {table}" for table in TABLES)
 DAY = 86400.0

@@ -36,7 +36,7 @@ class Impossible(Exception):
 
 @dataclass
 class Agent:
-    """An agent's row with the one of `agent_work`."""
+    """An agent's row with their open assignment."""
 
     desk: AgentPreferences = AgentPreferences()
     queues: dict[str, int] = field(default_factory=dict)
@@ -88,7 +88,7 @@ class Memory:
         self.switches: dict[str, tuple[bool, bool]] = {}
         self.do_not_call: set[str] = set()
         self.shards: dict[str, Shard] = {}
-        self.checks = {"cas", "epoch", "one_interaction_per_agent", "one_pending_callback"}
+        self.checks = {"cas", "epoch", "one_assignment_per_agent", "one_pending_callback"}
         self.on_commit: Callable[[Commit], None] = lambda commit: None
 
     # Interactions
@@ -183,7 +183,7 @@ class Memory:
                 raise Impossible(name)
         others = [each for each in self.rows.values() if each.id != it.id]
         taken = (each for each in others if each.status in HELD and each.assigned_to == it.assigned_to)
-        if "one_interaction_per_agent" in self.checks and it.status in HELD and any(taken):
+        if "one_assignment_per_agent" in self.checks and it.status in HELD and any(taken):
             raise AgentBusy
         same = (each for each in others if pending(each) and (each.queue, each.number) == (it.queue, it.number))
         if "one_pending_callback" in self.checks and pending(it) and any(same):

@@ -70,7 +70,10 @@ MUTANTS: dict[str, Planted] = {
     ),
     "the save ignores the epoch": Planted("answers", _in_saves(r"s\.epoch = (\$\d+)", r"\1::bigint IS NOT NULL")),
     "the save ignores the number rules": Planted("answers", _in_saves(r"AND NOT EXISTS \(SELECT FROM refused\)", "")),
-    "the agent is not freed": Planted("desks", _in_saves("w.interaction = s.id AND w.agent", "false AND w.agent")),
+    "the agent is not freed": Planted(
+        "desks",
+        _in_saves(r"(a\.interaction = s\.id .*\n *RETURNING a\.agent)", r"false AND \1"),
+    ),
     "a leg never ends": Planted("rows", _in_saves(r"ended_at = excluded\.ended_at", "ended_at = NULL")),
     "two callbacks may wait for one number": Planted(
         "answers",
@@ -81,9 +84,7 @@ MUTANTS: dict[str, Planted] = {
     ),
     "an agent may have two interactions": Planted(
         "answers",
-        _without_index(
-            "one_interaction_per_agent", "(assigned_to) WHERE status IN ('offered', 'connected', 'wrap_up')"
-        ),
+        _without_index("one_assignment_per_agent", "(agent) WHERE ended_at IS NULL"),
     ),
     "a running lease can be taken": Planted(
         "epochs", _in(shards, "_TAKE", "WHERE s.until = '-infinity' OR s.until = $4", "WHERE true OR s.until = $4")

@@ -312,7 +312,7 @@ MUTANTS: dict[str, Planted] = {
     "the save ignores version and status": Planted("A4 I9", _without_check("cas")),
     "the save ignores the epoch": Planted("A9", _without_check("epoch")),
     "two callbacks may wait for one number": Planted("A7", _without_check("one_pending_callback")),
-    "an agent may have two interactions": Planted("A2", _without_check("one_interaction_per_agent")),
+    "an agent may have two interactions": Planted("A2", _without_check("one_assignment_per_agent")),
     "the promise is spoken before it is stored": Planted("A5", _act_before_commit(PlayPrompt)),
     "the customer is dialled before it is stored": Planted("A1", _act_before_commit(DialCustomer)),
     "the other party is not hung up": Planted("F6 L3 L4", _instead(Change, "drop", _drop_without_hanging_up)),

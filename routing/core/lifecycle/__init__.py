@@ -13,8 +13,19 @@ docs/lifecycle.md is drawn from it.
 """
 
 from routing.core.lifecycle.arriving import arrive
-from routing.core.lifecycle.change import Assigned, Change, Decision, FeedLine, NotReady, Released
+from routing.core.lifecycle.change import Assigned, Change, Decision, FeedLine, NotReady, Released, Works
 from routing.core.lifecycle.decide import decide
 from routing.core.lifecycle.requested import request
 
-__all__ = ["Assigned", "Change", "Decision", "FeedLine", "NotReady", "Released", "arrive", "decide", "request"]
+__all__ = [
+    "Assigned",
+    "Change",
+    "Decision",
+    "FeedLine",
+    "NotReady",
+    "Released",
+    "Works",
+    "arrive",
+    "decide",
+    "request",
+]

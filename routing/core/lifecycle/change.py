@@ -27,7 +27,15 @@ class FeedLine:
 
 @dataclass(frozen=True, slots=True)
 class Assigned:
-    """The agent works on it now, in this way."""
+    """The agent has it from now on."""
+
+    agent: str
+    work: Work
+
+
+@dataclass(frozen=True, slots=True)
+class Works:
+    """The agent who has it goes on to this."""
 
     agent: str
     work: Work
@@ -35,9 +43,10 @@ class Assigned:
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """The agent does not work on it any more."""
+    """The agent does not have it any more. `why` is the feed's word for what ended it."""
 
     agent: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +57,7 @@ class NotReady:
     reason: str
 
 
-AgentChange = Assigned | Released | NotReady
+AgentChange = Assigned | Works | Released | NotReady
 
 _WORK = {Status.OFFERED: Work.OFFERED, Status.CONNECTED: Work.BUSY, Status.WRAP_UP: Work.WRAP_UP}
 
@@ -82,7 +91,7 @@ class Change:
     def decision(self) -> Decision:
         self.stamp()
         self.set(lines=self.it.lines + len(self._feed))
-        agents = (*_agents(self._before, self.it), *self._not_ready)
+        agents = (*self._agents(), *self._not_ready)
         return Decision(self.it, tuple(self._effects), tuple(self._feed), agents, self._ignored)
 
     def ignore(self) -> None:
@@ -200,15 +209,18 @@ class Change:
     def _replace_attempt(self, changed: Attempt) -> None:
         self.set(attempts=tuple(changed if each.id == changed.id else each for each in self.it.attempts))
 
+    # The agent
 
-def _agents(before: Interaction, after: Interaction) -> Iterator[Assigned | Released]:
-    was, now = _assigned(before), _assigned(after)
-    if was and (now is None or now.agent != was.agent):
-        yield Released(was.agent)
-    if now and now != was:
-        yield now
+    def _agents(self) -> Iterator[Assigned | Works | Released]:
+        was, now = _owner(self._before), _owner(self.it)
+        if was and (now is None or now.agent != was.agent):
+            yield Released(was.agent, self._feed[0].event)
+        if now and (was is None or now.agent != was.agent):
+            yield now
+        elif now and now != was:
+            yield Works(now.agent, now.work)
 
 
-def _assigned(it: Interaction) -> Assigned | None:
+def _owner(it: Interaction) -> Assigned | None:
     work = _WORK.get(it.status)
     return Assigned(it.assigned_to, work) if work and it.assigned_to else None

@@ -12,7 +12,7 @@ from typing import Any
 
 from routing.core.errors import Conflict, DuplicateCallback, Invalid
 from routing.core.interaction import Attempt, Interaction, Leg
-from routing.core.lifecycle import Assigned, Decision, NotReady, Released
+from routing.core.lifecycle import Assigned, Decision, NotReady, Released, Works
 from routing.store import number_rules, requests_made
 from routing.store.database import Pool, connection
 from routing.store.interactions.loading import pending
@@ -93,14 +93,17 @@ def _values(
 
 
 def _agent(decision: Decision) -> Mapping[str, str]:
-    """`assigned`, `role`, `released` and `reason`, as far as the decision says something about agents."""
+    """`assigned` or `works` with `work`, `released` with `why`, and `reason`, as far as the decision says something
+    about agents."""
     values: dict[str, str] = {}
     for change in decision.agents:
         match change:
             case Assigned(agent, work):
-                values.update(assigned=agent, role=work)
-            case Released(agent):
-                values.update(released=agent)
+                values.update(assigned=agent, work=work)
+            case Works(agent, work):
+                values.update(works=agent, work=work)
+            case Released(agent, why):
+                values.update(released=agent, why=why)
             case NotReady(_, reason):
                 values.update(reason=reason)
     return values
@@ -114,6 +117,7 @@ def _parts(before: Interaction | None, decision: Decision, values: Mapping[str, 
         legs=bool(values["legs"]),
         attempts=bool(values["attempts"]),
         assigns="assigned" in values,
+        works="works" in values,
         releases="released" in values,
         rests="reason" in values,
         feed=bool(decision.feed),

@@ -34,7 +34,8 @@ _CHANGED = ", ".join(f"{_MERGED.get(name, '')}{{{name}}}" for name in COLUMNS)
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What a decision touches. `new`: its row is not there yet; `moves`: it comes into a queue; `asks`: which number
-    rules; `assigns`, `releases`: the agent; `rests`: who is released is not ready any more."""
+    rules; `assigns`, `releases`: the agent; `works`: who has it goes on to something else; `rests`: who is released
+    is not ready any more."""
 
     new: bool = False
     moves: bool = False
@@ -42,6 +43,7 @@ class Parts:
     legs: bool = False
     attempts: bool = False
     assigns: bool = False
+    works: bool = False
     releases: bool = False
     rests: bool = False
     feed: bool = False
@@ -166,17 +168,28 @@ the_attempts AS (
                                    outcome = excluded.outcome, sip_cause = excluded.sip_cause
     RETURNING 1
 )"""
+# Who has it before is released first: it has one owner.
 _ASSIGNED = """
 taken AS (
-    INSERT INTO agent_work AS w (agent, interaction, role, since)
-    SELECT {assigned}, s.id, {role}, {now} FROM saved s
-    ON CONFLICT (agent) DO UPDATE SET role = excluded.role, since = excluded.since
-     WHERE w.interaction = excluded.interaction AND w.role <> excluded.role
+    INSERT INTO assignments (interaction, agent, role, state, started_at, busy_at)
+    SELECT s.id, {assigned}, 'owner', {work}, {now}, CASE WHEN {work} = 'busy' THEN {now}::timestamptz END
+      FROM saved s <released>
+    RETURNING 1
+)"""
+_WORKS = """
+worked AS (
+    UPDATE assignments a SET
+           state      = {work},
+           busy_at    = CASE WHEN {work} = 'busy' THEN {now} ELSE a.busy_at END,
+           wrap_up_at = CASE WHEN {work} = 'wrap_up' THEN {now} ELSE a.wrap_up_at END
+      FROM saved s WHERE a.interaction = s.id AND a.agent = {works} AND a.ended_at IS NULL
     RETURNING 1
 )"""
 _RELEASED = """
 freed AS (
-    DELETE FROM agent_work w USING saved s WHERE w.interaction = s.id AND w.agent = {released} RETURNING w.agent
+    UPDATE assignments a SET ended_at = {now}, end_reason = {why}
+      FROM saved s WHERE a.interaction = s.id AND a.agent = {released} AND a.ended_at IS NULL
+    RETURNING a.agent
 )"""
 _IDLE = """
 idle AS (
@@ -198,8 +211,9 @@ def _beside(parts: Parts) -> Iterator[str]:
     steps = {
         "the_legs": _LEGS if parts.legs else "",
         "the_attempts": _ATTEMPTS if parts.attempts else "",
-        "taken": _ASSIGNED if parts.assigns else "",
         "freed": _RELEASED if parts.releases else "",
+        "taken": _assigned(parts) if parts.assigns else "",
+        "worked": _WORKS if parts.works else "",
         "rested": _RESTED if parts.releases and parts.rests else "",
         "idle": _IDLE if parts.releases and not parts.rests else "",
     }
@@ -207,6 +221,10 @@ def _beside(parts: Parts) -> Iterator[str]:
     yield from present.values()
     if parts.feed:
         yield _feed(present.keys())
+
+
+def _assigned(parts: Parts) -> str:
+    return _ASSIGNED.replace("<released>", "WHERE (SELECT count(*) FROM freed) >= 0" if parts.releases else "")
 
 
 def _feed(before: Collection[str]) -> str:

@@ -15,7 +15,7 @@ SELECT a.id, a.idle_since, a.auto_answer, a.accept_mode, a.wrap_up,
        jsonb_object_agg(q.queue, q.penalty) AS queues
   FROM agents a JOIN agent_queues q ON q.agent = a.id
  WHERE a.availability = 'ready' AND a.deleted_at IS NULL
-   AND NOT EXISTS (SELECT FROM agent_work w WHERE w.agent = a.id)
+   AND NOT EXISTS (SELECT FROM assignments w WHERE w.agent = a.id AND w.ended_at IS NULL)
  GROUP BY a.id
 """
 

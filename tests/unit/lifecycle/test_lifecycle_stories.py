@@ -37,7 +37,7 @@ from routing.core.events import (
     WorkDone,
 )
 from routing.core.interaction import LegState, Role, Stage, Status, Subtype
-from routing.core.lifecycle import Assigned, NotReady, Released
+from routing.core.lifecycle import Assigned, NotReady, Released, Works
 from tests.lifecycle.explore import QUEUE, START
 
 
@@ -630,9 +630,9 @@ def test_a_decision_says_what_it_means_for_the_agent() -> None:
     story.then(LegRinging(story.leg(Role.AGENT).id))
     assert story.last.agents == ()
     story.then(OfferAccepted("1001"))
-    assert story.last.agents == (Assigned("1001", Work.BUSY),)
+    assert story.last.agents == (Works("1001", Work.BUSY),)
     story.then(TimeReached(), 10)
-    assert story.last.agents == (Released("1001"), NotReady("1001", "rona"))
+    assert story.last.agents == (Released("1001", "rona"), NotReady("1001", "rona"))
     story.does(
         """
         > Offered 1001
