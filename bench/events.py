@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import structlog
 import uvloop
@@ -42,6 +42,7 @@ class Callers:
         self.engine: Engine
         self.sent_back = 0
         self._over: dict[str, asyncio.Event] = {}
+        self._legs: dict[UUID, str] = {}
 
     async def one(self, n: int) -> None:
         leg = uuid4().hex
@@ -50,9 +51,13 @@ class Callers:
         await over.wait()
 
     def hear(self, notice: Notice) -> None:
-        if isinstance(notice, InteractionChanged) and notice.interaction.status is Status.CLOSED:
-            assert notice.before
-            self._over.pop(notice.before.legs[0].id).set()
+        if not isinstance(notice, InteractionChanged):
+            return
+        it = notice.interaction
+        if it.status is Status.CLOSED:
+            self._over.pop(self._legs.pop(it.id)).set()
+        else:
+            self._legs[it.id] = it.legs[0].id
 
     async def perform(self, effect: Effect, may_call: MayCall) -> LegGone | None:
         match effect:

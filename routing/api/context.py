@@ -16,6 +16,7 @@ from routing.api.http.viewer import Viewer
 from routing.api.live.hub import Hub
 from routing.api.machines.counts import Counts
 from routing.core.errors import Forbidden, NotFound, Unauthenticated
+from routing.core.feed import agent_actor, operator_actor
 from routing.engine.engine import Engine
 from routing.runtime.passwords import Passwords
 from routing.store import agents, interactions
@@ -82,8 +83,8 @@ class Call:
     def actor(self) -> str:
         """Who does it, as the feed names it."""
         if self.identity.role is Role.AGENT:
-            return f"agent:{self.agent}"
-        return f"operator:{self.identity.agent or self.identity.role}"
+            return agent_actor(self.agent)
+        return operator_actor(self.identity.agent or self.identity.role)
 
     @property
     def asker(self) -> str:

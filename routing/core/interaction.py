@@ -102,6 +102,22 @@ class Outcome(StrEnum):
     ERROR = "error"
 
 
+class Ended(StrEnum):
+    """Why an interaction was closed. A newer version may have stored words of its own."""
+
+    HANDLED = "handled"
+    ABANDONED = "abandoned"
+    SHORT_ABANDON = "short_abandon"
+    SAID_GOODBYE = "overflow:hangup"  # a menu's key led to it
+    BLOCKED = "blocked"  # by the number rules
+    INVALID_NUMBER = "invalid_number"
+    FAILED = "failed_max_attempts"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled_by_operator"
+    STOPPED = "ended_by_operator"
+    ERROR = "error"  # lost by us
+
+
 class Deadline(StrEnum):
     """What an interaction waits for; `wake_at` is the earliest of them."""
 

@@ -139,8 +139,6 @@ class Arrivals:
         """A life that begins without a call. Raises what refuses it."""
         stored = await queues.get(self._pool, event.queue)
         now = self._clock.now()
-        if event.at is not None:
-            await self._number_rules.check_time(event.number, event.queue, max(event.at, now))
         decision = self._by_our_clock(request(box.id, stored.queue, stored.version, event, now))
         envelope.decided = self._clock.monotonic()
         asked = False
@@ -151,7 +149,7 @@ class Arrivals:
             return await self._create(decision, check)
 
         try:
-            cursor = await self._number_rules.guarded(None, decision, store, event.asker)
+            cursor = await self._number_rules.guarded(decision, store, event.asker, anew=True)
         except Unavailable:
             if not asked:
                 raise
@@ -164,7 +162,7 @@ class Arrivals:
         """It may have been stored; whoever waits for it is told as soon as that is certain."""
         store = partial(self._create, decision)
         try:
-            known = await self._until_known(box.id, lambda: self._number_rules.guarded(None, decision, store))
+            known = await self._until_known(box.id, lambda: self._number_rules.guarded(decision, store))
         except RingbackError as error:
             envelope.refuse(error)
             return

@@ -256,7 +256,7 @@ class Decider:
             if self._lease.valid:
                 self._phones.reserve(call)
         try:
-            return await self._number_rules.guarded(before, decision, partial(self._store, before, decision), asker)
+            return await self._number_rules.guarded(decision, partial(self._store, before, decision), asker)
         except BaseException as error:
             if isinstance(error, Unavailable):
                 box.unsure = Unsure(before, decision, began, envelope)

@@ -430,10 +430,9 @@ class Engine:
             acting.cancel()
 
     def _tell_of(self, before: Interaction | None, decision: Decision, cursor: int, envelope: Envelope) -> None:
-        it = decision.interaction
-        envelope.reply(it)
+        envelope.reply(decision.interaction)
         self._log(before, decision, envelope)
-        self._notify(InteractionChanged(before, it, decision.feed, cursor))
+        self._notify(InteractionChanged(decision, cursor))
         for agent in {each.agent for each in decision.agents}:
             self._notify(AgentChanged(agent))
         self._stir(decision)
@@ -477,7 +476,7 @@ class Engine:
             saved=envelope.ms(envelope.saved),
             ms=envelope.ms(self.clock.monotonic()),
         )
-        metrics.observe(before, decision)
+        metrics.observe(decision)
 
     # Arrivals
 

@@ -3,17 +3,19 @@
 from dataclasses import dataclass
 
 from routing.core.interaction import Interaction
-from routing.core.lifecycle import FeedLine
+from routing.core.lifecycle import Decision
 
 
 @dataclass(frozen=True, slots=True)
 class InteractionChanged:
     """`cursor` is the place in the feed reached by this change."""
 
-    before: Interaction | None
-    interaction: Interaction
-    feed: tuple[FeedLine, ...]
+    decision: Decision
     cursor: int
+
+    @property
+    def interaction(self) -> Interaction:
+        return self.decision.interaction
 
 
 @dataclass(frozen=True, slots=True)

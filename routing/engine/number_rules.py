@@ -9,13 +9,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from routing.core.errors import Conflict, Invalid, InvalidNumber, NumberBlocked
-from routing.core.interaction import Interaction, Role
 from routing.core.lifecycle import Decision
 from routing.core.numbers import RULES, Rule, callable_from, facts, refusal
-from routing.core.numbers.moments import Moment, moment, time_agreed
 from routing.core.numbers.rules import UNREADABLE, explanation, read
 from routing.core.numbers.windows import why_not_at, zones
 from routing.core.queues import Queue
+from routing.core.requirements import MayCall, MayCallAt, Moment
 from routing.engine.clock import Clock
 from routing.engine.queues import Queues
 from routing.runtime import metrics
@@ -78,7 +77,7 @@ class NumberRules:
 
     async def _ask(self, number: str, queue_name: str, *, history: bool) -> None:
         for _ in range(MOST_CHANGES):
-            check = await self._check(Moment.PROMISE, number, None, queue_name)
+            check = await self._check(MayCall(Moment.PROMISE, number, queue_name))
             try:
                 return await number_rules.ask(self._pool, check, self._clock.now(), history=history)
             except Stale:
@@ -87,36 +86,35 @@ class NumberRules:
 
     async def guarded(
         self,
-        before: Interaction | None,
         decision: Decision,
         store: Callable[[Check | None], Awaitable[int]],
         asker: str | None = None,
+        *,
+        anew: bool = False,
     ) -> int:
-        """`store` a change, with the question that goes along; `asker` is the agent or token that asks for it over
-        the API. Raises NumberBlocked, RateLimited, Invalid for a time outside the calling window, and what `store`
-        raises."""
-        after = decision.interaction
-        if before and (at := time_agreed(before, after)):
-            pointer = "/at" if before.number == after.number else "/number"
-            await self.check_time(after.number or "", after.queue, at, pointer)
-        when = moment(before, after, decision.effects)
-        if when is None:
+        """`store` a decision, with the question that it requires; `asker` is the agent or token that asks for it over
+        the API, `anew`: for a callback that is not there yet. Raises NumberBlocked, RateLimited, Invalid for a time
+        outside the calling window, and what `store` raises."""
+        for each in decision.requires:
+            if isinstance(each, MayCallAt):
+                await self._check_time(each)
+        call = next((each for each in decision.requires if isinstance(each, MayCall)), None)
+        if call is None:
             return await store(None)
-        if asker is None or when is not Moment.PROMISE:
-            return await self._stored(when, after, store)
+        if asker is None or call.moment is not Moment.PROMISE:
+            return await self._stored(call, store)
         async with self._turns[asker]:  # else what one asks for at once would hold the calls' connections
-            return await self._stored(when, after, store, asker, anew=before is None)
+            return await self._stored(call, store, asker, anew=anew)
 
-    async def check_time(self, number: str, queue_name: str, at: datetime, pointer: str = "/at") -> None:
-        """Raises Invalid when the number may not be called then, by the queue's settings as they stand now."""
-        queue, _ = await stored.current(self._pool, queue_name)
-        if refused := why_not_at(number, queue, at):
-            raise Invalid(refused, pointer)
+    async def _check_time(self, call: MayCallAt) -> None:
+        """By the queue's settings as they stand now."""
+        queue, _ = await stored.current(self._pool, call.queue)
+        if refused := why_not_at(call.number, queue, call.at):
+            raise Invalid(refused, call.pointer)
 
     async def _stored(
         self,
-        when: Moment,
-        after: Interaction,
+        call: MayCall,
         store: Callable[[Check | None], Awaitable[int]],
         asker: str | None = None,
         *,
@@ -124,7 +122,7 @@ class NumberRules:
     ) -> int:
         for _ in range(MOST_CHANGES):
             try:
-                check = await self._check(when, after.number or "", _source(after), after.queue)
+                check = await self._check(call)
                 return await store(_asked_by(asker, check, anew=anew) if asker else check)
             except Stale:
                 self._queues.changed()
@@ -133,31 +131,31 @@ class NumberRules:
                 raise
         raise Conflict
 
-    async def _check(self, when: Moment, number: str, source: str | None, queue_name: str) -> Check:
+    async def _check(self, call: MayCall) -> Check:
         """Raises NumberBlocked by the rules that need no looking up, and by none that were changed meanwhile."""
         try:
-            return self._judged(when, number, source, *await self._queues.current(queue_name))
+            return self._judged(call, *await self._queues.current(call.queue))
         except NumberBlocked:
             self._queues.changed()
-        return self._judged(when, number, source, *await self._queues.current(queue_name))
+        return self._judged(call, *await self._queues.current(call.queue))
 
-    def _judged(self, when: Moment, number: str, source: str | None, queue: Queue, version: int) -> Check:
-        typed = when is Moment.PROMISE and source is not None
-        if rule := refusal(number, queue, typed=typed):
+    def _judged(self, call: MayCall, queue: Queue, version: int) -> Check:
+        typed = call.moment is Moment.PROMISE and call.source is not None
+        if rule := refusal(call.number, queue, typed=typed):
             raise blocked(rule)
-        if when is Moment.PROMISE and not queue.callback.enabled:
+        if call.moment is Moment.PROMISE and not queue.callback.enabled:
             raise blocked(Rule.ENABLED)
         now = self._clock.now()
-        opens = callable_from(number, queue, now)
-        if opens is None or (when is Moment.DIAL and opens > now):
+        opens = callable_from(call.number, queue, now)
+        if opens is None or (call.moment is Moment.DIAL and opens > now):
             raise blocked(Rule.WINDOW, opens)
         return Check(
-            moment=when,
+            moment=call.moment,
             queue=queue.name,
             version=version,
-            number=number,
-            source=source,
-            foreign=facts(number).region != queue.region,
+            number=call.number,
+            source=call.source,
+            foreign=facts(call.number).region != queue.region,
             max_pending=queue.callback.max_pending,
             most_over_api=queue.callback.most_over_api,
             **queue.limits.model_dump(),
@@ -168,9 +166,3 @@ def _asked_by(asker: str, check: Check, *, anew: bool) -> Check:
     """The same question for who asks over the API: limited, and with room left for callers."""
     limited = asker if check.requests_per_agent is not None else None
     return replace(check, asker=limited, max_pending=check.most_over_api if anew else check.max_pending)
-
-
-def _source(it: Interaction) -> str | None:
-    """Who asks on the telephone for a number that is not their own; "" withheld it."""
-    caller = it.leg(Role.CALLER)
-    return caller.party if caller and caller.party != it.number else None

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
-from routing.core.interaction import Interaction, Status
+from routing.core.feed import FeedEvent
 from routing.core.lifecycle import Decision
 from routing.runtime import log
 
@@ -82,21 +82,20 @@ LOG_LINES_DROPPED.set_function(log.dropped)
 _LAG_EVERY = 0.5
 
 
-def observe(before: Interaction | None, decision: Decision) -> None:
+def observe(decision: Decision) -> None:
     """Count what a stored decision means. Called once for each."""
-    it = decision.interaction
     for line in decision.feed:
         match line.event:
-            case "offered":
-                OFFERS.labels(queue=it.queue).inc()
-            case "accepted":
+            case FeedEvent.OFFERED:
+                OFFERS.labels(queue=decision.interaction.queue).inc()
+            case FeedEvent.ACCEPTED:
                 ACCEPTS.labels(by=line.data.get("by", "unknown")).inc()
-            case "attempt_ended":
+            case FeedEvent.ATTEMPT_ENDED:
                 ATTEMPTS.labels(outcome=line.data["outcome"]).inc()
+            case FeedEvent.CLOSED:
+                CLOSED.labels(outcome=line.data["outcome"]).inc()
             case _:
                 pass
-    if it.status is Status.CLOSED and (before is None or before.status is not Status.CLOSED):
-        CLOSED.labels(outcome=it.outcome).inc()
 
 
 def set_interactions(counts: Iterable[tuple[str, str, int]]) -> None:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from routing.core.errors import NumberBlocked, RateLimited
 from routing.core.numbers import RULES, Rule
-from routing.core.numbers.moments import Moment
+from routing.core.requirements import Moment
 from routing.store.database import Pool, connection
 from routing.store.requests_made import RULE as REQUESTS_PER_AGENT
 from routing.store.requests_made import limited

@@ -2,7 +2,7 @@
 
 from itertools import product
 
-from routing.core.numbers.moments import Moment
+from routing.core.requirements import Moment
 from routing.store.database import Pool
 from routing.store.interactions.statements import Parts, statement
 

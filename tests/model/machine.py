@@ -15,7 +15,7 @@ from routing.core.errors import Conflict, RingbackError
 from routing.core.events import CallerArrived, DigitPressed, Event, LegGone, Offered, TimeReached
 from routing.core.interaction import AgentPreferences, Interaction
 from routing.core.lifecycle import Decision, arrive, decide
-from routing.core.numbers.moments import moment
+from routing.core.requirements import MayCall
 from routing.store import agents, interactions, number_rules, queues, shards
 from routing.store.agents import Membership, Settings
 from routing.store.interactions import Ownership
@@ -225,7 +225,7 @@ class StoreMachine(RuleBasedStateMachine):
             return
         if decision.ignored or (decision.interaction == before and not decision.effects):
             return
-        if self._store(hand, before, decision, self._check(before, decision)):
+        if self._store(hand, before, decision, self._check(decision)):
             self.seen[hand][before.id] = self.model.load(before.id)
 
     def _store(self, hand: str, before: Interaction | None, decision: Decision, check: Check | None) -> bool:
@@ -238,16 +238,15 @@ class StoreMachine(RuleBasedStateMachine):
             cursor = self.both("save", real, lambda: model.save(ownership, before, decision, now, check))
         return cursor is not None
 
-    def _check(self, before: Interaction, decision: Decision) -> Check | None:
-        after = decision.interaction
-        when = moment(before, after, decision.effects)
-        if when is None:
+    def _check(self, decision: Decision) -> Check | None:
+        call = next((each for each in decision.requires if isinstance(each, MayCall)), None)
+        if call is None:
             return None
-        _, version = self.model.current(after.queue)
+        _, version = self.model.current(call.queue)
         unlimited = dict.fromkeys(
             ("requests_per_number", "requests_per_source", "requests_per_prefix", "dials_per_number")
         )
-        return Check(when, after.queue, version, after.number or "", None, False, 1000, **unlimited)
+        return Check(call.moment, call.queue, version, call.number, None, False, 1000, **unlimited)
 
     def _later(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)

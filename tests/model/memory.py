@@ -11,12 +11,13 @@ from uuid import UUID
 from routing.core.agents import Availability
 from routing.core.errors import AgentBusy, Conflict, DuplicateCallback, NotFound
 from routing.core.events import NumberFormat
+from routing.core.feed import FeedLine
 from routing.core.interaction import AgentPreferences, Interaction, Leg, Status, Subtype
-from routing.core.lifecycle import Decision, FeedLine, NotReady
+from routing.core.lifecycle import Decision, NotReady
 from routing.core.matching import Candidate, IdleAgent
 from routing.core.numbers import Rule
-from routing.core.numbers.moments import Moment
 from routing.core.queues import Queue, Switches
+from routing.core.requirements import Moment
 from routing.store import number_rules
 from routing.store.interactions import Ownership, Unread
 from routing.store.number_rules import Check, Stale

@@ -50,7 +50,7 @@ def _without_index(name: str, definition: str) -> Mutant:
             yield
         finally:
             database.execute(EMPTY)
-            database.execute(f"CREATE UNIQUE INDEX {name} ON interactions {definition}")
+            database.execute(f"CREATE UNIQUE INDEX {name} ON {definition}")
 
     return mutated
 
@@ -79,12 +79,12 @@ MUTANTS: dict[str, Planted] = {
         "answers",
         _without_index(
             "one_pending_callback",
-            "(queue, number) WHERE requested_at IS NOT NULL AND status NOT IN ('wrap_up', 'closed')",
+            "interactions (queue, number) WHERE requested_at IS NOT NULL AND status NOT IN ('wrap_up', 'closed')",
         ),
     ),
     "an agent may have two interactions": Planted(
         "answers",
-        _without_index("one_assignment_per_agent", "(agent) WHERE ended_at IS NULL"),
+        _without_index("one_assignment_per_agent", "assignments (agent) WHERE ended_at IS NULL"),
     ),
     "a running lease can be taken": Planted(
         "epochs", _in(shards, "_TAKE", "WHERE s.until = '-infinity' OR s.until = $4", "WHERE true OR s.until = $4")

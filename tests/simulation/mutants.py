@@ -14,11 +14,10 @@ from dialplan.ari import models
 from routing.core.effects import DialCustomer, PlayPrompt, StartMusic
 from routing.core.events import OfferAccepted, ServiceRestarted
 from routing.core.interaction import AgentPreferences, Attempt, Deadline, Interaction, Leg, Role, Status
-from routing.core.lifecycle import Change, closing, connecting, line, offered
+from routing.core.lifecycle import Change, change, closing, connecting, line, offered
 from routing.core.lifecycle import open as open_
 from routing.core.lifecycle.decide import _AT, _WHEN
-from routing.core.numbers import moments
-from routing.engine import number_rules
+from routing.core.requirements import Requirement, required
 from routing.engine.acting import Actor
 from routing.engine.deciding import Decider
 from routing.engine.engine import Engine
@@ -220,11 +219,8 @@ async def _never_settled(self: Decider, box: Any, given_up: Any) -> None:
     box.unsure = None
 
 
-_real_moment = moments.moment
-
-
-def _not_asked_again(before: Any, after: Interaction, effects: Any = ()) -> Any:
-    return _real_moment(before, after)
+def _not_asked_again(before: Interaction, after: Interaction, _: Any) -> tuple[Requirement, ...]:
+    return required(before, after, ())
 
 
 _real_perform = Actor._perform
@@ -247,6 +243,11 @@ async def _dial_at_once(self: phones.AsteriskPhones, leg: str, endpoint: str, va
     )
     await self._ari.create_or_adopt(leg, request)
     return 0.0, 0.0
+
+
+def _reserve_again(self: phones.AsteriskPhones, call: DialCustomer) -> None:
+    """A decision that is tried again does not find what it began."""
+    self._reserved[call.leg] = asyncio.create_task(self._create_customer(call))
 
 
 def _woken_at_once(self: Timers, interaction_id: Any, *_: Any) -> None:
@@ -333,10 +334,11 @@ MUTANTS: dict[str, Planted] = {
     "ends of channels are not heard": Planted("F6 L4", _instead(listen, "event", _deaf_to_ends)),
     "what ended unseen is never noticed": Planted("L2 L3", _unseen_ends_unnoticed),
     "an unconfirmed commit counts as failed": Planted("A12 L3 L4", _instead(Decider, "_settled", _never_settled)),
-    "a dial after a restart asks no rule": Planted("A8", _instead(number_rules, "moment", _not_asked_again)),
+    "a dial after a restart asks no rule": Planted("A8", _instead(change, "required", _not_asked_again)),
     "music never comes": Planted("L4", _instead(Actor, "_perform", _no_music)),
     "after-call work never ends": Planted("L2", lambda: patch.dict(_AT, {Deadline.WRAP_UP: lambda c: None})),
     "a channel is dialled before it has started": Planted(
         "A1 A11", _instead(phones.AsteriskPhones, "_create", _dial_at_once)
     ),
+    "a customer's leg is reserved twice": Planted("F40", _instead(phones.AsteriskPhones, "reserve", _reserve_again)),
 }

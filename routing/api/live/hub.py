@@ -13,8 +13,10 @@ import structlog
 from routing.api.http.viewer import Viewer
 from routing.api.live import messages
 from routing.api.live.messages import StreamMessage
+from routing.core.agents import Work
 from routing.core.errors import NotFound, RingbackError
-from routing.core.interaction import Interaction, Status
+from routing.core.interaction import Interaction
+from routing.core.lifecycle import Assigned, Decision, Released
 from routing.engine.engine import Engine
 from routing.engine.notices import AgentChanged, InteractionChanged, Notice, QueueChanged
 from routing.runtime import metrics
@@ -185,10 +187,10 @@ class Hub:
 
     async def _told(self, notice: Notice, seen: Seen) -> list[StreamMessage]:
         match notice:
-            case InteractionChanged(before, it, _, _):
-                place = seen.places.get(it.id)
-                told = [messages.interaction_changed(self._cursor, it, place)]
-                return [*told, *await self._offers(before, it, place, notice)]
+            case InteractionChanged(decision, _):
+                place = seen.places.get(decision.interaction.id)
+                told = messages.interaction_changed(self._cursor, decision.interaction, place)
+                return [told, *await self._offers(decision, place)]
             case AgentChanged(agent_id):
                 return [
                     messages.agent_changed(
@@ -200,17 +202,15 @@ class Hub:
             case QueueChanged(name):
                 return [await self._queue(name)]
 
-    async def _offers(
-        self, before: Interaction | None, it: Interaction, place: int | None, notice: InteractionChanged
-    ) -> list[StreamMessage]:
-        """The offer that began, and the one that ended without being accepted."""
-        was = before.assigned_to if before and before.status is Status.OFFERED else None
-        now = it.assigned_to if it.status is Status.OFFERED else None
+    async def _offers(self, decision: Decision, place: int | None) -> list[StreamMessage]:
+        """The one that ended without being accepted, and the one that began."""
         told = []
-        if was and was != now and not (it.status is Status.CONNECTED and it.assigned_to == was):
-            told.append(messages.offer_withdrawn(self._cursor, was, it, notice.feed))
-        if now and was != now:
-            told.append(await self.offer(it, place))
+        for change in decision.agents:
+            match change:
+                case Released(agent, Work.OFFERED):
+                    told.append(messages.offer_withdrawn(self._cursor, agent, decision))
+                case Assigned(_, Work.OFFERED):
+                    told.append(await self.offer(decision.interaction, place))
         return told
 
     async def offer(self, it: Interaction, place: int | None) -> StreamMessage:

@@ -12,13 +12,14 @@ from routing.api.http.viewer import Viewer
 from routing.api.interactions import views as interaction_views
 from routing.api.queues import views as queue_views
 from routing.core.agents import PhoneState
+from routing.core.feed import FeedEvent, FeedLine
 from routing.core.interaction import Interaction
-from routing.core.lifecycle import FeedLine
+from routing.core.lifecycle import Decision
 from routing.core.queues import Queue
 from routing.store.agents import Agent
 from routing.store.queues import Stored
 
-_WHY_WITHDRAWN = ("rejected", "rona", "phone_unreachable", "abandoned")
+_WHY_WITHDRAWN = (FeedEvent.REJECTED, FeedEvent.RONA, FeedEvent.ABANDONED)
 
 
 @dataclass(slots=True)
@@ -69,20 +70,20 @@ def offer(cursor: int, it: Interaction, place: int | None, queue: Queue, now: da
     return StreamMessage(_for_agent(it.assigned_to), lambda _: content)
 
 
-def offer_withdrawn(cursor: int, agent: str, it: Interaction, feed: tuple[FeedLine, ...]) -> StreamMessage:
+def offer_withdrawn(cursor: int, agent: str, decision: Decision) -> StreamMessage:
     content = {
         "type": "offer_withdrawn",
         "cursor": cursor,
         "agent": agent,
-        "interaction": {"id": it.id, "version": it.version},
-        "reason": _why(feed),
+        "interaction": {"id": decision.interaction.id, "version": decision.interaction.version},
+        "reason": _why(decision.feed),
     }
     return StreamMessage(_for_agent(agent), lambda _: content)
 
 
 def _why(feed: tuple[FeedLine, ...]) -> str:
     for line in feed:
-        if line.event == "offer_withdrawn":
+        if line.event is FeedEvent.OFFER_WITHDRAWN:
             return str(line.data["reason"])
         if line.event in _WHY_WITHDRAWN:
             return line.event

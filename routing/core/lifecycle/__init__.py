@@ -13,7 +13,7 @@ docs/lifecycle.md is drawn from it.
 """
 
 from routing.core.lifecycle.arriving import arrive
-from routing.core.lifecycle.change import Assigned, Change, Decision, FeedLine, NotReady, Released, Works
+from routing.core.lifecycle.change import Assigned, Change, Decision, NotReady, Released, Works
 from routing.core.lifecycle.decide import decide
 from routing.core.lifecycle.requested import request
 
@@ -21,7 +21,6 @@ __all__ = [
     "Assigned",
     "Change",
     "Decision",
-    "FeedLine",
     "NotReady",
     "Released",
     "Works",

@@ -2,7 +2,8 @@
 
 from routing.core.errors import DispositionRequired, Invalid
 from routing.core.events import Event, WorkDone
-from routing.core.interaction import Deadline, Status
+from routing.core.feed import SYSTEM, FeedEvent
+from routing.core.interaction import Deadline, Ended, Status
 from routing.core.lifecycle import closing
 from routing.core.lifecycle.change import Change
 from routing.core.lifecycle.denied import deny
@@ -13,7 +14,7 @@ def wrap_up(c: Change) -> None:
     seconds = c.it.desk.wrap_up if c.it.desk.wrap_up is not None else c.queue.wrap_up.seconds
     c.clear_all()
     c.set(status=Status.WRAP_UP, stage=None)
-    c.tell("wrap_up", "system", seconds=seconds)
+    c.tell(FeedEvent.WRAP_UP, SYSTEM, seconds=seconds)
     c.due_in(Deadline.WRAP_UP, seconds)
 
 
@@ -22,7 +23,7 @@ def when_wrap_up(c: Change, event: Event) -> None:
         case WorkDone(agent, disposition, note) if agent == c.it.assigned_to:
             note_disposition(c, disposition, note)
             check_disposition(c)
-            closing.close(c, "handled")
+            closing.close(c, Ended.HANDLED)
         case _:
             deny(c, event)
 
@@ -34,7 +35,7 @@ def note_disposition(c: Change, disposition: str | None, note: str | None) -> No
         raise Invalid(f"not one of {', '.join(sorted(codes))}", "/disposition")
     c.set(disposition=disposition or c.it.disposition, note=note or c.it.note)
     if disposition or note:
-        c.tell("disposition", disposition=disposition, note=note)
+        c.tell(FeedEvent.DISPOSITION, disposition=disposition, note=note)
 
 
 def check_disposition(c: Change) -> None:
@@ -46,4 +47,4 @@ def check_disposition(c: Change) -> None:
 def wrap_up_over(c: Change) -> None:
     if not c.it.disposition:
         c.set(disposition="none")
-    closing.close(c, "handled")
+    closing.close(c, Ended.HANDLED)

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from routing.core.effects import Answer
 from routing.core.events import CallerArrived
+from routing.core.feed import CALLER, FeedEvent
 from routing.core.interaction import Interaction, Leg, LegState, Role
 from routing.core.lifecycle import workflow
 from routing.core.lifecycle.change import Change, Decision
@@ -27,8 +28,8 @@ def arrive(interaction_id: UUID, queue: Queue, version: int, event: CallerArrive
         dialled_number=dialled,
         legs=(caller,),
     )
-    c = Change(it, queue, now, "caller")
-    c.tell("entered", dialled_number=dialled)
+    c = Change(it, queue, now, CALLER)
+    c.tell(FeedEvent.ENTERED, dialled_number=dialled)
     workflow.await_step(c, 0)
     c.do(Answer(caller.id, it.id.hex))
     c.music(caller)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from ivr.workflow import Step
+from routing.core.feed import CALLER, FeedEvent
 from routing.core.interaction import Deadline, Role, Stage, Status
 from routing.core.lifecycle import workflow
 from routing.core.lifecycle.change import Change
@@ -69,7 +70,7 @@ def book(c: Change) -> None:
         promised_at=max(c.now, c.it.requested_at or c.now),
         waiting=replace(c.it.waiting, digits=""),
     )
-    c.tell("callback_confirmed", "caller")
+    c.tell(FeedEvent.CALLBACK_CONFIRMED, CALLER)
     ask(c, ("booked",))
 
 
@@ -80,7 +81,7 @@ def candidate(c: Change) -> str:
 
 def withdraw(c: Change) -> None:
     c.set(requested_at=None)
-    c.tell("callback_withdrawn", "caller")
+    c.tell(FeedEvent.CALLBACK_WITHDRAWN, CALLER)
     leave_dialogue(c)
 
 

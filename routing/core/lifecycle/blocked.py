@@ -5,7 +5,18 @@ called. Rules and their names: `routing.core.numbers.rules`.
 from dataclasses import replace
 
 from routing.core.events import NumberRefused
-from routing.core.interaction import AgentPreferences, Deadline, LegState, Outcome, Role, Stage, Status, Subtype
+from routing.core.feed import SYSTEM, FeedEvent
+from routing.core.interaction import (
+    AgentPreferences,
+    Deadline,
+    Ended,
+    LegState,
+    Outcome,
+    Role,
+    Stage,
+    Status,
+    Subtype,
+)
 from routing.core.lifecycle import after_call, asking, closing, line
 from routing.core.lifecycle.change import Change
 from routing.core.lifecycle.dialogues import number_entry
@@ -17,10 +28,10 @@ _NOT_THE_NUMBERS = frozenset({Rule.ENABLED, Rule.REGISTER, Rule.MAX_PENDING, Rul
 def number_refused(c: Change, event: NumberRefused) -> None:
     """A caller is told, and waits on; a callback is closed as `blocked`, or held until it may be called."""
     if c.it.status is Status.BOT and c.it.stage in asking.ASKS_FOR_CALLBACK:
-        c.tell("number_refused", "system", rule=event.rule)
+        c.tell(FeedEvent.NUMBER_REFUSED, SYSTEM, rule=event.rule)
         _tell_caller(c, event.rule)
     elif c.it.subtype is Subtype.CALLBACK and _not_called_yet(c):
-        c.tell("number_refused", "system", rule=event.rule, agent=c.it.assigned_to, until=event.until)
+        c.tell(FeedEvent.NUMBER_REFUSED, SYSTEM, rule=event.rule, agent=c.it.assigned_to, until=event.until)
         _do_not_call(c, event)
     else:
         c.ignore()
@@ -59,7 +70,7 @@ def _do_not_call(c: Change, event: NumberRefused) -> None:
         after_call.wrap_up(c)
     elif never:
         c.set(assigned_to=None, desk=AgentPreferences())
-        closing.close(c, "blocked")
+        closing.close(c, Ended.BLOCKED)
     else:
         _hold(c, event)
 

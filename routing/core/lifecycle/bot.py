@@ -3,6 +3,7 @@ from the answers: `dialogues`.
 """
 
 from routing.core.events import DigitPressed, DuplicateFound, Event, LegGone, PromptFinished
+from routing.core.feed import FeedEvent
 from routing.core.interaction import Role
 from routing.core.lifecycle import asking, line
 from routing.core.lifecycle.change import Change
@@ -39,5 +40,5 @@ def no_key(c: Change) -> None:
 
 def _duplicate(c: Change) -> None:
     """The older callback of this number stands; this caller may wait on."""
-    c.tell("callback_duplicate")
+    c.tell(FeedEvent.CALLBACK_DUPLICATE)
     asking.leave_dialogue(c, "callback-exists")

@@ -2,6 +2,7 @@
 
 from routing.core import outcomes, retries
 from routing.core.effects import DestroyBridge
+from routing.core.feed import SYSTEM, FeedEvent, agent_actor
 from routing.core.interaction import Deadline, Leg, LegState, Outcome, Role, Stage, Status, Subtype
 from routing.core.lifecycle import after_call, closing, line, ringing, scheduled
 from routing.core.lifecycle.change import Change
@@ -9,8 +10,8 @@ from routing.core.lifecycle.change import Change
 
 def talk_over(c: Change, ended_by: str) -> None:
     """Either side ended it: a callback can be dialled again (T20), an inbound call goes to wrap-up (T21)."""
-    actors = {"agent": f"agent:{c.it.assigned_to}", "operator": c.actor}
-    c.tell("call_ended", actors.get(ended_by, ended_by), by=ended_by)
+    actors = {"agent": agent_actor(c.it.assigned_to or ""), "operator": c.actor}
+    c.tell(FeedEvent.CALL_ENDED, actors.get(ended_by, ended_by), by=ended_by)
     c.end_attempt(Outcome.ANSWERED)
     for role in Role:
         c.drop(role)
@@ -25,7 +26,7 @@ def ready_to_call(c: Change) -> None:
     c.clear_all()
     c.said()
     c.set(stage=Stage.READY_TO_CALL)
-    c.tell("ready_to_call", "system")
+    c.tell(FeedEvent.READY_TO_CALL, SYSTEM)
     c.due_in(Deadline.READY_TO_CALL, c.queue.dial.ready_to_call)
 
 
@@ -48,7 +49,7 @@ def end_call(c: Change, by: str) -> None:
         c.drop(Role.AGENT)
         without_agent(c)
         return
-    c.tell("call_ended", by=by)
+    c.tell(FeedEvent.CALL_ENDED, by=by)
     c.end_attempt(Outcome.AGENT_LOST)
     c.drop(Role.CUSTOMER)
     c.drop(Role.AGENT)
@@ -81,7 +82,7 @@ def without_agent(c: Change) -> None:
 
 def agent_died(c: Change, leg: Leg) -> None:
     """The agent's line died in a talk: the other side is still there, and goes to somebody else (F43)."""
-    c.tell("agent_lost", "system", agent=leg.party)
+    c.tell(FeedEvent.AGENT_LOST, SYSTEM, agent=leg.party)
     c.forget(leg)
     c.do(DestroyBridge(c.it.bridge))
     if caller := c.leg(Role.CALLER):
@@ -102,5 +103,5 @@ def back_in_front(c: Change) -> None:
 def _apologise(c: Change, customer: Leg) -> None:
     c.clear_all()
     c.set(status=Status.BOT, stage=Stage.APOLOGY, assigned_to=None)
-    c.tell("apologised", "system")
+    c.tell(FeedEvent.APOLOGISED, SYSTEM)
     c.say(customer, "apology")

@@ -13,6 +13,7 @@ from routing.core.events import (
     Redialled,
     WorkDone,
 )
+from routing.core.feed import CUSTOMER, SYSTEM, FeedEvent, agent_actor
 from routing.core.interaction import Deadline, Leg, LegState, Outcome, Role, Stage
 from routing.core.lifecycle import after_call, call_over, closing, connecting, ringing
 from routing.core.lifecycle.change import Change
@@ -55,9 +56,9 @@ def _leg_ringing(c: Change, leg: Leg) -> None:
     c.mark(leg, LegState.RINGING)
     if leg.role is Role.CUSTOMER:
         c.set(stage=Stage.RINGING)
-        c.tell("customer_ringing", "customer")
+        c.tell(FeedEvent.CUSTOMER_RINGING, CUSTOMER)
     else:
-        c.tell("agent_ringing", "system", agent=leg.party)
+        c.tell(FeedEvent.AGENT_RINGING, SYSTEM, agent=leg.party)
         if Deadline.ALERT in c.it.deadlines:
             connecting.proceed(c)
 
@@ -73,7 +74,7 @@ def _leg_answered(c: Change, leg: Leg) -> None:
 def _customer_answered(c: Change, leg: Leg) -> None:
     c.clear(Deadline.RING)
     c.attempt_answered()
-    c.tell("customer_answered", "customer")
+    c.tell(FeedEvent.CUSTOMER_ANSWERED, CUSTOMER)
     agent = c.leg(Role.AGENT)
     if agent and agent.state is LegState.UP:
         connecting.talk(c, Role.CUSTOMER)
@@ -91,7 +92,7 @@ def greeting_over(c: Change) -> None:
 
 def _agent_answered(c: Change, leg: Leg) -> None:
     c.clear(Deadline.ANSWER, Deadline.ALERT)
-    c.tell("agent_answered", f"agent:{leg.party}", agent=leg.party)
+    c.tell(FeedEvent.AGENT_ANSWERED, agent_actor(leg.party), agent=leg.party)
     customer = c.leg(Role.CUSTOMER)
     if customer is None:
         connecting.proceed(c)
@@ -124,7 +125,7 @@ def _leg_lost(c: Change, leg: Leg) -> None:
         c.drop(Role.AGENT)
         closing.lose(c)
         return
-    c.tell("call_lost", "system", role=leg.role)
+    c.tell(FeedEvent.CALL_LOST, SYSTEM, role=leg.role)
     c.end_attempt(Outcome.ERROR)
     c.drop(Role.AGENT)
     call_over.back_in_front(c)
@@ -132,7 +133,7 @@ def _leg_lost(c: Change, leg: Leg) -> None:
 
 def _agent_lost(c: Change, leg: Leg, cause: int | None, *, refused: bool) -> None:
     """The agent hung up or the phone was lost before the customer was there (T23)."""
-    c.tell("agent_lost", f"agent:{leg.party}", agent=leg.party, sip_cause=cause)
+    c.tell(FeedEvent.AGENT_LOST, agent_actor(leg.party), agent=leg.party, sip_cause=cause)
     if leg.state is not LegState.UP and outcomes.unreachable(cause, refused=refused):
         c.make_not_ready(leg.party, "phone_unreachable")
     call_over.without_agent(c)
@@ -141,7 +142,7 @@ def _agent_lost(c: Change, leg: Leg, cause: int | None, *, refused: bool) -> Non
 def _redial(c: Change, agent: str) -> None:
     c.clear(Deadline.READY_TO_CALL)
     c.set(stage=Stage.AGENT_RINGING)
-    c.tell("redialled", agent=agent)
+    c.tell(FeedEvent.REDIALLED, agent=agent)
     ringing.ring_agent(c, agent, auto_answer=c.it.desk.auto_answer)
     connecting.proceed(c)
 
@@ -160,7 +161,7 @@ def no_answer_from_customer(c: Change) -> None:
 def no_answer_from_agent(c: Change) -> None:
     """Accepted, but the phone was never lifted."""
     agent = c.it.assigned_to or ""
-    c.tell("rona", "system", agent=agent)
+    c.tell(FeedEvent.RONA, SYSTEM, agent=agent)
     if c.queue.offer.rona_not_ready:
         c.make_not_ready(agent, "rona")
     c.drop(Role.AGENT)

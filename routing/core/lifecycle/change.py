@@ -1,28 +1,19 @@
 """One decision in the making: the interaction as it becomes, what to do, what to write into the feed."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from routing.core.agents import Work
 from routing.core.effects import Effect, HangUp, PlayPrompt, StartMusic, StopPrompt
+from routing.core.feed import SYSTEM, FeedEvent, FeedLine
 from routing.core.interaction import Attempt, Deadline, Interaction, Leg, LegState, Outcome, Role, Status
 from routing.core.queues import Queue
+from routing.core.requirements import Requirement, required
 
 LONGEST_PROMPT = 60.0
 """Seconds after which a prompt that never reported its end is taken as ended (trap 9 in `dialplan.ari`)."""
-
-
-@dataclass(frozen=True, slots=True)
-class FeedLine:
-    """One line of an interaction's story. `actor` is caller, customer, system or agent:ID, `status` the one that
-    what it tells of led to."""
-
-    event: str
-    actor: str
-    data: Mapping[str, Any] = field(default_factory=dict)
-    status: Status | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +34,11 @@ class Works:
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """The agent does not have it any more. `why` is the feed's word for what ended it."""
+    """The agent does not have it any more, and was at this with it. `why` is the feed's word for what ended it."""
 
     agent: str
-    why: str
+    work: Work
+    why: FeedEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +56,13 @@ _WORK = {Status.OFFERED: Work.OFFERED, Status.CONNECTED: Work.BUSY, Status.WRAP_
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What `decide` returns. `agents`: what it means for them, stored with it. Without feed lines and change there is
-    nothing to store."""
+    """What `decide` returns. `requires`: without which it may not be stored. `agents`: what it means for them, stored
+    with it. Without feed lines and change there is nothing to store."""
 
     interaction: Interaction
     effects: tuple[Effect, ...] = ()
     feed: tuple[FeedLine, ...] = ()
+    requires: tuple[Requirement, ...] = ()
     agents: tuple[AgentChange, ...] = ()
     ignored: bool = False
 
@@ -77,7 +70,7 @@ class Decision:
 class Change:
     """Collects a decision. `it` is the interaction so far."""
 
-    def __init__(self, it: Interaction, queue: Queue, now: datetime, actor: str = "system") -> None:
+    def __init__(self, it: Interaction, queue: Queue, now: datetime, actor: str = SYSTEM) -> None:
         self.it = it
         self._before = it
         self.queue = queue
@@ -91,8 +84,14 @@ class Change:
     def decision(self) -> Decision:
         self.stamp()
         self.set(lines=self.it.lines + len(self._feed))
-        agents = (*self._agents(), *self._not_ready)
-        return Decision(self.it, tuple(self._effects), tuple(self._feed), agents, self._ignored)
+        return Decision(
+            self.it,
+            tuple(self._effects),
+            tuple(self._feed),
+            requires=required(self._before, self.it, self._effects),
+            agents=(*self._agents(), *self._not_ready),
+            ignored=self._ignored,
+        )
 
     def ignore(self) -> None:
         """Late news from the network: passed over on purpose, and counted by the engine."""
@@ -101,7 +100,7 @@ class Change:
     def set(self, **fields: Any) -> None:
         self.it = self.it.changed(**fields)
 
-    def tell(self, event: str, actor: str | None = None, **data: Any) -> None:
+    def tell(self, event: FeedEvent, actor: str | None = None, **data: Any) -> None:
         self._feed.append(FeedLine(event, actor or self.actor, data))
 
     def stamp(self) -> None:
@@ -200,7 +199,7 @@ class Change:
         """End the attempt under way, if there is one."""
         if attempt := self.it.attempt:
             self._replace_attempt(replace(attempt, ended_at=self.now, outcome=outcome, sip_cause=sip_cause))
-            self.tell("attempt_ended", "system", attempt=attempt.n, outcome=outcome, sip_cause=sip_cause)
+            self.tell(FeedEvent.ATTEMPT_ENDED, SYSTEM, attempt=attempt.n, outcome=outcome, sip_cause=sip_cause)
 
     def attempt_answered(self) -> None:
         if attempt := self.it.attempt:
@@ -214,7 +213,7 @@ class Change:
     def _agents(self) -> Iterator[Assigned | Works | Released]:
         was, now = _owner(self._before), _owner(self.it)
         if was and (now is None or now.agent != was.agent):
-            yield Released(was.agent, self._feed[0].event)
+            yield Released(was.agent, was.work, self._feed[0].event)
         if now and (was is None or now.agent != was.agent):
             yield now
         elif now and now != was:

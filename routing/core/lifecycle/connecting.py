@@ -4,6 +4,7 @@ The customer is dialled only when the agent's phone is known to ring (`on_alert`
 """
 
 from routing.core.effects import AddToBridge
+from routing.core.feed import SYSTEM, FeedEvent, agent_actor
 from routing.core.interaction import AgentPreferences, Attempt, Deadline, LegState, Role, Stage, Status, Subtype
 from routing.core.lifecycle import ringing
 from routing.core.lifecycle.change import Change
@@ -14,14 +15,14 @@ ALERT_WITHIN = 3.0
 
 def accept(c: Change, by: str) -> None:
     """The offered agent takes it: by answering the phone, by the page, or by letting the countdown end."""
-    c.tell("accepted", f"agent:{c.it.assigned_to}", agent=c.it.assigned_to, by=by)
+    c.tell(FeedEvent.ACCEPTED, agent_actor(c.it.assigned_to or ""), agent=c.it.assigned_to, by=by)
     _connect(c, auto_answer=by == "countdown" and c.it.desk.auto_answer)
 
 
 def pick_up(c: Change, agent: str, desk: AgentPreferences) -> None:
     """An agent takes it from the Home List (T12)."""
     c.set(assigned_to=agent, desk=desk)
-    c.tell("picked_up", agent=agent)
+    c.tell(FeedEvent.PICKED_UP, agent=agent)
     _connect(c, auto_answer=desk.auto_answer)
 
 
@@ -60,7 +61,7 @@ def _on_alert(c: Change) -> bool:
 
 def no_alert(c: Change) -> None:
     """The phone did not ring in time: from here on the agent has to answer first."""
-    c.tell("no_alert", "system", agent=c.it.assigned_to)
+    c.tell(FeedEvent.NO_ALERT, SYSTEM, agent=c.it.assigned_to)
 
 
 def dial(c: Change) -> None:
@@ -71,7 +72,7 @@ def dial(c: Change) -> None:
     attempt = Attempt(leg.id, len(c.it.attempts) + 1, c.it.assigned_to or "", c.now)
     c.set(stage=Stage.DIALING, attempts=(*c.it.attempts, attempt))
     c.due_in(Deadline.RING, c.queue.dial.ring_timeout)
-    c.tell("dialing", "system", attempt=attempt.n, agent=attempt.agent)
+    c.tell(FeedEvent.DIALING, SYSTEM, attempt=attempt.n, agent=attempt.agent)
     c.do(ringing.customer_call(c, leg))
     ringing.ring_tone(c)
 
@@ -85,5 +86,5 @@ def talk(c: Change, role: Role) -> None:
         c.hush(far)
     c.clear_all()
     c.set(stage=Stage.TALKING)
-    c.tell("talking", "system", agent=c.it.assigned_to)
+    c.tell(FeedEvent.TALKING, SYSTEM, agent=c.it.assigned_to)
     c.do(AddToBridge(c.it.bridge, (far.id, agent.id)))

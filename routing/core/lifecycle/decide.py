@@ -22,6 +22,7 @@ from routing.core.events import (
     TimeReached,
     WorkDone,
 )
+from routing.core.feed import SYSTEM, FeedEvent, agent_actor
 from routing.core.interaction import Deadline, Interaction, LegState, Role, Stage, Status
 from routing.core.lifecycle import (
     after_call,
@@ -127,7 +128,7 @@ def _line_died(c: Change, leg_id: str) -> None:
     if leg is None or leg.state is not LegState.UP:
         c.ignore()
         return
-    c.tell("line_dead", "system", role=leg.role)
+    c.tell(FeedEvent.LINE_DEAD, SYSTEM, role=leg.role)
     c.do(HangUp(leg.id))
     if leg.role is Role.AGENT:
         c.make_not_ready(leg.party, "phone_unreachable")
@@ -140,10 +141,10 @@ def _line_died(c: Change, leg_id: str) -> None:
 def _actor(event: Event) -> str:
     match event:
         case OfferAccepted() | OfferRejected() | PickedUp() | CallEnded() | Redialled() | WorkDone() as by_person:
-            return f"agent:{by_person.agent}"
+            return agent_actor(by_person.agent)
         case CallStopped(by) | AgentReleased(by):
             return by
         case _ if isinstance(event, Operation):
             return event.by
         case _:
-            return "system"
+            return SYSTEM

@@ -6,7 +6,8 @@ so: nobody is refused. For an agent who only wants to be done there are `calling
 
 from routing.core.effects import HangUp
 from routing.core.events import AgentReleased, CallStopped
-from routing.core.interaction import Role, Stage, Status
+from routing.core.feed import FeedEvent
+from routing.core.interaction import Ended, Role, Stage, Status
 from routing.core.lifecycle import after_call, call_over, closing, line
 from routing.core.lifecycle.change import Change
 
@@ -18,7 +19,7 @@ def forced(c: Change, event: CallStopped | AgentReleased) -> None:
         case CallStopped():
             _stop_call(c)
         case AgentReleased(agent=agent, reason=reason) if agent == c.it.assigned_to and c.it.status in HELD:
-            c.tell("agent_released", agent=agent, reason=reason)
+            c.tell(FeedEvent.AGENT_RELEASED, agent=agent, reason=reason)
             _release(c)
         case _:
             pass  # freed meanwhile, or never theirs
@@ -33,7 +34,7 @@ def _stop_call(c: Change) -> None:
         case Status.OPEN | Status.BOT | Status.OFFERED if c.leg(Role.CALLER):
             _stop_caller(c)
         case Status.BOT:
-            c.tell("call_ended", by="operator")
+            c.tell(FeedEvent.CALL_ENDED, by="operator")
             c.drop(Role.CUSTOMER)
             line.back_to_line(c, front=True)
         case Status.OFFERED:
@@ -47,13 +48,13 @@ def _stop_call(c: Change) -> None:
 
 
 def _stop_caller(c: Change) -> None:
-    c.tell("call_ended", by="operator")
+    c.tell(FeedEvent.CALL_ENDED, by="operator")
     c.drop(Role.AGENT)
     c.drop(Role.CALLER)
     if c.it.requested_at:
         line.convert(c)
     else:
-        closing.close(c, c.it.outcome or "ended_by_operator")
+        closing.close(c, c.it.outcome or Ended.STOPPED)
 
 
 # The agent
@@ -84,7 +85,7 @@ def _lose(c: Change) -> None:
 
 
 def _withdraw(c: Change, reason: str) -> None:
-    c.tell("offer_withdrawn", agent=c.it.assigned_to, reason=reason)
+    c.tell(FeedEvent.OFFER_WITHDRAWN, agent=c.it.assigned_to, reason=reason)
     line.take_back(c)
 
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
+from routing.core.feed import CALLER, SYSTEM, FeedEvent
 from routing.core.interaction import IN_LINE, AgentPreferences, Deadline, Kind, Role, Stage, Status, Subtype
 from routing.core.lifecycle import closing, ringing, workflow
 from routing.core.lifecycle.change import Change
@@ -16,7 +17,7 @@ def back_to_line(c: Change, *, front: bool) -> None:
     c.set(status=Status.OPEN, stage=stage, assigned_to=None, desk=AgentPreferences(), front=front or c.it.front)
     if c.leg(Role.CALLER) is None:
         c.said()
-    c.tell("reopened", "system", front=c.it.front)
+    c.tell(FeedEvent.REOPENED, SYSTEM, front=c.it.front)
     workflow.resume_waiting(c)
 
 
@@ -76,4 +77,4 @@ def convert(c: Change) -> None:
         waiting=replace(c.it.waiting, playing=None, digits="", tries=0),
     )
     c.due_in(Deadline.EXPIRES, (opens - from_then).total_seconds() + c.queue.dial.ttl)
-    c.tell("converted", "caller", subtype="callback")
+    c.tell(FeedEvent.CONVERTED, CALLER, subtype="callback")

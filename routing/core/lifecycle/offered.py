@@ -12,6 +12,7 @@ from routing.core.events import (
     OfferWithdrawn,
     PromptFinished,
 )
+from routing.core.feed import SYSTEM, FeedEvent, agent_actor
 from routing.core.interaction import LegState, Role
 from routing.core.lifecycle import closing, connecting, line, ringing, workflow
 from routing.core.lifecycle.change import Change
@@ -28,14 +29,14 @@ def when_offered(c: Change, event: Event) -> None:
             _check(c, agent)
             _reject(c)
         case OfferWithdrawn(agent, reason) if agent == c.it.assigned_to:
-            c.tell("offer_withdrawn", "system", agent=agent, reason=reason)
+            c.tell(FeedEvent.OFFER_WITHDRAWN, SYSTEM, agent=agent, reason=reason)
             line.take_back(c)
         case LegRinging() if leg and leg.role is Role.AGENT and leg.state is LegState.ASKED:
             c.mark(leg, LegState.RINGING)
-            c.tell("agent_ringing", "system", agent=leg.party)
+            c.tell(FeedEvent.AGENT_RINGING, SYSTEM, agent=leg.party)
         case LegAnswered() if leg and leg.role is Role.AGENT:
             c.mark(leg, LegState.UP)
-            c.actor = f"agent:{leg.party}"
+            c.actor = agent_actor(leg.party)
             connecting.accept(c, "phone")
         case LegGone(_, cause, refused, certain, lost) if leg and leg.role is Role.AGENT:
             c.gone(leg, certain=certain)
@@ -59,7 +60,7 @@ def _check(c: Change, agent: str) -> None:
 def _reject(c: Change) -> None:
     if not c.queue.offer.reject_allowed:
         raise Forbidden("This queue does not let agents reject an offer.")
-    c.tell("rejected", agent=c.it.assigned_to)
+    c.tell(FeedEvent.REJECTED, agent=c.it.assigned_to)
     line.take_back(c)
 
 
@@ -69,7 +70,7 @@ def offer_over(c: Change) -> None:
     if ringing.accepts_itself(c):
         connecting.accept(c, "countdown")
         return
-    c.tell("rona", "system", agent=agent)
+    c.tell(FeedEvent.RONA, SYSTEM, agent=agent)
     if c.queue.offer.rona_not_ready:
         c.make_not_ready(agent, "rona")
     line.take_back(c)
@@ -79,13 +80,13 @@ def _phone_gone(c: Change, cause: int | None, *, refused: bool, lost: bool) -> N
     """The agent pressed the red button, or the phone is not there. Lost by us, it may be offered to them again."""
     agent = c.it.assigned_to or ""
     if lost:
-        c.tell("agent_leg_lost", "system", agent=agent)
+        c.tell(FeedEvent.AGENT_LEG_LOST, SYSTEM, agent=agent)
         line.back_to_line(c, front=False)
         return
     if cause in outcomes.DECLINED:
-        c.tell("rejected", f"agent:{agent}", agent=agent, sip_cause=cause)
+        c.tell(FeedEvent.REJECTED, agent_actor(agent), agent=agent, sip_cause=cause)
     else:
-        c.tell("agent_leg_gone", "system", agent=agent, sip_cause=cause, refused=refused)
+        c.tell(FeedEvent.AGENT_LEG_GONE, SYSTEM, agent=agent, sip_cause=cause, refused=refused)
     if outcomes.unreachable(cause, refused=refused):
         c.make_not_ready(agent, "phone_unreachable")
     line.take_back(c)

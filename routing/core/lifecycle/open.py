@@ -1,6 +1,7 @@
 """Open: in line, on the phone or to be called back. The timed workflow speaks to those on the phone (T2, T8, T12)."""
 
 from routing.core.events import Event, LegGone, Offered, PickedUp, PromptFinished
+from routing.core.feed import FeedEvent
 from routing.core.interaction import Role, Stage, Status, Subtype
 from routing.core.lifecycle import asking, connecting, line, ringing, workflow
 from routing.core.lifecycle.change import Change
@@ -37,9 +38,9 @@ def step_due(c: Change) -> None:
     if step.announce:
         c.set(stage=Stage.ANNOUNCING)
         words = workflow.announced(step.announce)
-        c.tell("announced", step=c.it.waiting.step, what=list(words))
+        c.tell(FeedEvent.ANNOUNCED, step=c.it.waiting.step, what=list(words))
         c.say(caller, *words)
     else:
         c.set(status=Status.BOT, stage=Stage.MENU)
-        c.tell("menu_started", step=c.it.waiting.step, menu=step.menu)
+        c.tell(FeedEvent.MENU_STARTED, step=c.it.waiting.step, menu=step.menu)
         asking.ask(c, asking.menu_words(step))

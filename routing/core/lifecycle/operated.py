@@ -9,7 +9,8 @@ from typing import Any
 
 from routing.core.errors import Forbidden, InvalidNumber, NotOpen, WrongStage
 from routing.core.events import Cancelled, Edited, NoteAdded, Operation, Reassigned, Requeued, Rescheduled, Settled
-from routing.core.interaction import AgentPreferences, Deadline, Kind, Role, Stage, Status, Subtype
+from routing.core.feed import SYSTEM, FeedEvent, agent_actor, is_agent
+from routing.core.interaction import AgentPreferences, Deadline, Ended, Kind, Role, Stage, Status, Subtype
 from routing.core.lifecycle import after_call, closing, line, ringing, scheduled
 from routing.core.lifecycle.change import Change
 from routing.core.lifecycle.denied import where
@@ -42,7 +43,7 @@ def operated(c: Change, event: Operation) -> None:
 
 
 def _check_own(c: Change) -> None:
-    if c.actor.startswith("agent:") and c.actor != f"agent:{c.it.assigned_to}":
+    if is_agent(c.actor) and c.actor != agent_actor(c.it.assigned_to or ""):
         raise Forbidden("The interaction is not yours.")
 
 
@@ -62,7 +63,7 @@ def _between_calls(c: Change) -> bool:
 def _let_go(c: Change, reason: str) -> None:
     """Whoever has it has it no longer; a phone that rings with the offer stops."""
     if c.it.status is Status.OFFERED:
-        c.tell("offer_withdrawn", "system", agent=c.it.assigned_to, reason=reason)
+        c.tell(FeedEvent.OFFER_WITHDRAWN, SYSTEM, agent=c.it.assigned_to, reason=reason)
     c.drop(Role.AGENT)
 
 
@@ -74,8 +75,8 @@ def _cancel(c: Change, reason: str | None) -> None:
         _refuse(c)
     _let_go(c, "cancelled")
     c.set(assigned_to=None, desk=AgentPreferences())
-    c.tell("cancelled", reason=reason)
-    closing.close(c, "cancelled_by_operator")
+    c.tell(FeedEvent.CANCELLED, reason=reason)
+    closing.close(c, Ended.CANCELLED)
 
 
 # Requeue, reassign
@@ -94,7 +95,7 @@ def _requeue(c: Change, event: Requeued) -> None:
         data |= {"priority": event.priority, "old_priority": c.it.priority}
         c.set(priority=event.priority)
     if data or c.it.status is not Status.OPEN:
-        c.tell("requeued", **data)
+        c.tell(FeedEvent.REQUEUED, **data)
     _to_line(c, "requeued")
 
 
@@ -122,7 +123,7 @@ def _reassign(c: Change, event: Reassigned) -> None:
         _refuse(c)
     if event.agent == c.it.assigned_to:
         return
-    c.tell("reassigned", agent=event.agent, old_agent=c.it.assigned_to)
+    c.tell(FeedEvent.REASSIGNED, agent=event.agent, old_agent=c.it.assigned_to)
     _to_line(c, "reassigned")
     if event.agent is not None:
         c.stamp()
@@ -145,7 +146,7 @@ def _reschedule(c: Change, event: Rescheduled) -> None:
     _let_go(c, "rescheduled")
     scheduled.schedule(c, event.at)
     c.set(time_zone=event.time_zone or c.it.time_zone, not_before=None)
-    c.tell("rescheduled", due_at=event.at, old_due_at=old)
+    c.tell(FeedEvent.RESCHEDULED, due_at=event.at, old_due_at=old)
 
 
 def _become_callback(c: Change) -> None:
@@ -166,12 +167,12 @@ def _settle(c: Change, event: Settled) -> None:
     if not (_between_calls(c) or c.it.status is Status.WRAP_UP):
         _refuse(c)
     after_call.note_disposition(c, event.disposition, event.note)
-    c.tell("settled", resolved=event.resolved)
+    c.tell(FeedEvent.SETTLED, resolved=event.resolved)
     if not event.resolved:
         _unresolved(c)
     elif c.it.status is Status.WRAP_UP:
         after_call.check_disposition(c)
-        closing.close(c, "handled")
+        closing.close(c, Ended.HANDLED)
     else:
         after_call.wrap_up(c)
 
@@ -211,7 +212,7 @@ def _edit_field(c: Change, name: str, new: Any) -> None:
     old = getattr(c.it, name)
     if new != old:
         c.set(**{name: new})
-        c.tell("edited", field=name, old=old, new=new)
+        c.tell(FeedEvent.EDITED, field=name, old=old, new=new)
 
 
 def _edit_case(c: Change, named: dict[str, Any]) -> None:
@@ -221,9 +222,9 @@ def _edit_case(c: Change, named: dict[str, Any]) -> None:
         old = {key: c.it.case_data.get(key) for key in changed}
         kept = {key: value for key, value in c.it.case_data.items() if key not in changed}
         c.set(case_data={**kept, **{key: value for key, value in changed.items() if value is not None}})
-        c.tell("edited", field="case_data", old=old, new=changed)
+        c.tell(FeedEvent.EDITED, field="case_data", old=old, new=changed)
 
 
 def _note(c: Change, text: str) -> None:
     c.set(note=text)
-    c.tell("note_added", note=text)
+    c.tell(FeedEvent.NOTE_ADDED, note=text)

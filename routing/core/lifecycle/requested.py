@@ -4,6 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from routing.core.events import CallbackRequested
+from routing.core.feed import FeedEvent
 from routing.core.interaction import Deadline, Interaction, Kind, Subtype
 from routing.core.lifecycle import scheduled
 from routing.core.lifecycle.change import Change, Decision
@@ -20,8 +21,6 @@ def request(interaction_id: UUID, queue: Queue, version: int, event: CallbackReq
         queue_version=version,
         entered_at=now,
         queued_at=now,
-        requested_at=now,
-        promised_at=now,
         subtype=Subtype.CALLBACK,
         kind=Kind.REQUESTED,
         number=event.number,
@@ -33,12 +32,13 @@ def request(interaction_id: UUID, queue: Queue, version: int, event: CallbackReq
         instructions=event.instructions,
     )
     c = Change(it, queue, now, event.by)
+    c.set(requested_at=now, promised_at=now)
     if event.at is not None and event.at > now:
         scheduled.schedule(c, event.at)
         c.set(kind=Kind.SCHEDULED)
     else:
         _await_window(c)
-    c.tell("callback_requested", kind=c.it.kind, due_at=c.it.deadlines.get(Deadline.DUE))
+    c.tell(FeedEvent.CALLBACK_REQUESTED, kind=c.it.kind, due_at=c.it.deadlines.get(Deadline.DUE))
     return c.decision()
 
 

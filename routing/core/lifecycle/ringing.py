@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from routing.core.effects import DialCustomer, PlayRingback, RingAgent
+from routing.core.feed import SYSTEM, FeedEvent
 from routing.core.interaction import AgentPreferences, Deadline, Leg, LegState, Role, Status
 from routing.core.lifecycle.change import Change
 from routing.core.numbers import shown_to_customers
@@ -15,7 +16,7 @@ def offer(c: Change, agent: str, desk: AgentPreferences) -> None:
     c.set(status=Status.OFFERED, assigned_to=agent, desk=desk)
     auto = accepts_itself(c)
     c.due_in(Deadline.OFFER, c.queue.offer.countdown if auto else c.queue.offer.accept_timeout)
-    c.tell("offered", "system", agent=agent, accept_mode="auto" if auto else "manual")
+    c.tell(FeedEvent.OFFERED, SYSTEM, agent=agent, accept_mode="auto" if auto else "manual")
     if not (auto and desk.auto_answer):  # a phone that lifts by itself would cut the countdown short
         ring_agent(c, agent)
 

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from routing.core.events import Event
+from routing.core.feed import SYSTEM, FeedEvent
 from routing.core.interaction import AgentPreferences, Deadline, Status
 from routing.core.lifecycle.change import Change
 from routing.core.lifecycle.denied import deny
@@ -28,7 +29,7 @@ def schedule_retry(c: Change, delay: float) -> None:
     c.clear_all()
     c.set(status=Status.SCHEDULED, stage=None, assigned_to=None, desk=AgentPreferences())
     c.due_in(Deadline.DUE, delay)
-    c.tell("retry_scheduled", "system", delay=delay)
+    c.tell(FeedEvent.RETRY_SCHEDULED, SYSTEM, delay=delay)
 
 
 def when_scheduled(c: Change, event: Event) -> None:
@@ -38,4 +39,4 @@ def when_scheduled(c: Change, event: Event) -> None:
 def due(c: Change) -> None:
     """Its time has come: back in line, after a retry at the place it had."""
     c.set(status=Status.OPEN)
-    c.tell("due", "system")
+    c.tell(FeedEvent.DUE, SYSTEM)

@@ -6,6 +6,7 @@ Rules: docs/lifecycle.md, "What a waiting caller goes through".
 from dataclasses import replace
 
 from ivr.workflow import Plain, Step
+from routing.core.feed import FeedEvent
 from routing.core.interaction import Deadline, Role, Status
 from routing.core.lifecycle.change import Change
 
@@ -58,7 +59,7 @@ def end_step(c: Change) -> None:
         c.hush(caller)
         c.music(caller)
     if was_bot:
-        c.tell("kept_waiting")
+        c.tell(FeedEvent.KEPT_WAITING)
     await_step(c, c.queue.workflow.index_after(c.it.waiting.step))
 
 

@@ -102,7 +102,7 @@ def _agent(decision: Decision) -> Mapping[str, str]:
                 values.update(assigned=agent, work=work)
             case Works(agent, work):
                 values.update(works=agent, work=work)
-            case Released(agent, why):
+            case Released(agent, _, why):
                 values.update(released=agent, why=why)
             case NotReady(_, reason):
                 values.update(reason=reason)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from routing.core.interaction import Deadline
-from routing.core.numbers.moments import Moment
+from routing.core.requirements import Moment
 from routing.store import number_rules
 
 _COLUMNS = (

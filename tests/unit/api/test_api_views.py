@@ -12,6 +12,7 @@ import pytest
 from routing.api.http.viewer import Viewer
 from routing.api.interactions import views
 from routing.api.live import messages
+from routing.core.feed import FeedEvent, FeedLine
 from routing.core.interaction import (
     AgentPreferences,
     Attempt,
@@ -25,7 +26,7 @@ from routing.core.interaction import (
     Status,
     Subtype,
 )
-from routing.core.lifecycle import FeedLine
+from routing.core.lifecycle import Decision
 from routing.core.queues import Offer, Queue
 from routing.store.read.feed import Line
 from routing.store.tokens import Identity
@@ -180,14 +181,14 @@ def test_a_message_is_made_once_for_all_who_see_the_same() -> None:
 @pytest.mark.parametrize(
     ("lines", "reason"),
     [
-        ([FeedLine("rejected", "agent:1001")], "rejected"),
-        ([FeedLine("rona", "system"), FeedLine("reopened", "system")], "rona"),
-        ([FeedLine("offer_withdrawn", "system", {"reason": "logged_out"})], "logged_out"),
-        ([FeedLine("abandoned", "caller")], "abandoned"),
+        ([FeedLine(FeedEvent.REJECTED, "agent:1001")], "rejected"),
+        ([FeedLine(FeedEvent.RONA, "system"), FeedLine(FeedEvent.REOPENED, "system")], "rona"),
+        ([FeedLine(FeedEvent.OFFER_WITHDRAWN, "system", {"reason": "logged_out"})], "logged_out"),
+        ([FeedLine(FeedEvent.ABANDONED, "caller")], "abandoned"),
         ([], "ended"),
     ],
 )
 def test_a_withdrawn_offer_says_why(lines: list[FeedLine], reason: str) -> None:
-    told = messages.offer_withdrawn(9, "1001", IT, tuple(lines))
+    told = messages.offer_withdrawn(9, "1001", Decision(IT, feed=tuple(lines)))
 
     assert f'"reason":"{reason}"' in str(told.text_for(ADA))

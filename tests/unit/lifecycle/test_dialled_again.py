@@ -9,7 +9,7 @@ from routing.core.events import Event, LegAnswered, LegGone, NoteAdded, NumberRe
 from routing.core.interaction import Interaction, Outcome, Role, Stage, Status
 from routing.core.lifecycle import Decision, decide
 from routing.core.numbers import Rule
-from routing.core.numbers.moments import Moment, moment
+from routing.core.requirements import MayCall, Moment
 from tests.lifecycle.explore import AGENT, QUEUE, START, moves
 
 NOW = START + timedelta(seconds=60)
@@ -44,15 +44,14 @@ def test_to_dial_again_is_asked_about() -> None:
     agent, customer = (leg.id for leg in it.legs)
     dial = DialCustomer(customer, it.id.hex, "+4915112345678", "600", 35.0, made=True)
     assert again.effects == (dial, PlayRingback(agent))
-    assert moment(it, again.interaction, again.effects) is Moment.DIAL
+    assert again.requires == (MayCall(Moment.DIAL, "+4915112345678", it.queue),)
     assert again.interaction.attempts == it.attempts, "it is the same attempt"
 
 
 def test_what_dials_nobody_is_not_asked_about() -> None:
     it = dialling()
     for event in (NoteAdded("agent:1001", "a note"), LegGone(it.legs[0].id)):
-        decision = after(it, event)
-        assert moment(it, decision.interaction, decision.effects) is None
+        assert after(it, event).requires == ()
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,21 @@ from routing.core.events import (
     Rescheduled,
     Settled,
 )
+from routing.core.feed import FeedEvent
 from routing.core.interaction import Deadline, Interaction, LegState, Outcome, Role, Status, Subtype
+from routing.core.lifecycle import Released
+from routing.core.requirements import MayCall, Moment
 from tests.lifecycle.explore import Move, moves
 
+BEGINNINGS = {FeedEvent.ENTERED}
+"""Told by what has no place before it."""
+WHY_RELEASED = {
+    "rejected", "rona", "offer_withdrawn", "abandoned", "caller_lost", "number_refused",
+    "agent_leg_gone", "agent_leg_lost", "agent_lost", "agent_released", "line_dead", "call_lost",
+    "call_ended", "disposition", "closed", "retry_scheduled", "reopened",
+    "requeued", "reassigned", "rescheduled", "settled",
+}  # fmt: skip
+"""What ends an agent's assignment: reports group by it."""
 HELD = {Status.OFFERED, Status.CONNECTED, Status.WRAP_UP}
 
 
@@ -192,3 +204,23 @@ def test_nothing_done_from_outside_touches_a_call_under_way(made: list[Move]) ->
                 before.number,
                 before.status,
             ), move
+
+
+def test_whoever_is_let_go_is_told_why_and_every_word_of_the_feed_is_used(made: list[Move]) -> None:
+    decisions = [move.decision for move in made if move.decision]
+    why = {each.why for one in decisions for each in one.agents if isinstance(each, Released)}
+    told = {line.event for one in decisions for line in one.feed}
+    assert why == WHY_RELEASED
+    assert set(FeedEvent) - told == BEGINNINGS
+
+
+def test_what_is_required_goes_with_what_is_done(made: list[Move]) -> None:
+    """Nobody is asked to be called, and nobody is dialled for the first time, without the number rules."""
+    for before, after, move in changed(made):
+        assert move.decision
+        moments = {each.moment for each in move.decision.requires if isinstance(each, MayCall)}
+        dials = any(isinstance(each, DialCustomer) for each in move.decision.effects)
+        if after.requested_at and not before.requested_at and after.status is not Status.CLOSED:
+            assert moments == {Moment.PROMISE}, move
+        elif dials and after.subtype is Subtype.CALLBACK:
+            assert Moment.DIAL in moments, move

@@ -632,7 +632,7 @@ def test_a_decision_says_what_it_means_for_the_agent() -> None:
     story.then(OfferAccepted("1001"))
     assert story.last.agents == (Works("1001", Work.BUSY),)
     story.then(TimeReached(), 10)
-    assert story.last.agents == (Released("1001", "rona"), NotReady("1001", "rona"))
+    assert story.last.agents == (Released("1001", Work.BUSY, "rona"), NotReady("1001", "rona"))
     story.does(
         """
         > Offered 1001

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from ivr.workflow import Plain
+from routing.core.feed import CALLER, FeedEvent
 from routing.core.lifecycle import asking
 from routing.core.lifecycle.change import Change
 
@@ -11,7 +12,7 @@ def chosen(c: Change, _: Plain) -> None:
     """The key that commits the request, when the caller's number can be dialled."""
     if c.it.number:
         c.set(requested_at=c.now, waiting=replace(c.it.waiting, tries=0))
-        c.tell("callback_requested", "caller")
+        c.tell(FeedEvent.CALLBACK_REQUESTED, CALLER)
         asking.read_back(c, c.it.number)
     elif c.queue.callback.alternate_number:
         asking.enter_number(c)

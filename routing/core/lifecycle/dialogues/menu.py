@@ -1,12 +1,13 @@
 """The menu: wait, be called back, or what else the queue offers. What each key leads to: `actions`."""
 
+from routing.core.feed import CALLER, FeedEvent
 from routing.core.lifecycle import actions, asking, workflow
 from routing.core.lifecycle.change import Change
 
 
 def key(c: Change, digit: str) -> None:
     step = workflow.step(c)
-    c.tell("digit_pressed", "caller", digit=digit, menu=step.menu)
+    c.tell(FeedEvent.DIGIT_PRESSED, CALLER, digit=digit, menu=step.menu)
     if action := step.keys.get(digit):
         actions.take(c, action)
     else:
