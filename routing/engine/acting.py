@@ -2,21 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 import structlog
 
-from ivr import prompts
-from routing.core.effects import DialCustomer, Effect, PlayPrompt, RingAgent
-from routing.core.errors import Unavailable
+from routing.core.effects import DialCustomer, Effect, RingAgent
 from routing.core.events import Heard, LegGone
-from routing.core.interaction import Interaction
 from routing.engine.clock import Clock
 from routing.engine.lease import Lease
 from routing.engine.phones import MayCall, Phones
 from routing.runtime import metrics
-from routing.store.database import Pool
-from routing.store.read import line
 
 log = structlog.get_logger()
 
@@ -30,21 +24,19 @@ class Actor:
 
     def __init__(
         self,
-        pool: Pool,
         clock: Clock,
         lease: Lease,
         phones: Phones,
         hear: Callable[[str, Heard], None],
         may_call: MayCall,
     ) -> None:
-        self._pool = pool
         self._clock = clock
         self._lease = lease
         self._phones = phones
         self._hear = hear
         self._may_call = may_call
 
-    async def perform_all(self, it: Interaction, effects: tuple[Effect, ...], since: float) -> None:
+    async def perform_all(self, effects: tuple[Effect, ...], since: float) -> None:
         """`since` is when the event that caused them came in, in monotonic seconds. They wait as long as it is in
         doubt whose the shard is: the decision stands, and nothing else asks for them. Calls are not made late."""
         began = self._clock.monotonic()
@@ -53,7 +45,7 @@ class Actor:
         late = self._clock.monotonic() - began > LATE
         for effect in effects:
             with self._by_itself(effect):
-                await self._perform(it, effect, since, late=late)
+                await self._perform(effect, since, late=late)
 
     async def perform(self, effect: Effect) -> None:
         """Anything at all, unless the shard may be another's."""
@@ -79,30 +71,13 @@ class Actor:
         if event := await self._phones.perform(effect, self._may_call):
             self._hear(event.leg, event)
 
-    async def _perform(self, it: Interaction, effect: Effect, since: float, *, late: bool) -> None:
+    async def _perform(self, effect: Effect, since: float, *, late: bool) -> None:
         if isinstance(effect, RingAgent | DialCustomer) and (late or not await self._lease.may_call()):
             log.warning("call not started", leg=effect.leg, late=late)
             # It may have been set up already; by then it may also be another's, whom the epoch protects from this.
             lost = isinstance(effect, RingAgent)  # the phone is not to blame
             self._hear(effect.leg, LegGone(effect.leg, refused=True, certain=False, lost=lost))
             return
-        if isinstance(effect, PlayPrompt):
-            effect = await self._spoken(it, effect)
         await self._act(effect)
         if isinstance(effect, DialCustomer):
             metrics.ACCEPT_TO_DIAL.observe(self._clock.monotonic() - since)
-
-    async def _spoken(self, it: Interaction, say: PlayPrompt) -> PlayPrompt:
-        """With the place in line as it is when it is said."""
-        if "position" not in say.words:
-            return say
-        known = {"position": await self._place(it)}
-        words = tuple(spoken for word in say.words for spoken in known.get(word, (word,)))
-        return replace(say, words=words)
-
-    async def _place(self, it: Interaction) -> tuple[str, ...]:
-        try:
-            place = (await line.places(self._pool, [it])).get(it.id)
-        except Unavailable:
-            place = None
-        return prompts.position(place) if place else ()

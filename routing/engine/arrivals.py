@@ -14,6 +14,7 @@ from uuid import UUID
 
 import structlog
 
+from routing.core.context import Context
 from routing.core.effects import Effect, Refusal, Refuse, SendBack
 from routing.core.errors import Conflict, Invalid, NotFound, RingbackError, Unavailable
 from routing.core.events import CallbackRequested, CallerArrived, Event, LegGone, ServiceRestarted
@@ -81,7 +82,7 @@ class Arrivals:
                 await self._reject_call(event, Refusal.UNKNOWN_NUMBER)
                 return
             queue, version = found
-            decision = self._by_our_clock(arrive(box.id, queue, version, event, self._clock.now()))
+            decision = self._by_our_clock(arrive(box.id, Context(queue, self._clock.now()), version, event))
             envelope.decided = self._clock.monotonic()
             (caller,) = decision.interaction.legs
             exceeded = self._legs.let_in(caller.id, queue, caller.party)
@@ -116,7 +117,7 @@ class Arrivals:
     async def _take_back(self, box: Mailbox, envelope: Envelope, leg: str, queue: Queue, decision: Decision) -> None:
         """The caller was sent back, and comes in anew: the row of this time ends, whether it was stored or not."""
         now = self._clock.now()
-        lost = decide(decision.interaction, queue, LegGone(leg, lost=True), now)
+        lost = decide(decision.interaction, Context(queue, now), LegGone(leg, lost=True))
         closed = replace(lost, feed=(*decision.feed, *lost.feed))
         try:
             known = await self._until_known(box.id, lambda: self._create(closed))
@@ -139,7 +140,7 @@ class Arrivals:
         """A life that begins without a call. Raises what refuses it."""
         stored = await queues.get(self._pool, event.queue)
         now = self._clock.now()
-        decision = self._by_our_clock(request(box.id, stored.queue, stored.version, event, now))
+        decision = self._by_our_clock(request(box.id, Context(stored.queue, now), stored.version, event))
         envelope.decided = self._clock.monotonic()
         asked = False
 

@@ -40,6 +40,7 @@ from routing.engine.number_rules import NumberRules
 from routing.engine.pacing import Pacer
 from routing.engine.phones import Phones
 from routing.engine.queues import Queues
+from routing.engine.situation import context
 from routing.store import interactions
 from routing.store.database import Pool
 from routing.store.number_rules import Check, blocked
@@ -209,7 +210,8 @@ class Decider:
         now = self._clock.now()
         before = rebased(row, queue, self._clock.shift, now)
         box.row = Row(queue, before)
-        decision = decide(before, queue, self._as_it_was(before, event, now), now)
+        happened = self._as_it_was(before, event, now)
+        decision = decide(before, await context(self._pool, before, queue, happened, now), happened)
         if decision.ignored or (decision.interaction == row and not decision.effects):
             return Stored(before, decision, None)
         envelope.decided = self._clock.monotonic()

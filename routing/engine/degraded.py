@@ -11,6 +11,7 @@ from uuid import UUID
 
 import structlog
 
+from routing.core.context import Context
 from routing.core.effects import AddToBridge, Effect, HangUp, PlayPrompt, StartMusic, StopPrompt
 from routing.core.events import (
     CallbackRequested,
@@ -112,7 +113,7 @@ class DegradedMode:
         held, now = box.held, self._clock.now()
         ahead = rebased(held.row.interaction, held.row.queue, self._clock.shift, now)
         try:
-            wanted = decide(ahead, held.row.queue, event, now)
+            wanted = decide(ahead, Context(held.row.queue, now), event)
         except Exception as error:
             log.warning("nobody seen to", cause=type(event).__name__, error=type(error).__name__)
             return

@@ -105,7 +105,7 @@ class Engine:
             pool, phones, self.ask, self.tell, self.agents_changed, self._in_contact, self._spawn
         )
         self.router = Router(pool, clock, self.ask, self.tell, self._can_ring)
-        self._actor = Actor(pool, clock, lease, phones, self.hear, self._may_call)
+        self._actor = Actor(clock, lease, phones, self.hear, self._may_call)
         self._degraded = DegradedMode(clock, self._actor.perform, self._spawn, new_id)
         self._decider = self._make_decider()
         self._arrivals = self._make_arrivals()
@@ -421,7 +421,7 @@ class Engine:
         if not effects:
             self._tell_of(before, decision, cursor, envelope)
             return
-        acting = asyncio.ensure_future(self._actor.perform_all(it, effects, envelope.posted))
+        acting = asyncio.ensure_future(self._actor.perform_all(effects, envelope.posted))
         try:
             await asyncio.wait([acting], timeout=NEWS_WITHIN)
             self._tell_of(before, decision, cursor, envelope)

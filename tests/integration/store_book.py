@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import uuid4
 
+from routing.core.context import Context
 from routing.core.events import CallerArrived, DigitPressed, Event, LegGone, TimeReached
 from routing.core.interaction import Interaction
 from routing.core.lifecycle import arrive, decide
@@ -30,13 +31,13 @@ class Book:
 
     async def call(self, number: str = "+4915112345678") -> Interaction:
         self.now += timedelta(seconds=1)
-        decision = arrive(uuid4(), QUEUE, 1, CallerArrived(uuid4().hex, "600", number), self.now)
+        decision = arrive(uuid4(), Context(QUEUE, self.now), 1, CallerArrived(uuid4().hex, "600", number))
         await interactions.create(self.pool, self.owner, decision, self.now)
         return await interactions.load(self.pool, decision.interaction.id)
 
     async def happen(self, it: Interaction, event: Event, after: float = 1) -> Interaction:
         self.now += timedelta(seconds=after)
-        decision = decide(it, QUEUE, event, self.now)
+        decision = decide(it, Context(QUEUE, self.now), event)
         await interactions.save(self.pool, self.owner, it, decision, self.now)
         stored = await interactions.load(self.pool, it.id)
         assert stored == replace(decision.interaction, version=it.version + 1)

@@ -8,6 +8,7 @@ import pytest
 from locks import locked, waits_for_a_lock
 from store_book import QUEUE, Book
 
+from routing.core.context import Context
 from routing.core.errors import Conflict
 from routing.core.events import LegGone, Offered
 from routing.core.interaction import Interaction, Role
@@ -26,14 +27,14 @@ async def refused_offer(book: Book) -> tuple[Interaction, Decision]:
     it = await book.happen(await book.callback(), Offered("1001"))
     agent = it.leg(Role.AGENT)
     assert agent
-    return it, decide(it, QUEUE, LegGone(agent.id, 486), book.now)
+    return it, decide(it, Context(QUEUE, book.now), LegGone(agent.id, 486))
 
 
 async def test_a_save_that_waited_for_its_row_notices_that_the_shard_was_taken(
     book: Book, pool: Pool, dsn: str
 ) -> None:
     it = await book.call()
-    decision = decide(it, QUEUE, LegGone(it.legs[0].id), book.now)
+    decision = decide(it, Context(QUEUE, book.now), LegGone(it.legs[0].id))
     async with locked(dsn, "SELECT FROM interactions WHERE id = $1 FOR UPDATE", it.id):
         saving = asyncio.create_task(interactions.save(pool, book.owner, it, decision, book.now))
         await waits_for_a_lock(pool)

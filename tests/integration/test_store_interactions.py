@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 from store_book import QUEUE, Book
 
+from routing.core.context import Context
 from routing.core.errors import AgentBusy, Conflict, DuplicateCallback
 from routing.core.events import LegAnswered, LegGone, Offered, PromptFinished, TimeReached
 from routing.core.interaction import Role, Status, Subtype
@@ -33,7 +34,7 @@ async def test_a_whole_life_is_stored_as_it_was_decided(book: Book) -> None:
 
 async def test_of_two_writers_only_the_first_wins(book: Book) -> None:
     it = await book.callback()
-    first, second = (decide(it, QUEUE, Offered(agent), book.now) for agent in ("1001", "1002"))
+    first, second = (decide(it, Context(QUEUE, book.now), Offered(agent)) for agent in ("1001", "1002"))
     await interactions.save(book.pool, book.owner, it, first, book.now)
     with pytest.raises(Conflict):
         await interactions.save(book.pool, book.owner, it, second, book.now)

@@ -107,7 +107,7 @@ async def test_what_was_decided_before_the_sleep_is_not_done_after_it(service: S
     await another_takes_over(service.engine.pool)
     sleep_long(service.engine.lease)
     ring = RingAgent("a" * 32, it.id.hex, "1001", "+49", 20.0)
-    await service.engine._actor.perform_all(it, (ring, HangUp("c" * 32)), 0.0)
+    await service.engine._actor.perform_all((ring, HangUp("c" * 32)), 0.0)
     assert service.phones.asked == []
 
 
@@ -135,8 +135,8 @@ async def test_what_was_decided_is_done_though_postgres_does_not_say_at_once_who
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The decision is stored: nothing would ask for its effects again."""
-    it = await answered_late(service, monkeypatch)
-    await service.engine._actor.perform_all(it, (HangUp("c" * 32),), 0.0)
+    await answered_late(service, monkeypatch)
+    await service.engine._actor.perform_all((HangUp("c" * 32),), 0.0)
     assert service.phones.asked == [HangUp("c" * 32)]
 
 
@@ -151,7 +151,7 @@ async def test_a_call_is_not_made_late_and_nobody_is_to_blame(
     service.engine._actor._hear = lambda _, event: told.append(event)
     ring = RingAgent("a" * 32, it.id.hex, "1001", "+49", 20.0)
     dial = DialCustomer("b" * 32, it.id.hex, CUSTOMER, "+49", 20.0)
-    await service.engine._actor.perform_all(it, (ring, dial, HangUp("c" * 32)), 0.0)
+    await service.engine._actor.perform_all((ring, dial, HangUp("c" * 32)), 0.0)
     assert service.phones.asked == [HangUp("c" * 32)]
     assert told == [
         LegGone("a" * 32, refused=True, certain=False, lost=True),
@@ -172,7 +172,7 @@ async def test_without_the_lease_the_agents_phone_is_not_to_blame(
     monkeypatch.setattr(shards, "renew", away)
     service.engine.lease._until = 0.0
     ring = RingAgent("a" * 32, it.id.hex, "1001", "+49", 20.0)
-    await service.engine._actor.perform_all(it, (ring,), 0.0)
+    await service.engine._actor.perform_all((ring,), 0.0)
     assert told == [LegGone("a" * 32, refused=True, certain=False, lost=True)]
 
 
@@ -182,7 +182,7 @@ async def test_a_lease_that_ran_out_is_renewed_for_the_first_call(service: Servi
     it = await service.stored(await service.call_in())
     service.engine.lease._until = 0.0
     ring = RingAgent("a" * 32, it.id.hex, "1001", "+49", 20.0)
-    await service.engine._actor.perform_all(it, (ring,), 0.0)
+    await service.engine._actor.perform_all((ring,), 0.0)
     assert ring in service.phones.asked
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from routing.core.context import Context, Situation
 from routing.core.errors import RingbackError
 from routing.core.events import (
     AgentReleased,
@@ -72,7 +73,7 @@ class Move:
 
 def arrival(queue: Queue = QUEUE, number: str = "+4915112345678") -> Decision:
     event = CallerArrived("caller-1", "600", number)
-    return arrive(UUID(int=7), queue, 1, event, START)
+    return arrive(UUID(int=7), Context(queue, START), 1, event)
 
 
 def moves(queue: Queue = QUEUE, number: str = "+4915112345678") -> Iterator[Move]:
@@ -91,7 +92,7 @@ def moves(queue: Queue = QUEUE, number: str = "+4915112345678") -> Iterator[Move
 
 def _move(it: Interaction, queue: Queue, event: Event, at: datetime) -> Move:
     try:
-        return Move(it, event, decide(it, queue, event, at))
+        return Move(it, event, decide(it, Context(queue, at, Situation(position=1)), event))
     except RingbackError as refusal:
         return Move(it, event, None, refusal)
 

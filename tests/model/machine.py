@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from routing.core.agents import Availability
+from routing.core.context import Context
 from routing.core.errors import Conflict, RingbackError
 from routing.core.events import CallerArrived, DigitPressed, Event, LegGone, Offered, TimeReached
 from routing.core.interaction import AgentPreferences, Interaction
@@ -149,7 +150,8 @@ class StoreMachine(RuleBasedStateMachine):
         self._later(1)
         self.calls += 1
         event = CallerArrived(f"1700000000.{self.calls}", "600", number)
-        decision = arrive(UUID(int=self.calls), *self.model.current(QUEUE.name), event, self.now)
+        queue, version = self.model.current(QUEUE.name)
+        decision = arrive(UUID(int=self.calls), Context(queue, self.now), version, event)
         stored = self._store(hand, None, decision, None)
         if stored:
             self.seen[hand][decision.interaction.id] = self.model.load(decision.interaction.id)
@@ -220,7 +222,8 @@ class StoreMachine(RuleBasedStateMachine):
 
     def _event(self, hand: str, before: Interaction, event: Event) -> None:
         try:
-            decision = decide(before, self.model.version(before.queue, before.queue_version), event, self.now)
+            queue = self.model.version(before.queue, before.queue_version)
+            decision = decide(before, Context(queue, self.now), event)
         except RingbackError:
             return
         if decision.ignored or (decision.interaction == before and not decision.effects):

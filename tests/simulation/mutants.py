@@ -226,9 +226,9 @@ def _not_asked_again(before: Interaction, after: Interaction, _: Any) -> tuple[R
 _real_perform = Actor._perform
 
 
-async def _no_music(self: Actor, it: Interaction, effect: Any, since: float, *, late: bool) -> None:
+async def _no_music(self: Actor, effect: Any, since: float, *, late: bool) -> None:
     if not isinstance(effect, StartMusic):
-        await _real_perform(self, it, effect, since, late=late)
+        await _real_perform(self, effect, since, late=late)
 
 
 def _timer_forgets(self: Timers, interaction_id: Any, at: Any) -> None:

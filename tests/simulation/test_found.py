@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from dialplan.phones import AsteriskPhones
+from routing.core.context import Context
 from routing.core.effects import AddToBridge, DialCustomer
 from routing.core.events import Heard, LegGone, ServiceRestarted
 from routing.core.interaction import Interaction, Role, Stage
@@ -101,7 +102,7 @@ def test_after_a_restart_a_customers_leg_is_only_dialled_if_it_is_there() -> Non
     ]
     assert dialling
     for it in dialling:
-        effects = decide(it, QUEUE, ServiceRestarted(), it.connected_at or it.entered_at).effects
+        effects = decide(it, Context(QUEUE, it.connected_at or it.entered_at), ServiceRestarted()).effects
         assert all(each.made for each in effects if isinstance(each, DialCustomer))
 
 

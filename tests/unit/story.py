@@ -20,6 +20,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from textwrap import dedent
 
+from routing.core.context import Context, Situation
 from routing.core.effects import Effect
 from routing.core.events import (
     DigitPressed,
@@ -59,6 +60,7 @@ class Story:
     def _begin(self, queue: Queue, first: Decision, event: str) -> None:
         self.queue = queue
         self.now = START
+        self.situation = Situation(position=1)
         self._names: dict[str, str] = {}
         self._lines: list[str] = []
         self._tell(event, (None, None), first)
@@ -77,7 +79,7 @@ class Story:
         self.now += timedelta(seconds=after)
         before = (self.it.status, self.it.stage)
         told = f"{self._words(event)}{'' if after == SOON else f' after {after:.10g} s'}"
-        decision = decide(self.it, self.queue, event, self.now)
+        decision = decide(self.it, Context(self.queue, self.now, self.situation), event)
         self._tell(told, before, decision)
         return decision
 

@@ -1,4 +1,4 @@
-"""The life of an interaction, pure: `decide(interaction, queue, event, now)` tells what becomes of it.
+"""The life of an interaction, pure: `decide(interaction, context, event)` tells what becomes of it.
 
 Every rule about status is in this package. `decide` has the tables; it is the top.
 - What happens, one file for each status: `open`, `bot` (what is asked: `dialogues`; what a menu's keys lead to:
@@ -15,6 +15,7 @@ docs/lifecycle.md is drawn from it.
 from routing.core.lifecycle.arriving import arrive
 from routing.core.lifecycle.change import Assigned, Change, Decision, NotReady, Released, Works
 from routing.core.lifecycle.decide import decide
+from routing.core.lifecycle.open import needs_situation
 from routing.core.lifecycle.requested import request
 
 __all__ = [
@@ -26,5 +27,6 @@ __all__ = [
     "Works",
     "arrive",
     "decide",
+    "needs_situation",
     "request",
 ]

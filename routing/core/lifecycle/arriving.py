@@ -1,8 +1,8 @@
 """A call comes in (T1). Counterpart: `requested`, a callback without a call."""
 
-from datetime import datetime
 from uuid import UUID
 
+from routing.core.context import Context
 from routing.core.effects import Answer
 from routing.core.events import CallerArrived
 from routing.core.feed import CALLER, FeedEvent
@@ -10,11 +10,11 @@ from routing.core.interaction import Interaction, Leg, LegState, Role
 from routing.core.lifecycle import workflow
 from routing.core.lifecycle.change import Change, Decision
 from routing.core.numbers import called, to_e164
-from routing.core.queues import Queue
 
 
-def arrive(interaction_id: UUID, queue: Queue, version: int, event: CallerArrived, now: datetime) -> Decision:
+def arrive(interaction_id: UUID, context: Context, version: int, event: CallerArrived) -> Decision:
     """The row of a call that just came in: open, inbound, at the end of the line (T1)."""
+    queue, now = context.queue, context.now
     number = to_e164(event.number, queue.region, event.written)
     dialled = called(queue, event.dialled, event.written)
     caller = Leg(event.leg, Role.CALLER, number or event.number or "", LegState.UP)
@@ -28,7 +28,7 @@ def arrive(interaction_id: UUID, queue: Queue, version: int, event: CallerArrive
         dialled_number=dialled,
         legs=(caller,),
     )
-    c = Change(it, queue, now, CALLER)
+    c = Change(it, context, CALLER)
     c.tell(FeedEvent.ENTERED, dialled_number=dialled)
     workflow.await_step(c, 0)
     c.do(Answer(caller.id, it.id.hex))

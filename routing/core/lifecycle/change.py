@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from routing.core.agents import Work
+from routing.core.context import Context
 from routing.core.effects import Effect, HangUp, PlayPrompt, StartMusic, StopPrompt
 from routing.core.feed import SYSTEM, FeedEvent, FeedLine
 from routing.core.interaction import Attempt, Deadline, Interaction, Leg, LegState, Outcome, Role, Status
-from routing.core.queues import Queue
 from routing.core.requirements import Requirement, required
 
 LONGEST_PROMPT = 60.0
@@ -70,11 +70,12 @@ class Decision:
 class Change:
     """Collects a decision. `it` is the interaction so far."""
 
-    def __init__(self, it: Interaction, queue: Queue, now: datetime, actor: str = SYSTEM) -> None:
+    def __init__(self, it: Interaction, context: Context, actor: str = SYSTEM) -> None:
         self.it = it
         self._before = it
-        self.queue = queue
-        self.now = now
+        self.queue = context.queue
+        self.now = context.now
+        self.situation = context.situation
         self.actor = actor
         self._effects: list[Effect] = []
         self._feed: list[FeedLine] = []

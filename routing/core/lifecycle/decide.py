@@ -1,8 +1,7 @@
 """Which rule answers to what: by status what happens, by deadline what time brings, by kind what is done from
 outside."""
 
-from datetime import datetime
-
+from routing.core.context import Context
 from routing.core.effects import HangUp
 from routing.core.events import (
     AgentReleased,
@@ -42,7 +41,6 @@ from routing.core.lifecycle import (
 )
 from routing.core.lifecycle.change import Change, Decision
 from routing.core.lifecycle.denied import deny
-from routing.core.queues import Queue
 
 
 def when_closed(c: Change, event: Event) -> None:
@@ -86,9 +84,9 @@ _AT = {
 }
 
 
-def decide(it: Interaction, queue: Queue, event: Event, now: datetime) -> Decision:
+def decide(it: Interaction, context: Context, event: Event) -> Decision:
     """What becomes of `it`. Raises a `routing.core.errors.RingbackError` when a person asks for the impossible."""
-    change = Change(it, queue, now, _actor(event))
+    change = Change(it, context, _actor(event))
     match event:
         case TimeReached():
             _time_reached(change)

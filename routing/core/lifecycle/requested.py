@@ -1,20 +1,20 @@
 """A callback that begins without a call: somebody asked for it over the API (T29). Counterpart: `arriving.arrive`."""
 
-from datetime import datetime
 from uuid import UUID
 
+from routing.core.context import Context
 from routing.core.events import CallbackRequested
 from routing.core.feed import FeedEvent
 from routing.core.interaction import Deadline, Interaction, Kind, Subtype
 from routing.core.lifecycle import scheduled
 from routing.core.lifecycle.change import Change, Decision
 from routing.core.numbers import callable_from, first_number
-from routing.core.queues import Queue
 
 
-def request(interaction_id: UUID, queue: Queue, version: int, event: CallbackRequested, now: datetime) -> Decision:
+def request(interaction_id: UUID, context: Context, version: int, event: CallbackRequested) -> Decision:
     """The row of a callback that was asked for: in line at once, or scheduled. Nobody is on the phone, so there is
     no initial delay."""
+    queue, now = context.queue, context.now
     it = Interaction(
         id=interaction_id,
         queue=queue.name,
@@ -31,7 +31,7 @@ def request(interaction_id: UUID, queue: Queue, version: int, event: CallbackReq
         case_data=event.case_data,
         instructions=event.instructions,
     )
-    c = Change(it, queue, now, event.by)
+    c = Change(it, context, event.by)
     c.set(requested_at=now, promised_at=now)
     if event.at is not None and event.at > now:
         scheduled.schedule(c, event.at)

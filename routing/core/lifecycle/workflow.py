@@ -5,6 +5,7 @@ Rules: docs/lifecycle.md, "What a waiting caller goes through".
 
 from dataclasses import replace
 
+from ivr import prompts
 from ivr.workflow import Plain, Step
 from routing.core.feed import FeedEvent
 from routing.core.interaction import Deadline, Role, Status
@@ -19,6 +20,10 @@ def await_step(c: Change, index: int | None) -> None:
         return
     c.set(waiting=replace(c.it.waiting, step=index))
     c.due_in(Deadline.STEP, c.queue.workflow.steps[index].after)
+
+
+def await_next(c: Change) -> None:
+    await_step(c, c.queue.workflow.index_after(c.it.waiting.step))
 
 
 def _next_told(c: Change, index: int | None) -> int | None:
@@ -44,6 +49,13 @@ def announced(words: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(word for word in words if word != "wait")
 
 
+def spoken(c: Change, announce: tuple[str, ...]) -> tuple[str, ...]:
+    """The words of an announcement, with the place in line as it is now."""
+    place = c.situation.position
+    known = {"position": prompts.position(place) if place else ()}
+    return tuple(word for each in announced(announce) for word in known.get(each, (each,)))
+
+
 def step(c: Change) -> Step:
     return c.queue.workflow.steps[c.it.waiting.step]
 
@@ -60,10 +72,10 @@ def end_step(c: Change) -> None:
         c.music(caller)
     if was_bot:
         c.tell(FeedEvent.KEPT_WAITING)
-    await_step(c, c.queue.workflow.index_after(c.it.waiting.step))
+    await_next(c)
 
 
 def resume_waiting(c: Change) -> None:
     """The caller waits on after an offer came to nothing; a step that fell due meanwhile runs at once (E6)."""
     if c.leg(Role.CALLER) and Deadline.STEP not in c.it.deadlines and not c.it.waiting.playing:
-        await_step(c, c.queue.workflow.index_after(c.it.waiting.step))
+        await_next(c)

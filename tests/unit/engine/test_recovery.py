@@ -1,5 +1,6 @@
 """What an interaction missed while nobody listened, by what Asterisk holds now."""
 
+from routing.core.context import Context
 from routing.core.events import DigitPressed, LegAnswered, LegGone, LegRinging, Offered, ServiceRestarted
 from routing.core.interaction import Interaction, Leg, LegState, Role, Status
 from routing.core.lifecycle import decide
@@ -49,10 +50,11 @@ def test_a_customers_leg_that_was_only_asked_for_is_never_asked_for_again_once_i
 
 
 def test_an_agents_leg_that_was_only_asked_for_is_asked_for_again() -> None:
-    it = decide(arrival().interaction, QUEUE, Offered("1001"), START).interaction
+    it = decide(arrival().interaction, Context(QUEUE, START), Offered("1001")).interaction
     agent = it.leg(Role.AGENT)
     assert agent
     news = missed(it, Alive({"caller-1": ChannelState.UP}))
     assert news == [ServiceRestarted()]
-    (ring,) = [each for each in decide(it, QUEUE, news[0], START).effects if type(each).__name__ == "RingAgent"]
+    effects = decide(it, Context(QUEUE, START), news[0]).effects
+    (ring,) = [each for each in effects if type(each).__name__ == "RingAgent"]
     assert ring.leg == agent.id

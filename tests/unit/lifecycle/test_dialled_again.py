@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from routing.core.context import Context
 from routing.core.effects import DialCustomer, HangUp, PlayRingback
 from routing.core.events import Event, LegAnswered, LegGone, NoteAdded, NumberRefused, PickedUp, ServiceRestarted
 from routing.core.interaction import Interaction, Outcome, Role, Stage, Status
@@ -19,7 +20,7 @@ LATER = NOW + timedelta(hours=1)
 def after(it: Interaction, *events: Event) -> Decision:
     decision = Decision(it)
     for event in events:
-        decision = decide(decision.interaction, QUEUE, event, NOW)
+        decision = decide(decision.interaction, Context(QUEUE, NOW), event)
     return decision
 
 

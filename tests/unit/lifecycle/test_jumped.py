@@ -9,6 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from routing.core.context import Context
 from routing.core.events import TimeReached
 from routing.core.interaction import (
     AgentPreferences,
@@ -74,8 +75,8 @@ def test_the_agent_who_was_just_offered_it_does_not_miss_it_by_the_jump(by: time
     """Not the agent whose phone rings, nor the customer whose phone does, nor the caller in the menu."""
     agent = Leg("l", Role.AGENT, "1001", LegState.RINGING)
     it = callback(Status.OFFERED, assigned_to="1001", legs=(agent,), deadlines={Deadline.OFFER: NOON + HOUR / 180})
-    assert decide(after(it, by), ALWAYS, TimeReached(), NOON + by).feed == ()
-    missed = decide(after(it, by), ALWAYS, TimeReached(), NOON + by + HOUR / 180)
+    assert decide(after(it, by), Context(ALWAYS, NOON + by), TimeReached()).feed == ()
+    missed = decide(after(it, by), Context(ALWAYS, NOON + by + HOUR / 180), TimeReached())
     assert [line.event for line in missed.feed] == ["rona", "reopened"]
 
 
@@ -89,7 +90,7 @@ def test_an_appointment_stays_at_its_time(by: timedelta) -> None:
 
 def test_an_appointment_the_clock_jumped_past_is_due_and_has_as_long_to_be_made_as_any_other() -> None:
     it = after(appointment(NOON + HOUR, ttl=HOUR), 3 * HOUR)
-    due = decide(it, ALWAYS, TimeReached(), NOON + 3 * HOUR).interaction
+    due = decide(it, Context(ALWAYS, NOON + 3 * HOUR), TimeReached()).interaction
     assert (due.status, due.promised_at) == (Status.OPEN, NOON + HOUR)
     assert due.deadlines[Deadline.EXPIRES] == NOON + 3 * HOUR + HOUR
 
@@ -183,16 +184,16 @@ def test_an_appointment_on_a_wall_clock_is_due_then_whatever_the_clock_did_befor
     at = datetime.combine(day, time(2, 30), ZoneInfo(zone)).astimezone(UTC)
     before = at - 2 * DAY
     it = after(appointment(at), by, now=before)
-    early = decide(it, ALWAYS, TimeReached(), at - timedelta(microseconds=1))
+    early = decide(it, Context(ALWAYS, at - timedelta(microseconds=1)), TimeReached())
     assert (early.interaction.status, early.feed) == (Status.SCHEDULED, ())
-    due = decide(it, ALWAYS, TimeReached(), at)
+    due = decide(it, Context(ALWAYS, at), TimeReached())
     assert (due.interaction.status, [line.event for line in due.feed]) == (Status.OPEN, ["due"])
     back = after(due.interaction, -HOUR, now=at)
-    assert decide(back, ALWAYS, TimeReached(), at).feed == (), "it is not due twice"
+    assert decide(back, Context(ALWAYS, at), TimeReached()).feed == (), "it is not due twice"
 
 
 @JUMPS
 def test_a_talk_knows_no_time(by: timedelta) -> None:
     legs = (Leg("a", Role.AGENT, "1001", LegState.UP), Leg("c", Role.CUSTOMER, NUMBER, LegState.UP))
     it = callback(Status.CONNECTED, stage=Stage.TALKING, assigned_to="1001", desk=AgentPreferences(), legs=legs)
-    assert decide(after(it, by), ALWAYS, TimeReached(), NOON + by).feed == ()
+    assert decide(after(it, by), Context(ALWAYS, NOON + by), TimeReached()).feed == ()

@@ -73,7 +73,7 @@ def test_steps_run_in_their_order_with_each_timer_counted_from_the_end_of_the_st
           StartMusic caller
         = open
         > TimeReached after 10 s
-          PlayPrompt caller position
+          PlayPrompt caller position-first
         = open announcing
         > PromptFinished caller after 3 s
           StartMusic caller
@@ -392,7 +392,7 @@ def test_no_step_starts_while_an_agent_is_offered_the_call_and_it_runs_right_aft
           HangUp agent
         = open
         > TimeReached after 0 s
-          PlayPrompt caller position
+          PlayPrompt caller position-first
         = open announcing
         """
     )
@@ -407,7 +407,7 @@ def test_each_line_of_the_feed_has_the_status_it_led_to_though_one_decision_wrot
         """
         > TimeReached after 19.9 s
           HangUp agent
-          PlayPrompt caller position
+          PlayPrompt caller position-first
           (not ready: 1001, rona)
         = open announcing
         """

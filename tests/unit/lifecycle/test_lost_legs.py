@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from story import not_ready
 
+from routing.core.context import Context
 from routing.core.effects import DestroyBridge, HangUp
 from routing.core.events import (
     CallEnded,
@@ -31,7 +32,7 @@ WITHDRAWS = Queue.model_validate({**QUEUE.model_dump(mode="json"), "callback": {
 def after(it: Interaction, *events: Event, queue: Queue = QUEUE) -> Decision:
     decision = Decision(it)
     for event in events:
-        decision = decide(decision.interaction, queue, event, NOW)
+        decision = decide(decision.interaction, Context(queue, NOW), event)
     return decision
 
 
@@ -137,5 +138,5 @@ def test_who_ends_a_call_before_it_was_dialled_is_not_offered_it_next() -> None:
     it = after(callback().changed(not_before=None), PickedUp(AGENT), CallEnded(AGENT)).interaction
     assert it.stage is Stage.READY_TO_CALL
     over = it.deadlines[Deadline.READY_TO_CALL] + timedelta(seconds=1)
-    later = decide(it, QUEUE, TimeReached(), over).interaction
+    later = decide(it, Context(QUEUE, over), TimeReached()).interaction
     assert later.status is Status.OPEN and AGENT in later.excluded

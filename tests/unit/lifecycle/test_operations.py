@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 from story import Story, converted, in_menu, offered, talking, waiting
 
+from routing.core.context import Context
 from routing.core.effects import HangUp, RingAgent
 from routing.core.errors import DispositionRequired, Forbidden, InvalidNumber, NotOpen, RingbackError, WrongStage
 from routing.core.events import (
@@ -42,7 +43,7 @@ class Requested(Story):
 
     def __init__(self, queue: Queue = QUEUE, **asked: Any) -> None:
         event = CallbackRequested(ADMIN, queue.name, NUMBER, **asked)
-        self._begin(queue, request(UUID(int=8), queue, 1, event, START), "CallbackRequested")
+        self._begin(queue, request(UUID(int=8), Context(queue, START), 1, event), "CallbackRequested")
         assert self.so_far() == ["> CallbackRequested", f"= {self.it.status}"]
 
     def called(self, sip_cause: int) -> None:
@@ -655,5 +656,5 @@ def test_what_was_asked_for_by_a_clock_that_was_ahead_is_promised_no_earlier() -
     called = arrival().interaction.changed(
         status=Status.WRAP_UP, assigned_to="1001", legs=(), number=NUMBER, requested_at=asked_at
     )
-    it = decide(called, QUEUE, Rescheduled(ADMIN, START + timedelta(seconds=0.1)), START).interaction
+    it = decide(called, Context(QUEUE, START), Rescheduled(ADMIN, START + timedelta(seconds=0.1))).interaction
     assert it.requested_at == asked_at and it.promised_at == asked_at

@@ -3,12 +3,15 @@
 from typing import Any
 
 import pytest
-from story import Story
+from story import CALLER, Story
 
 from ivr.workflow import Workflow
+from routing.core.context import Situation
+from routing.core.events import PromptFinished, TimeReached
 from routing.core.interaction import Status
+from routing.core.lifecycle import needs_situation
 from routing.core.queues import Queue
-from tests.lifecycle.explore import QUEUE
+from tests.lifecycle.explore import QUEUE, arrival
 
 MENU = {"after": 20, "menu": "offer", "keys": {"1": "wait", "2": "callback"}}
 BYE = {"after": 5, "menu": "offer", "tries": 1, "keys": {"9": {"hangup": {}}}}
@@ -29,16 +32,51 @@ def queue(*steps: dict[str, Any], enabled: bool = True, loop: bool = False) -> Q
 def test_a_waiting_time_nobody_knows_is_neither_said_nor_told() -> None:
     story = Story(queue({"after": 10, "announce": ["position", "wait", "thank-you"]}))
     story.does(ARRIVED)
+    story.situation = Situation(position=3)
     story.wait()
     story.does(
         """
         > TimeReached after 10 s
-          PlayPrompt caller position thank-you
+          PlayPrompt caller position-before number:3 position-after thank-you
         = open announcing
         """
     )
     (line,) = story.last.feed
-    assert (line.event, line.data["what"]) == ("announced", ["position", "thank-you"])
+    assert (line.event, line.data) == ("announced", {"step": 0, "what": ["position", "thank-you"], "position": 3})
+
+
+def test_a_place_nobody_knows_is_left_out_and_alone_it_leaves_the_music_on() -> None:
+    story = Story(queue({"after": 10, "announce": ["position", "thank-you"]}, {"after": 5, "announce": ["position"]}))
+    story.situation = Situation()
+    story.does(ARRIVED)
+    story.wait()
+    story.does(
+        """
+        > TimeReached after 10 s
+          PlayPrompt caller thank-you
+        = open announcing
+        """
+    )
+    assert "position" not in story.last.feed[0].data
+    story.said()
+    story.wait()
+    story.does(
+        """
+        > PromptFinished caller
+          StartMusic caller
+        = open
+        > TimeReached after 5 s
+        """
+    )
+    assert story.last.feed == () and story.it.wake_at is None
+
+
+def test_the_place_is_looked_up_only_where_it_is_told() -> None:
+    told, untold = queue({"after": 10, "announce": ["position"]}), queue(MENU)
+    it = arrival(told).interaction
+    assert needs_situation(it, told, TimeReached()) and not needs_situation(it, untold, TimeReached())
+    assert not needs_situation(it, told, PromptFinished(CALLER, "x"))
+    assert not needs_situation(it.changed(legs=()), told, TimeReached())
 
 
 def test_a_step_that_would_say_nothing_is_passed_over() -> None:
