@@ -1,5 +1,5 @@
 # From a bare checkout to calls, tests and figures. Each target first sets up what is missing; again, that is quick.
-.PHONY: help setup demo run test quick faults stalls stranger soak odd-times check format bench
+.PHONY: help setup demo run test quick faults stalls stranger soak odd-times check format bench wheel
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 BIN := .venv/bin
@@ -20,6 +20,7 @@ help:
 	@echo "make odd-times  the tests on a young and an old machine, at night, while clocks change, as nobody"
 	@echo "make bench   measured against the raw floor"
 	@echo "make setup   prepare everything, start nothing"
+	@echo "make wheel   dist/ from the newest tag, or from VERSION=v0.8.0"
 
 setup: .venv/.synced
 	@$(BIN)/ringback setup
@@ -66,6 +67,13 @@ format: .venv/.synced
 
 bench: setup
 	@$(BIN)/python -m bench
+
+# Of what is tagged, whatever lies in this folder.
+VERSION ?= $(shell git describe --tags --abbrev=0 --match 'v*')
+wheel: | $(UV)
+	@test -n "$(VERSION)" || { echo "there is no tag: git tag v0.8.0, or VERSION=" >&2; exit 2; }
+	@from=$$(mktemp -d) && trap 'rm -rf "$$from"' EXIT && git archive $(VERSION) | tar -x -C "$$from" \
+	  && $(UV) build --quiet --wheel --out-dir dist "$$from" && ls dist/*.whl
 
 # What only tests need of the system: a wire between two machines.
 TOOLS := ip:iproute2 unshare:util-linux

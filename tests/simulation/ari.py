@@ -111,8 +111,20 @@ class SimulatedAri(AriClient):
         self.socket: Socket | None = None
         self._runner = runner
         self._asterisk = asterisk
+        self._creating: set[object] = set()
 
     async def send(self, method: str, path: str, fields: Mapping[str, object], returns: type[T]) -> T:
+        if path != "/channels/create":
+            return await self._send(method, path, fields)
+        leg = fields["channelId"]
+        self._asterisk.witness.created(str(leg), already=leg in self._creating)
+        self._creating.add(leg)
+        try:
+            return await self._send(method, path, fields)  # type: ignore[no-any-return]
+        finally:
+            self._creating.discard(leg)
+
+    async def _send(self, method: str, path: str, fields: Mapping[str, object]) -> Any:
         world, asterisk = self._runner.world, self._asterisk
         name = f"{method} {path}"
         if not asterisk.up or (self.cut and world.chance(0.5)):
@@ -136,7 +148,7 @@ class SimulatedAri(AriClient):
         except TimeoutError:
             raise AriUnavailable("timeout", name, sent=True) from None
         self.last_answer = self._runner.monotonic()
-        return answer  # type: ignore[no-any-return]
+        return answer
 
     @property
     def epoch(self) -> int:

@@ -340,5 +340,5 @@ MUTANTS: dict[str, Planted] = {
     "a channel is dialled before it has started": Planted(
         "A1 A11", _instead(phones.AsteriskPhones, "_create", _dial_at_once)
     ),
-    "a customer's leg is reserved twice": Planted("F40", _instead(phones.AsteriskPhones, "reserve", _reserve_again)),
+    "a customer's leg is reserved twice": Planted("A1", _instead(phones.AsteriskPhones, "reserve", _reserve_again)),
 }

@@ -1,6 +1,7 @@
 """The documents lead somewhere: relative links, headings, commands of the Makefile."""
 
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -100,3 +101,12 @@ def test_anchors_are_those_of_github(tmp_path: Path) -> None:
         "# SIP over TLS, SRTP\n## `ringback apply`\n## A\n## A\n```\n# no heading\n```\n"
     )
     assert anchors(tmp_path / "page.md") == {"sip-over-tls-srtp", "ringback-apply", "a", "a-1"}
+
+
+def test_the_version_is_the_same_wherever_it_stands() -> None:
+    """The newest of the changelog, under which nothing is unreleased when it is tagged."""
+    newest = re.search(r"^## (\d+\.\d+\.\d+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    images = re.findall(r"image: ringback[a-z-]*:(\S+)", (ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+    assert newest and images
+    assert {newest[1], *images} == {project}
