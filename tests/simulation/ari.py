@@ -111,18 +111,18 @@ class SimulatedAri(AriClient):
         self.socket: Socket | None = None
         self._runner = runner
         self._asterisk = asterisk
-        self._creating: set[object] = set()
+        self._made: set[str] = set()
 
     async def send(self, method: str, path: str, fields: Mapping[str, object], returns: type[T]) -> T:
-        if path != "/channels/create":
-            return await self._send(method, path, fields)
-        leg = fields["channelId"]
-        self._asterisk.witness.created(str(leg), already=leg in self._creating)
-        self._creating.add(leg)
-        try:
+        if path != "/channels/create" or "@" not in str(fields["endpoint"]):
             return await self._send(method, path, fields)  # type: ignore[no-any-return]
-        finally:
-            self._creating.discard(leg)
+        leg = str(fields["channelId"])
+        if leg in self._made:
+            world = self._runner.world
+            world.at(world.now, self._asterisk.witness.made_again, leg)
+        made = await self._send(method, path, fields)
+        self._made.add(leg)
+        return made  # type: ignore[no-any-return]
 
     async def _send(self, method: str, path: str, fields: Mapping[str, object]) -> Any:
         world, asterisk = self._runner.world, self._asterisk

@@ -232,11 +232,9 @@ class Auditor:
         if what == "dial" and channel.role == "customer":
             self._dialled_by_the_rules(channel, ari.epoch)
 
-    def created(self, leg: str, *, already: bool) -> None:
-        """A process asks for a channel. A1: never while it is asking for the same one: nobody looks after the first."""
-        self.figures["channels asked for"] += 1
-        if already:
-            self.fail("A1", f"{leg[:8]} is asked for twice at once")
+    def made_again(self, leg: str) -> None:
+        """A1: a customer's channel that a process has made it does not ask for once more."""
+        self.fail("A1", f"{leg[:8]} was made, and is asked for again")
 
     def _dialled_by_the_rules(self, channel: Channel, epoch: int) -> None:
         row = self._memory.legs.get(channel.id)
