@@ -61,7 +61,7 @@ class Subtype(StrEnum):
     CALLBACK = "callback"
 
 
-class Kind(StrEnum):
+class Origin(StrEnum):
     """Where a callback came from."""
 
     QUEUED = "queued"  # a caller who did not want to wait
@@ -80,7 +80,7 @@ class Role(StrEnum):
 class LegState(StrEnum):
     """A live leg's state; a leg that ended, or was told to, leaves the interaction."""
 
-    ASKED = "asked"
+    REQUESTED = "asked"
     RINGING = "ringing"
     UP = "up"
 
@@ -121,17 +121,17 @@ class Ended(StrEnum):
 class Deadline(StrEnum):
     """What an interaction waits for; `wake_at` is the earliest of them."""
 
-    STEP = "step"  # the next workflow step
-    SAY = "say"  # a prompt that never reports its end
-    KEY = "key"  # a key from the caller
+    NEXT_STEP = "step"  # the next workflow step
+    PLAYBACK = "say"  # a prompt that never reports its end
+    INPUT = "key"  # a key from the caller
     OFFER = "offer"  # the agent to accept
-    ALERT = "alert"  # the accepting agent's phone to ring
-    ANSWER = "answer"  # the accepting agent to lift
-    RING = "ring"  # the customer to answer
+    AGENT_ALERT = "alert"  # the accepting agent's phone to ring
+    AGENT_ANSWER = "answer"  # the accepting agent to lift
+    CUSTOMER_ANSWER = "ring"  # the customer to answer
     READY_TO_CALL = "ready_to_call"
     WRAP_UP = "wrap_up"
     DUE = "due"  # a scheduled callback
-    EXPIRES = "expires"  # a callback nobody could make
+    EXPIRY = "expires"  # a callback nobody could make
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ class Leg:
     id: str
     role: Role
     party: str
-    state: LegState = LegState.ASKED
+    state: LegState = LegState.REQUESTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +197,7 @@ class Interaction:
     status: Status = Status.OPEN
     stage: Stage | None = None
     subtype: Subtype = Subtype.INBOUND
-    kind: Kind | None = None
+    kind: Origin | None = None
     number: str | None = None
     dialled_number: str = ""
     version: int = 0
@@ -272,9 +272,9 @@ class Interaction:
     def holds(self, kind: Deadline) -> bool:
         """Whether it has to wait: no step starts while an agent is offered the call (E6), and a callback that is
         being worked on does not expire."""
-        if kind is Deadline.EXPIRES:
+        if kind is Deadline.EXPIRY:
             return self.status not in (Status.OPEN, Status.SCHEDULED)
-        return kind is Deadline.STEP and self.status is not Status.OPEN
+        return kind is Deadline.NEXT_STEP and self.status is not Status.OPEN
 
     @property
     def bridge(self) -> str:

@@ -245,7 +245,7 @@ class Decider:
         if not isinstance(event, TimeReached):
             return event
         silent = unanswered(it, now)
-        if silent is None or silent.state is not LegState.ASKED or self._was_dialled(silent.id):
+        if silent is None or silent.state is not LegState.REQUESTED or self._was_dialled(silent.id):
             return event
         return LegGone(silent.id, certain=False, lost=silent.role is Role.AGENT)
 

@@ -102,13 +102,13 @@ async def test_a_caller_has_as_long_for_a_key_as_ever(service: Service, by: floa
     it = await service.stored(caller)
     if it.status is not Status.BOT:
         it = await changed.until(lambda it: it.status is Status.BOT)
-    left = it.deadlines[Deadline.SAY] - service.engine.clock.now()
+    left = it.deadlines[Deadline.PLAYBACK] - service.engine.clock.now()
 
     await jump(service)
     (it,) = await put_right(service, caller)
 
     assert it.status is Status.BOT
-    now_left = it.deadlines[Deadline.SAY] - service.engine.clock.now()
+    now_left = it.deadlines[Deadline.PLAYBACK] - service.engine.clock.now()
     assert timedelta(0) <= left - now_left < timedelta(seconds=2)
 
 
@@ -303,7 +303,7 @@ async def test_a_successor_puts_right_what_was_stored_before_the_jump(service: S
     watching.cancel()
     await asyncio.wait([watching])
 
-    assert row.deadlines[Deadline.EXPIRES] - it.deadlines[Deadline.EXPIRES] == timedelta(seconds=by)
+    assert row.deadlines[Deadline.EXPIRY] - it.deadlines[Deadline.EXPIRY] == timedelta(seconds=by)
 
 
 async def test_a_jump_that_was_stored_and_not_confirmed_is_counted_once(service: Service, pool: Pool) -> None:
@@ -401,4 +401,4 @@ async def test_the_wake_of_a_row_put_right_is_the_least_of_its_deadlines(service
     await jump(service)
     (row,) = await put_right(service, it.id)
     wake: Any = await service.engine.pool.fetchval("SELECT wake_at FROM interactions WHERE id = $1", it.id)
-    assert wake == row.wake_at == row.deadlines[Deadline.EXPIRES]
+    assert wake == row.wake_at == row.deadlines[Deadline.EXPIRY]

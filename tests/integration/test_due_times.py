@@ -10,7 +10,7 @@ import pytest
 from api_service import CUSTOMER, SilentPhones
 
 from routing.core.events import CallbackRequested
-from routing.core.interaction import Deadline, Interaction, Kind, Status
+from routing.core.interaction import Deadline, Interaction, Origin, Status
 from routing.core.queues import Queue
 from routing.engine.clock import Clock
 from routing.engine.engine import Engine
@@ -53,7 +53,7 @@ async def until(pool: Pool, it: Interaction, status: Status) -> Interaction:
 async def test_a_callback_comes_into_line_on_time_whichever_process_runs_then(pool: Pool, ahead: float) -> None:
     async with process(pool) as first:
         it = await requested(first, ahead)
-        assert (it.status, it.kind) == (Status.SCHEDULED, Kind.SCHEDULED)
+        assert (it.status, it.kind) == (Status.SCHEDULED, Origin.SCHEDULED)
     await asyncio.sleep(0.5)  # nobody runs; the first of the two is due meanwhile
     assert (await interactions.load(pool, it.id)).status is Status.SCHEDULED
 

@@ -174,7 +174,7 @@ async def test_the_time_for_a_key_does_not_run_out_while_nobody_knows_that_it_ha
     await quiet(service, it.id)
     stored = await service.stored(it.id)
     assert (stored.stage, stored.waiting.playing, stored.waiting.tries) == (Stage.MENU, None, 0)
-    assert stored.deadlines == it.deadlines and it.deadlines[Deadline.KEY] > service.engine.clock.now()
+    assert stored.deadlines == it.deadlines and it.deadlines[Deadline.INPUT] > service.engine.clock.now()
     service.engine.hear(leg, DigitPressed(leg, "2"))
     await changed.until(lambda it: it.stage is Stage.CONFIRM)
 

@@ -80,7 +80,7 @@ async def test_a_key_pressed_in_time_counts_though_nothing_ran_for_longer(
     it = await changed.until(lambda it: it.stage is Stage.MENU)
     caller = leg(it, Role.CALLER).id
     service.engine.hear(caller, PromptFinished(caller, it.waiting.playing or ""))
-    it = await changed.until(lambda it: Deadline.KEY in it.deadlines)
+    it = await changed.until(lambda it: Deadline.INPUT in it.deadlines)
     await quiet(service, it.id)
 
     def presses(theirs: socket.socket) -> None:
@@ -121,7 +121,7 @@ async def test_a_new_process_looks_at_asterisk_before_it_lets_time_pass_for_thos
     service.engine.halt()
     await pool.execute("UPDATE shards SET owner = 'dead', until = '-infinity'")
     stored = await interactions.load(pool, interaction)
-    passed = stored.deadlines[Deadline.RING] - service.engine.clock.now()
+    passed = stored.deadlines[Deadline.CUSTOMER_ANSWER] - service.engine.clock.now()
     await asyncio.sleep(max(0.0, passed.total_seconds()) + 0.2)
 
     lease = Lease(pool, "test")

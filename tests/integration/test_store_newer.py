@@ -59,10 +59,10 @@ async def test_a_key_of_a_newer_version_is_ignored_and_kept(
 
 async def test_what_this_version_knows_still_goes(book: Book, pool: Pool) -> None:
     it = await book.call()
-    assert Deadline.STEP in it.deadlines
+    assert Deadline.NEXT_STEP in it.deadlines
     it = await book.happen(it, TimeReached(), 2)
-    assert Deadline.STEP not in it.deadlines
-    assert Deadline.STEP not in await _stored(pool, it, "deadlines")
+    assert Deadline.NEXT_STEP not in it.deadlines
+    assert Deadline.NEXT_STEP not in await _stored(pool, it, "deadlines")
 
 
 async def test_a_queue_with_keys_of_a_newer_version_is_read(pool: Pool, owner: Pool) -> None:

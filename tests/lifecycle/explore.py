@@ -152,5 +152,5 @@ def _likeness(it: Interaction) -> tuple[object, ...]:
     if it.status is Status.BOT:
         waiting += (it.waiting.tries, bool(it.waiting.digits), it.waiting.playing is None)
     tried = it.attempts[-1].outcome if it.attempts else None
-    kinds = tuple(sorted(kind for kind in it.deadlines if kind not in (Deadline.SAY, Deadline.EXPIRES)))
+    kinds = tuple(sorted(kind for kind in it.deadlines if kind not in (Deadline.PLAYBACK, Deadline.EXPIRY)))
     return (it.status, it.stage, it.subtype, legs, waiting, tried, kinds, bool(it.requested_at))

@@ -76,7 +76,7 @@ class Lived:
         it = self._memory.rows[row.interaction] if row and row.live else None
         if it is None or it.stage is not Stage.MENU or it.number is None or leg in self._left:
             return False
-        return Deadline.KEY not in it.deadlines or it.deadlines[Deadline.KEY] > self._wall(self._world.now + JUST)
+        return Deadline.INPUT not in it.deadlines or it.deadlines[Deadline.INPUT] > self._wall(self._world.now + JUST)
 
     def answered(self, leg: str) -> None:
         self._answered.add(leg)
@@ -107,13 +107,13 @@ class Lived:
             return
         if ended.id not in self._invited:
             self._tell(commit, f"attempt {ended.id[:8]} ended as no_answer, and nobody was called", ended.id)
-        if self._in_time(self._up.get(ended.id), before, Deadline.RING, commit):
+        if self._in_time(self._up.get(ended.id), before, Deadline.CUSTOMER_ANSWER, commit):
             self._tell(commit, f"attempt {ended.id[:8]} ended as no_answer though answered in time", ended.id)
 
     def _rona(self, before: Interaction, commit: Commit) -> None:
         """An agent whose phone was rung and who lifted; one who has to accept otherwise is not told by it."""
         leg = before.leg(Role.AGENT)
-        if leg and self._in_time(self._up.get(leg.id), before, Deadline.ANSWER, commit):
+        if leg and self._in_time(self._up.get(leg.id), before, Deadline.AGENT_ANSWER, commit):
             self._tell(commit, f"agent {leg.party} had lifted in time, and is not ready", leg.id)
 
     def _gone(self, before: Interaction, commit: Commit) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from routing.core.interaction import Kind, Outcome, Stage, Status, Subtype
+from routing.core.interaction import Origin, Outcome, Stage, Status, Subtype
 
 AttemptState = Literal["dialing", "ringing", "answered", "ended"]
 
@@ -33,7 +33,7 @@ class Interaction:
     stage: Stage | None
     communication_type: Literal["voice"]
     subtype: Subtype
-    kind: Kind | None
+    kind: Origin | None
     queue: str
     number: str | None
     dialled_number: str

@@ -28,7 +28,7 @@ def interaction(it: Interaction, place: int | None, *, full: bool) -> answers.In
         queued_at=it.queued_at,
         due_at=it.deadlines.get(Deadline.DUE),
         promised_at=it.appointment,
-        expires_at=it.deadlines.get(Deadline.EXPIRES),
+        expires_at=it.deadlines.get(Deadline.EXPIRY),
         attempts=[_attempt(it, each) for each in it.attempts],
         outcome=it.outcome,
         disposition=it.disposition,

@@ -12,14 +12,14 @@ ASKS_FOR_CALLBACK = (Stage.MENU, Stage.NUMBER_ENTRY, Stage.CONFIRM)
 
 
 def ask(c: Change, words: tuple[str, ...]) -> None:
-    c.clear(Deadline.KEY)
+    c.clear(Deadline.INPUT)
     if caller := c.leg(Role.CALLER):
         c.say(caller, *words)
 
 
 def await_key(c: Change) -> None:
     """The question was said: there is so much time for an answer, and music meanwhile."""
-    c.due_in(Deadline.KEY, workflow.step(c).timeout)
+    c.due_in(Deadline.INPUT, workflow.step(c).timeout)
     _music_for_caller(c)
 
 
@@ -32,7 +32,7 @@ def ask_again(c: Change) -> None:
     """PlayPrompt the last words once more, from the beginning."""
     for leg in c.it.legs:
         c.say(leg, *c.it.waiting.words)
-    c.clear(Deadline.KEY)
+    c.clear(Deadline.INPUT)
 
 
 def one_more_try(c: Change, most: int) -> bool:

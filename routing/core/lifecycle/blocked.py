@@ -57,7 +57,7 @@ def _not_called_yet(c: Change) -> bool:
     that is refused leaves everything as it is."""
     if c.it.status is Status.CONNECTED:
         customer = c.leg(Role.CUSTOMER)
-        return customer.state is LegState.ASKED if customer else c.it.stage is Stage.AGENT_RINGING
+        return customer.state is LegState.REQUESTED if customer else c.it.stage is Stage.AGENT_RINGING
     return c.it.status in (Status.OPEN, Status.OFFERED, Status.SCHEDULED)
 
 
@@ -79,7 +79,7 @@ def _hold(c: Change, event: NumberRefused) -> None:
     """At its place in line, but not offered before that time. A queue switched off offers none anyhow."""
     c.set(not_before=event.until or c.it.not_before)
     if event.rule == Rule.WINDOW and event.until:
-        c.put_off(Deadline.EXPIRES, event.until - c.now)  # what it was given to be called in is not used up by nights
+        c.put_off(Deadline.EXPIRY, event.until - c.now)  # what it was given to be called in is not used up by nights
     if c.it.status in (Status.OFFERED, Status.CONNECTED):
         c.drop(Role.AGENT)
         line.back_to_line(c, front=False)

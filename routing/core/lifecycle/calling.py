@@ -23,7 +23,7 @@ from routing.core.lifecycle.denied import deny
 def when_connected(c: Change, event: Event) -> None:
     leg = c.it.leg_with(event.leg) if isinstance(event, LegRinging | LegAnswered | LegGone) else None
     match event:
-        case LegRinging() if leg and leg.state is LegState.ASKED:
+        case LegRinging() if leg and leg.state is LegState.REQUESTED:
             _leg_ringing(c, leg)
         case LegAnswered() if leg and leg.state is not LegState.UP:
             _leg_answered(c, leg)
@@ -59,7 +59,7 @@ def _leg_ringing(c: Change, leg: Leg) -> None:
         c.tell(FeedEvent.CUSTOMER_RINGING, CUSTOMER)
     else:
         c.tell(FeedEvent.AGENT_RINGING, SYSTEM, agent=leg.party)
-        if Deadline.ALERT in c.it.deadlines:
+        if Deadline.AGENT_ALERT in c.it.deadlines:
             connecting.proceed(c)
 
 
@@ -72,7 +72,7 @@ def _leg_answered(c: Change, leg: Leg) -> None:
 
 
 def _customer_answered(c: Change, leg: Leg) -> None:
-    c.clear(Deadline.RING)
+    c.clear(Deadline.CUSTOMER_ANSWER)
     c.attempt_answered()
     c.tell(FeedEvent.CUSTOMER_ANSWERED, CUSTOMER)
     agent = c.leg(Role.AGENT)
@@ -91,7 +91,7 @@ def greeting_over(c: Change) -> None:
 
 
 def _agent_answered(c: Change, leg: Leg) -> None:
-    c.clear(Deadline.ANSWER, Deadline.ALERT)
+    c.clear(Deadline.AGENT_ANSWER, Deadline.AGENT_ALERT)
     c.tell(FeedEvent.AGENT_ANSWERED, agent_actor(leg.party), agent=leg.party)
     customer = c.leg(Role.CUSTOMER)
     if customer is None:

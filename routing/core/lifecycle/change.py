@@ -129,7 +129,7 @@ class Change:
 
     def clear_all(self) -> None:
         """Forget every deadline but the callback's own expiry."""
-        self._deadlines({kind: at for kind, at in self.it.deadlines.items() if kind is Deadline.EXPIRES})
+        self._deadlines({kind: at for kind, at in self.it.deadlines.items() if kind is Deadline.EXPIRY})
 
     def _deadlines(self, deadlines: dict[Deadline, datetime]) -> None:
         self.set(deadlines=deadlines)
@@ -177,7 +177,7 @@ class Change:
         said = self.it.waiting.said + 1
         playing = self.it.new_id("say", said)
         self.set(waiting=replace(self.it.waiting, said=said, playing=playing, words=words))
-        self.due_in(Deadline.SAY, LONGEST_PROMPT)
+        self.due_in(Deadline.PLAYBACK, LONGEST_PROMPT)
         self.do(PlayPrompt(leg.id, playing, words, self.queue.language))
 
     def hush(self, leg: Leg) -> None:
@@ -189,7 +189,7 @@ class Change:
     def said(self) -> None:
         """The prompt has ended."""
         self.set(waiting=replace(self.it.waiting, playing=None))
-        self.clear(Deadline.SAY)
+        self.clear(Deadline.PLAYBACK)
 
     def music(self, leg: Leg) -> None:
         self.do(StartMusic(leg.id))

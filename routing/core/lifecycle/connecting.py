@@ -41,15 +41,15 @@ def proceed(c: Change) -> None:
     agent = c.leg(Role.AGENT)
     if agent is None:
         return
-    if agent.state is not LegState.UP and Deadline.ANSWER not in c.it.deadlines:
-        c.due_in(Deadline.ANSWER, c.queue.offer.answer_timeout)
+    if agent.state is not LegState.UP and Deadline.AGENT_ANSWER not in c.it.deadlines:
+        c.due_in(Deadline.AGENT_ANSWER, c.queue.offer.answer_timeout)
     if c.it.subtype is Subtype.INBOUND:
         if agent.state is LegState.UP:
             talk(c, Role.CALLER)
     elif agent.state is LegState.UP or (agent.state is LegState.RINGING and _on_alert(c)):
         dial(c)
-    elif agent.state is LegState.ASKED and _on_alert(c):
-        c.due_in(Deadline.ALERT, ALERT_WITHIN)
+    elif agent.state is LegState.REQUESTED and _on_alert(c):
+        c.due_in(Deadline.AGENT_ALERT, ALERT_WITHIN)
 
 
 def _on_alert(c: Change) -> bool:
@@ -66,12 +66,12 @@ def no_alert(c: Change) -> None:
 
 def dial(c: Change) -> None:
     """One attempt, one customer leg (I3). The channel id is the attempt's id."""
-    c.clear(Deadline.ALERT)
+    c.clear(Deadline.AGENT_ALERT)
     number = c.it.number or ""
     leg = c.new_leg(Role.CUSTOMER, number)
     attempt = Attempt(leg.id, len(c.it.attempts) + 1, c.it.assigned_to or "", c.now)
     c.set(stage=Stage.DIALING, attempts=(*c.it.attempts, attempt))
-    c.due_in(Deadline.RING, c.queue.dial.ring_timeout)
+    c.due_in(Deadline.CUSTOMER_ANSWER, c.queue.dial.ring_timeout)
     c.tell(FeedEvent.DIALING, SYSTEM, attempt=attempt.n, agent=attempt.agent)
     c.do(ringing.customer_call(c, leg))
     ringing.ring_tone(c)

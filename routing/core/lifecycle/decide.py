@@ -70,17 +70,17 @@ def prompt_overdue(c: Change) -> None:
 
 
 _AT = {
-    Deadline.STEP: open.step_due,
-    Deadline.SAY: prompt_overdue,
-    Deadline.KEY: bot.no_key,
+    Deadline.NEXT_STEP: open.step_due,
+    Deadline.PLAYBACK: prompt_overdue,
+    Deadline.INPUT: bot.no_key,
     Deadline.OFFER: offered.offer_over,
-    Deadline.ALERT: connecting.no_alert,
-    Deadline.ANSWER: calling.no_answer_from_agent,
-    Deadline.RING: calling.no_answer_from_customer,
+    Deadline.AGENT_ALERT: connecting.no_alert,
+    Deadline.AGENT_ANSWER: calling.no_answer_from_agent,
+    Deadline.CUSTOMER_ANSWER: calling.no_answer_from_customer,
     Deadline.READY_TO_CALL: call_over.conclude,
     Deadline.WRAP_UP: after_call.wrap_up_over,
     Deadline.DUE: scheduled.due,
-    Deadline.EXPIRES: closing.expired,
+    Deadline.EXPIRY: closing.expired,
 }
 
 

@@ -34,7 +34,7 @@ def rebased(it: Interaction, queue: Queue, shift: float, now: datetime) -> Inter
 def _moves(it: Interaction, queue: Queue, kind: Deadline, by: timedelta, now: datetime) -> timedelta:
     if kind is Deadline.DUE and _appointment(it):
         return timedelta(0)
-    if kind is Deadline.EXPIRES:
+    if kind is Deadline.EXPIRY:
         return _expiry_moves(_begins(it, queue), by, now)
     return by
 

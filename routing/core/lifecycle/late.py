@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from routing.core.interaction import Deadline, Interaction
 
-_NAMED = frozenset({Deadline.DUE, Deadline.EXPIRES})
+_NAMED = frozenset({Deadline.DUE, Deadline.EXPIRY})
 """Moments that were named to people."""
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from routing.core.feed import CALLER, SYSTEM, FeedEvent
-from routing.core.interaction import IN_LINE, AgentPreferences, Deadline, Kind, Role, Stage, Status, Subtype
+from routing.core.interaction import IN_LINE, AgentPreferences, Deadline, Origin, Role, Stage, Status, Subtype
 from routing.core.lifecycle import closing, ringing, workflow
 from routing.core.lifecycle.change import Change
 from routing.core.numbers import callable_from
@@ -12,7 +12,9 @@ from routing.core.numbers import callable_from
 
 def back_to_line(c: Change, *, front: bool) -> None:
     """Nobody has it any more; it waits at its place, or before everyone else."""
-    c.clear(*(kind for kind in c.it.deadlines if kind not in (Deadline.EXPIRES, Deadline.STEP, Deadline.SAY)))
+    c.clear(
+        *(kind for kind in c.it.deadlines if kind not in (Deadline.EXPIRY, Deadline.NEXT_STEP, Deadline.PLAYBACK))
+    )
     stage = Stage.ANNOUNCING if c.it.waiting.playing and c.leg(Role.CALLER) else None
     c.set(status=Status.OPEN, stage=stage, assigned_to=None, desk=AgentPreferences(), front=front or c.it.front)
     if c.leg(Role.CALLER) is None:
@@ -69,12 +71,12 @@ def convert(c: Change) -> None:
         status=Status.OPEN,
         stage=None,
         subtype=Subtype.CALLBACK,
-        kind=Kind.QUEUED,
+        kind=Origin.QUEUED,
         not_before=opens,
         promised_at=c.it.promised_at or c.it.requested_at,
         queued_at=c.now if place == "end" else c.it.queued_at,
         priority=c.it.priority + (place if isinstance(place, int) else 0),
         waiting=replace(c.it.waiting, playing=None, digits="", tries=0),
     )
-    c.due_in(Deadline.EXPIRES, (opens - from_then).total_seconds() + c.queue.dial.ttl)
+    c.due_in(Deadline.EXPIRY, (opens - from_then).total_seconds() + c.queue.dial.ttl)
     c.tell(FeedEvent.CONVERTED, CALLER, subtype="callback")

@@ -31,7 +31,7 @@ def when_offered(c: Change, event: Event) -> None:
         case OfferWithdrawn(agent, reason) if agent == c.it.assigned_to:
             c.tell(FeedEvent.OFFER_WITHDRAWN, SYSTEM, agent=agent, reason=reason)
             line.take_back(c)
-        case LegRinging() if leg and leg.role is Role.AGENT and leg.state is LegState.ASKED:
+        case LegRinging() if leg and leg.role is Role.AGENT and leg.state is LegState.REQUESTED:
             c.mark(leg, LegState.RINGING)
             c.tell(FeedEvent.AGENT_RINGING, SYSTEM, agent=leg.party)
         case LegAnswered() if leg and leg.role is Role.AGENT:

@@ -10,7 +10,7 @@ from typing import Any
 from routing.core.errors import Forbidden, InvalidNumber, NotOpen, WrongStage
 from routing.core.events import Cancelled, Edited, NoteAdded, Operation, Reassigned, Requeued, Rescheduled, Settled
 from routing.core.feed import SYSTEM, FeedEvent, agent_actor, is_agent
-from routing.core.interaction import AgentPreferences, Deadline, Ended, Kind, Role, Stage, Status, Subtype
+from routing.core.interaction import AgentPreferences, Deadline, Ended, Origin, Role, Stage, Status, Subtype
 from routing.core.lifecycle import after_call, closing, line, ringing, scheduled
 from routing.core.lifecycle.change import Change
 from routing.core.lifecycle.denied import where
@@ -156,7 +156,7 @@ def _become_callback(c: Change) -> None:
     requested = c.it.requested_at or c.now
     c.set(
         subtype=Subtype.CALLBACK,
-        kind=c.it.kind or Kind.QUEUED,
+        kind=c.it.kind or Origin.QUEUED,
         requested_at=requested,
         promised_at=c.it.promised_at or max(c.now, requested),  # by a clock that may have been a little ahead
     )
@@ -182,7 +182,7 @@ def _unresolved(c: Change) -> None:
     _begin_anew(c)
     ringing.exclude(c)
     line.back_to_line(c, front=False)
-    c.due_in(Deadline.EXPIRES, c.queue.dial.ttl)
+    c.due_in(Deadline.EXPIRY, c.queue.dial.ttl)
 
 
 # Edit, note

@@ -5,7 +5,7 @@ from uuid import UUID
 from routing.core.context import Context
 from routing.core.events import CallbackRequested
 from routing.core.feed import FeedEvent
-from routing.core.interaction import Deadline, Interaction, Kind, Subtype
+from routing.core.interaction import Deadline, Interaction, Origin, Subtype
 from routing.core.lifecycle import scheduled
 from routing.core.lifecycle.change import Change, Decision
 from routing.core.numbers import callable_from, first_number
@@ -22,7 +22,7 @@ def request(interaction_id: UUID, context: Context, version: int, event: Callbac
         entered_at=now,
         queued_at=now,
         subtype=Subtype.CALLBACK,
-        kind=Kind.REQUESTED,
+        kind=Origin.REQUESTED,
         number=event.number,
         dialled_number=first_number(queue),
         name=event.name,
@@ -35,7 +35,7 @@ def request(interaction_id: UUID, context: Context, version: int, event: Callbac
     c.set(requested_at=now, promised_at=now)
     if event.at is not None and event.at > now:
         scheduled.schedule(c, event.at)
-        c.set(kind=Kind.SCHEDULED)
+        c.set(kind=Origin.SCHEDULED)
     else:
         _await_window(c)
     c.tell(FeedEvent.CALLBACK_REQUESTED, kind=c.it.kind, due_at=c.it.deadlines.get(Deadline.DUE))
@@ -46,4 +46,4 @@ def _await_window(c: Change) -> None:
     """Outside the calling window it waits in line until that opens; only from then on it can expire."""
     opens = callable_from(c.it.number or "", c.queue, c.now) or c.now
     c.set(not_before=opens if opens > c.now else None)
-    c.due_in(Deadline.EXPIRES, (opens - c.now).total_seconds() + c.queue.dial.ttl)
+    c.due_in(Deadline.EXPIRY, (opens - c.now).total_seconds() + c.queue.dial.ttl)

@@ -46,7 +46,7 @@ def _music_again(c: Change, *, was_told: bool) -> None:
 
 def _ring_again(c: Change) -> None:
     agent = c.leg(Role.AGENT)
-    if agent and agent.state is LegState.ASKED:
+    if agent and agent.state is LegState.REQUESTED:
         accepted = c.it.status is Status.CONNECTED
         c.do(ringing.agent_call(c, agent, auto_answer=accepted and c.it.desk.auto_answer))
 
@@ -69,8 +69,8 @@ def _far_again(c: Change, far: Leg) -> None:
     """A customer's leg may have been made and not dialled yet; after its time to ring (RING) it is not any more, nor
     when a number rule has come meanwhile, which is asked as before the first dial
     (`routing.core.numbers.moments`)."""
-    if far.role is Role.CUSTOMER and far.state is LegState.ASKED:
-        if c.now < c.it.deadlines.get(Deadline.RING, c.now):
+    if far.role is Role.CUSTOMER and far.state is LegState.REQUESTED:
+        if c.now < c.it.deadlines.get(Deadline.CUSTOMER_ANSWER, c.now):
             c.do(ringing.customer_call(c, far, made=True))
     elif far.state is LegState.UP:
         c.hush(far)

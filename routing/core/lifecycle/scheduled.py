@@ -20,7 +20,7 @@ def schedule(c: Change, at: datetime) -> None:
         front=False,
         queued_at=at,
         promised_at=max(at, c.it.requested_at or at),  # a time that was over before it was stored
-        deadlines={Deadline.DUE: at, Deadline.EXPIRES: at + timedelta(seconds=c.queue.dial.ttl)},
+        deadlines={Deadline.DUE: at, Deadline.EXPIRY: at + timedelta(seconds=c.queue.dial.ttl)},
     )
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from routing.core.interaction import Deadline, Interaction, Leg, LegState, Role
 
-_GIVEN = {Deadline.RING: Role.CUSTOMER, Deadline.OFFER: Role.AGENT, Deadline.ANSWER: Role.AGENT}
+_GIVEN = {Deadline.CUSTOMER_ANSWER: Role.CUSTOMER, Deadline.OFFER: Role.AGENT, Deadline.AGENT_ANSWER: Role.AGENT}
 
 
 def unanswered(it: Interaction, now: datetime) -> Leg | None:

@@ -16,10 +16,10 @@ def await_step(c: Change, index: int | None) -> None:
     """Set the timer of step `index`, or of the next that has something to say, counted from now."""
     index = _next_told(c, index)
     if index is None:
-        c.clear(Deadline.STEP)
+        c.clear(Deadline.NEXT_STEP)
         return
     c.set(waiting=replace(c.it.waiting, step=index))
-    c.due_in(Deadline.STEP, c.queue.workflow.steps[index].after)
+    c.due_in(Deadline.NEXT_STEP, c.queue.workflow.steps[index].after)
 
 
 def await_next(c: Change) -> None:
@@ -63,7 +63,7 @@ def step(c: Change) -> Step:
 def end_step(c: Change) -> None:
     """Back to the music; the next step's timer starts now (T3)."""
     was_bot = c.it.status is Status.BOT
-    c.clear(Deadline.KEY)
+    c.clear(Deadline.INPUT)
     if c.it.status is not Status.OFFERED:
         c.set(status=Status.OPEN)
     c.set(stage=None, waiting=replace(c.it.waiting, tries=0, digits=""))
@@ -77,5 +77,5 @@ def end_step(c: Change) -> None:
 
 def resume_waiting(c: Change) -> None:
     """The caller waits on after an offer came to nothing; a step that fell due meanwhile runs at once (E6)."""
-    if c.leg(Role.CALLER) and Deadline.STEP not in c.it.deadlines and not c.it.waiting.playing:
+    if c.leg(Role.CALLER) and Deadline.NEXT_STEP not in c.it.deadlines and not c.it.waiting.playing:
         await_next(c)

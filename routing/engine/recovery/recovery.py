@@ -77,12 +77,12 @@ def _end(leg: Leg, alive: Alive, made_since: Collection[str], *, anew: bool) -> 
 def _asked_again(leg: Leg) -> bool:
     """An agent's leg that was only asked for is asked for again: ringing twice harms nobody. A customer's never is:
     whether its call went out is not known (exactly-once dialling)."""
-    return leg.role is Role.AGENT and leg.state is LegState.ASKED
+    return leg.role is Role.AGENT and leg.state is LegState.REQUESTED
 
 
 def _progress(leg: Leg, state: ChannelState | None) -> NetworkEvent | None:
     if state is ChannelState.UP and leg.state is not LegState.UP:
         return LegAnswered(leg.id)
-    if state is ChannelState.RINGING and leg.state is LegState.ASKED:
+    if state is ChannelState.RINGING and leg.state is LegState.REQUESTED:
         return LegRinging(leg.id)
     return None

@@ -18,9 +18,9 @@ from routing.core.interaction import (
     Attempt,
     Deadline,
     Interaction,
-    Kind,
     Leg,
     LegState,
+    Origin,
     Outcome,
     Role,
     Status,
@@ -68,7 +68,9 @@ def test_a_masked_interaction_has_no_trace_of_the_number() -> None:
 
 def test_a_callback_from_a_call_is_queued_with_its_times() -> None:
     due = NOW + timedelta(minutes=5)
-    it = replace(IT, subtype=Subtype.CALLBACK, kind=Kind.QUEUED, deadlines={Deadline.DUE: due, Deadline.EXPIRES: NOW})
+    it = replace(
+        IT, subtype=Subtype.CALLBACK, kind=Origin.QUEUED, deadlines={Deadline.DUE: due, Deadline.EXPIRY: NOW}
+    )
 
     shown = views.interaction(it, None, full=True)
 
@@ -79,7 +81,7 @@ def test_a_callback_from_a_call_is_queued_with_its_times() -> None:
 @pytest.mark.parametrize(
     ("leg", "changes", "state"),
     [
-        (LegState.ASKED, {}, "dialing"),
+        (LegState.REQUESTED, {}, "dialing"),
         (LegState.RINGING, {}, "ringing"),
         (LegState.UP, {"answered_at": NOW}, "answered"),
         (None, {}, "dialing"),
@@ -110,7 +112,7 @@ def test_the_agents_own_accept_mode_wins(own: str | None, queues: str, mode: str
 
 def test_who_has_an_appointment_has_waited_since_its_time() -> None:
     due = NOW + timedelta(days=1)
-    it = replace(OFFERED, kind=Kind.SCHEDULED, queued_at=due, promised_at=due)
+    it = replace(OFFERED, kind=Origin.SCHEDULED, queued_at=due, promised_at=due)
 
     assert views.offer(it, 1, Queue(name="support"), due + timedelta(seconds=9)).waited == 9
 

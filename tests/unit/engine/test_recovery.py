@@ -34,7 +34,7 @@ def test_of_a_leg_that_ended_since_contact_is_there_all_that_was_heard_is_told()
 
 
 def test_a_leg_that_came_further_is_told_so() -> None:
-    it = with_legs(Leg(A, Role.AGENT, "1001", LegState.ASKED), Leg(C, Role.CUSTOMER, "+49", LegState.RINGING))
+    it = with_legs(Leg(A, Role.AGENT, "1001", LegState.REQUESTED), Leg(C, Role.CUSTOMER, "+49", LegState.RINGING))
     news = missed(it, alive(a=ChannelState.RINGING, c=ChannelState.UP))
     assert news == [LegRinging(A), LegAnswered(C), ServiceRestarted()]
 

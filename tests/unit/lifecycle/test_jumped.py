@@ -15,9 +15,9 @@ from routing.core.interaction import (
     AgentPreferences,
     Deadline,
     Interaction,
-    Kind,
     Leg,
     LegState,
+    Origin,
     Role,
     Stage,
     Status,
@@ -34,7 +34,7 @@ NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 JUMPS = pytest.mark.parametrize("by", [-3 * HOUR, -HOUR, HOUR, 3 * HOUR, -DAY, DAY], ids=str)
 
-CALENDAR = {Deadline.DUE, Deadline.EXPIRES}
+CALENDAR = {Deadline.DUE, Deadline.EXPIRY}
 SPANS = [each for each in Deadline if each not in CALENDAR]
 
 
@@ -46,7 +46,7 @@ def callback(status: Status = Status.OPEN, **fields: Any) -> Interaction:
         "requested_at": asked,
         "promised_at": asked,
         "subtype": Subtype.CALLBACK,
-        "kind": Kind.QUEUED,
+        "kind": Origin.QUEUED,
         "number": NUMBER,
         "status": status,
     }
@@ -54,8 +54,8 @@ def callback(status: Status = Status.OPEN, **fields: Any) -> Interaction:
 
 
 def appointment(at: datetime, ttl: timedelta = 24 * HOUR) -> Interaction:
-    named = {Deadline.DUE: at, Deadline.EXPIRES: at + ttl}
-    return callback(Status.SCHEDULED, kind=Kind.SCHEDULED, queued_at=at, promised_at=at, deadlines=named)
+    named = {Deadline.DUE: at, Deadline.EXPIRY: at + ttl}
+    return callback(Status.SCHEDULED, kind=Origin.SCHEDULED, queued_at=at, promised_at=at, deadlines=named)
 
 
 def after(it: Interaction, by: timedelta, queue: Queue = ALWAYS, now: datetime = NOON) -> Interaction:
@@ -85,27 +85,27 @@ def test_an_appointment_stays_at_its_time(by: timedelta) -> None:
     at = NOON + 4 * DAY
     it = after(appointment(at), by)
     assert (it.deadlines[Deadline.DUE], it.promised_at, it.queued_at) == (at, at, at)
-    assert it.deadlines[Deadline.EXPIRES] == at + 24 * HOUR
+    assert it.deadlines[Deadline.EXPIRY] == at + 24 * HOUR
 
 
 def test_an_appointment_the_clock_jumped_past_is_due_and_has_as_long_to_be_made_as_any_other() -> None:
     it = after(appointment(NOON + HOUR, ttl=HOUR), 3 * HOUR)
     due = decide(it, Context(ALWAYS, NOON + 3 * HOUR), TimeReached()).interaction
     assert (due.status, due.promised_at) == (Status.OPEN, NOON + HOUR)
-    assert due.deadlines[Deadline.EXPIRES] == NOON + 3 * HOUR + HOUR
+    assert due.deadlines[Deadline.EXPIRY] == NOON + 3 * HOUR + HOUR
 
 
 @JUMPS
 def test_the_next_try_comes_after_the_pause_that_was_planned(by: timedelta) -> None:
-    retry = {Deadline.DUE: NOON + HOUR / 2, Deadline.EXPIRES: NOON + 9 * HOUR}
+    retry = {Deadline.DUE: NOON + HOUR / 2, Deadline.EXPIRY: NOON + 9 * HOUR}
     it = after(callback(Status.SCHEDULED, deadlines=retry), by)
     assert it.deadlines[Deadline.DUE] == NOON + by + HOUR / 2
 
 
 @JUMPS
 def test_who_waits_in_line_does_not_expire_by_the_jump_nor_live_for_ever(by: timedelta) -> None:
-    it = after(callback(deadlines={Deadline.EXPIRES: NOON + HOUR}), by)
-    assert it.deadlines[Deadline.EXPIRES] == NOON + by + HOUR
+    it = after(callback(deadlines={Deadline.EXPIRY: NOON + HOUR}), by)
+    assert it.deadlines[Deadline.EXPIRY] == NOON + by + HOUR
 
 
 @JUMPS

@@ -159,8 +159,8 @@ def test_a_callback_that_may_be_called_later_waits_for_that_at_its_place(made: l
         if waits and isinstance(move.event, NumberRefused) and move.event.rule == "window":
             assert (after.not_before, after.queued_at) == (move.event.until, before.queued_at)
             assert after.assigned_to is None
-            if Deadline.EXPIRES in before.deadlines and Deadline.EXPIRES in after.deadlines:
-                assert after.deadlines[Deadline.EXPIRES] > before.deadlines[Deadline.EXPIRES], "nights use up no time"
+            if Deadline.EXPIRY in before.deadlines and Deadline.EXPIRY in after.deadlines:
+                assert after.deadlines[Deadline.EXPIRY] > before.deadlines[Deadline.EXPIRY], "nights use up no time"
             held += 1
     assert held
 
@@ -168,7 +168,7 @@ def test_a_callback_that_may_be_called_later_waits_for_that_at_its_place(made: l
 def test_a_customer_whose_phone_rings_is_not_hung_up_by_a_rule(made: list[Move]) -> None:
     for before, after, move in changed(made):
         customer = before.leg(Role.CUSTOMER)
-        if isinstance(move.event, NumberRefused) and customer and customer.state is not LegState.ASKED:
+        if isinstance(move.event, NumberRefused) and customer and customer.state is not LegState.REQUESTED:
             assert after == before, move
 
 

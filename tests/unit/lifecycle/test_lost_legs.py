@@ -129,7 +129,7 @@ def test_after_a_new_start_of_asterisk_what_is_gone_was_lost() -> None:
     it = ringing()
     gone = [each for each in missed(it, Alive({}), anew=True) if isinstance(each, LegGone)]
     assert gone == [lost(it, Role.AGENT), lost(it, Role.CUSTOMER)]
-    asked = it.changed(legs=(Leg("a" * 32, Role.AGENT, AGENT, LegState.ASKED),))
+    asked = it.changed(legs=(Leg("a" * 32, Role.AGENT, AGENT, LegState.REQUESTED),))
     assert isinstance(missed(asked, Alive({}), anew=True)[0], LegGone), "its phone's Asterisk never rang it"
     assert missed(asked, Alive({"a" * 32: ChannelState.UP}), anew=True)[0] == LegAnswered("a" * 32)
 

@@ -29,7 +29,7 @@ from routing.core.events import (
     TimeReached,
     WorkDone,
 )
-from routing.core.interaction import Deadline, Kind, Outcome, Role, Stage, Status, Subtype
+from routing.core.interaction import Deadline, Origin, Outcome, Role, Stage, Status, Subtype
 from routing.core.lifecycle import decide, request
 from routing.core.queues import Queue
 from tests.lifecycle.explore import QUEUE, START, arrival
@@ -97,9 +97,9 @@ def test_a_callback_that_is_asked_for_is_in_line_at_once() -> None:
 
     story.is_now(Status.OPEN)
     it = story.it
-    assert (it.subtype, it.kind, it.number, it.queued_at) == (Subtype.CALLBACK, Kind.REQUESTED, NUMBER, START)
+    assert (it.subtype, it.kind, it.number, it.queued_at) == (Subtype.CALLBACK, Origin.REQUESTED, NUMBER, START)
     assert (it.name, it.case_data, it.instructions, it.dialled_number) == ("Ada", {"order": 7}, "be kind", "600")
-    assert it.deadlines == {Deadline.EXPIRES: START + timedelta(days=1)}
+    assert it.deadlines == {Deadline.EXPIRY: START + timedelta(days=1)}
     offered(story)
 
 
@@ -108,7 +108,7 @@ def test_one_asked_for_a_time_waits_for_it_and_then_has_the_place_of_that_time(a
     story = Requested(at=START + ahead)
 
     story.is_now(Status.SCHEDULED)
-    assert (story.it.kind, story.it.promised_at, story.it.wake_at) == (Kind.SCHEDULED, START + ahead, START + ahead)
+    assert (story.it.kind, story.it.promised_at, story.it.wake_at) == (Origin.SCHEDULED, START + ahead, START + ahead)
     with pytest.raises(NotOpen):
         story.then(PickedUp("1001"))
     assert story.then(Offered("1001")).ignored
@@ -323,7 +323,7 @@ def test_a_live_caller_is_put_before_others_but_stays_in_the_queue() -> None:
 
     story.then(Requeued(ADMIN, priority=9))
     assert (story.it.status, story.it.priority) == (Status.OPEN, 9)
-    assert Deadline.STEP in story.it.deadlines
+    assert Deadline.NEXT_STEP in story.it.deadlines
     with pytest.raises(WrongStage):
         story.then(Requeued(ADMIN, queue="sales", queue_version=1))
     story.does(
@@ -530,8 +530,8 @@ def test_a_call_that_came_in_lives_on_as_a_callback(operation: Operation, told: 
     story.then(operation)
 
     story.does(told)
-    assert (story.it.subtype, story.it.kind) == (Subtype.CALLBACK, Kind.QUEUED)
-    assert story.it.requested_at and Deadline.EXPIRES in story.it.deadlines
+    assert (story.it.subtype, story.it.kind) == (Subtype.CALLBACK, Origin.QUEUED)
+    assert story.it.requested_at and Deadline.EXPIRY in story.it.deadlines
 
 
 def test_a_caller_without_a_number_cannot_be_called_back_later() -> None:

@@ -9,4 +9,4 @@ def spoken(c: Change) -> None:
     """Asked again until the leg reports its end."""
     for leg in c.it.legs:
         c.do(HangUp(leg.id))
-    c.due_in(Deadline.SAY, 5)
+    c.due_in(Deadline.PLAYBACK, 5)

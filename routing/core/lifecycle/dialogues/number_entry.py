@@ -24,7 +24,7 @@ def key(c: Change, digit: str) -> None:
                 c.music(caller)  # who pauses between digits hears that somebody is there
             digits = (c.it.waiting.digits + digit)[:MOST_DIGITS]
             c.set(waiting=replace(c.it.waiting, digits=digits))
-            c.due_in(Deadline.KEY, workflow.step(c).timeout)
+            c.due_in(Deadline.INPUT, workflow.step(c).timeout)
 
 
 def _number_entered(c: Change) -> None:
