@@ -182,6 +182,18 @@ class Waiting:
     said: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What the matter is, for people: what was known before the call, and what came of it."""
+
+    name: str | None = None
+    callback_type: str | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+    instructions: str | None = None
+    disposition: str | None = None
+    note: str | None = None
+
+
 @dataclass(frozen=True)  # without slots, for the sake of `changed`
 class Interaction:
     """See the module's docstring. `front` puts it before everyone else of its line; `excluded` maps agents to the
@@ -211,13 +223,8 @@ class Interaction:
     connected_at: datetime | None = None
     closed_at: datetime | None = None
     outcome: str | None = None
-    disposition: str | None = None
-    note: str | None = None
-    name: str | None = None
-    callback_type: str | None = None
     time_zone: str | None = None
-    case_data: Mapping[str, Any] = field(default_factory=dict)
-    instructions: str | None = None
+    case: Case = Case()
     tried_before: int = 0
     shift: float = 0.0
     waiting: Waiting = Waiting()

@@ -1,5 +1,7 @@
 """Wrap-up: the agent writes down what came of it (T24, T30, T35; M83)."""
 
+from dataclasses import replace
+
 from routing.core.errors import DispositionRequired, Invalid
 from routing.core.events import Event, WorkDone
 from routing.core.feed import SYSTEM, FeedEvent
@@ -33,18 +35,19 @@ def note_disposition(c: Change, disposition: str | None, note: str | None) -> No
     codes = c.queue.wrap_up.codes
     if disposition and codes and disposition not in codes:
         raise Invalid(f"not one of {', '.join(sorted(codes))}", "/disposition")
-    c.set(disposition=disposition or c.it.disposition, note=note or c.it.note)
+    case = c.it.case
+    c.set(case=replace(case, disposition=disposition or case.disposition, note=note or case.note))
     if disposition or note:
         c.tell(FeedEvent.DISPOSITION, disposition=disposition, note=note)
 
 
 def check_disposition(c: Change) -> None:
     """Raises DispositionRequired where the queue wants a code and there is none."""
-    if c.queue.wrap_up.required and not c.it.disposition:
+    if c.queue.wrap_up.required and not c.it.case.disposition:
         raise DispositionRequired
 
 
 def wrap_up_over(c: Change) -> None:
-    if not c.it.disposition:
-        c.set(disposition="none")
+    if not c.it.case.disposition:
+        c.set(case=replace(c.it.case, disposition="none"))
     closing.close(c, Ended.HANDLED)

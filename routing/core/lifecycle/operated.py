@@ -5,6 +5,7 @@ Supervisors do it to any, agents to what is theirs; what only supervisors may do
 is being made or talked is never touched: it is ended first.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from routing.core.errors import Forbidden, InvalidNumber, NotOpen, WrongStage
@@ -192,39 +193,45 @@ def _edit(c: Change, event: Edited) -> None:
     """Each change is a line of the feed with the old value."""
     if event.number is not None and event.number != c.it.number:
         _edit_number(c, event.number)
-    if event.priority is not None:
-        _edit_field(c, "priority", event.priority)
+    if event.priority is not None and event.priority != c.it.priority:
+        _edited(c, "priority", c.it.priority, event.priority)
+        c.set(priority=event.priority)
     if event.instructions is not None:
-        _edit_field(c, "instructions", event.instructions or None)
+        _edit_instructions(c, event.instructions or None)
     if event.case_data is not None:
-        _edit_case(c, dict(event.case_data))
+        _edit_case_data(c, dict(event.case_data))
 
 
 def _edit_number(c: Change, number: str) -> None:
     """Only while nobody is called; with another number the trying begins anew."""
     if not (_waits(c) or _between_calls(c)):
         _refuse(c)
-    _edit_field(c, "number", number)
+    _edited(c, "number", c.it.number, number)
+    c.set(number=number)
     _begin_anew(c)
 
 
-def _edit_field(c: Change, name: str, new: Any) -> None:
-    old = getattr(c.it, name)
-    if new != old:
-        c.set(**{name: new})
-        c.tell(FeedEvent.EDITED, field=name, old=old, new=new)
+def _edit_instructions(c: Change, new: str | None) -> None:
+    case = c.it.case
+    if new != case.instructions:
+        _edited(c, "instructions", case.instructions, new)
+        c.set(case=replace(case, instructions=new))
 
 
-def _edit_case(c: Change, named: dict[str, Any]) -> None:
+def _edit_case_data(c: Change, named: dict[str, Any]) -> None:
     """RFC 7396: the keys that are named change, null removes one."""
-    changed = {key: value for key, value in named.items() if c.it.case_data.get(key) != value}
+    data = c.it.case.data
+    changed = {key: value for key, value in named.items() if data.get(key) != value}
     if changed:
-        old = {key: c.it.case_data.get(key) for key in changed}
-        kept = {key: value for key, value in c.it.case_data.items() if key not in changed}
-        c.set(case_data={**kept, **{key: value for key, value in changed.items() if value is not None}})
-        c.tell(FeedEvent.EDITED, field="case_data", old=old, new=changed)
+        _edited(c, "case_data", {key: data.get(key) for key in changed}, changed)
+        merged = {key: value for key, value in {**data, **changed}.items() if value is not None or key not in changed}
+        c.set(case=replace(c.it.case, data=merged))
+
+
+def _edited(c: Change, field: str, old: object, new: object) -> None:
+    c.tell(FeedEvent.EDITED, field=field, old=old, new=new)
 
 
 def _note(c: Change, text: str) -> None:
-    c.set(note=text)
+    c.set(case=replace(c.it.case, note=text))
     c.tell(FeedEvent.NOTE_ADDED, note=text)

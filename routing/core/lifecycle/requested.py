@@ -5,7 +5,7 @@ from uuid import UUID
 from routing.core.context import Context
 from routing.core.events import CallbackRequested
 from routing.core.feed import FeedEvent
-from routing.core.interaction import Deadline, Interaction, Origin, Subtype
+from routing.core.interaction import Case, Deadline, Interaction, Origin, Subtype
 from routing.core.lifecycle import scheduled
 from routing.core.lifecycle.change import Change, Decision
 from routing.core.numbers import callable_from, first_number
@@ -25,11 +25,8 @@ def request(interaction_id: UUID, context: Context, version: int, event: Callbac
         kind=Origin.REQUESTED,
         number=event.number,
         dialled_number=first_number(queue),
-        name=event.name,
-        callback_type=event.callback_type,
         time_zone=event.time_zone,
-        case_data=event.case_data,
-        instructions=event.instructions,
+        case=Case(event.name, event.callback_type, event.case_data, event.instructions),
     )
     c = Change(it, context, event.by)
     c.set(requested_at=now, promised_at=now)

@@ -10,6 +10,7 @@ import structlog
 from routing.core.interaction import (
     AgentPreferences,
     Attempt,
+    Case,
     Deadline,
     Interaction,
     Leg,
@@ -53,13 +54,8 @@ def interaction(row: Any) -> Interaction:
         connected_at=row["connected_at"],
         closed_at=row["closed_at"],
         outcome=row["outcome"],
-        disposition=row["disposition"],
-        note=row["note"],
-        name=row["name"],
-        callback_type=row["callback_type"],
         time_zone=row["time_zone"],
-        case_data=row["case_data"],
-        instructions=row["instructions"],
+        case=_case(row),
         tried_before=row["tried_before"],
         shift=row["shift"],
         waiting=lenient.made(Waiting, row["waiting"], words=tuple(row["waiting"]["words"])),
@@ -69,6 +65,17 @@ def interaction(row: Any) -> Interaction:
         lines=row["lines"],
         legs=tuple(_leg(each) for each in row["live_legs"]),
         attempts=tuple(attempt(each) for each in row["all_attempts"]),
+    )
+
+
+def _case(row: Any) -> Case:
+    return Case(
+        name=row["name"],
+        callback_type=row["callback_type"],
+        data=row["case_data"],
+        instructions=row["instructions"],
+        disposition=row["disposition"],
+        note=row["note"],
     )
 
 

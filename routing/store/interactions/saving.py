@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from routing.core.errors import Conflict, DuplicateCallback, Invalid
-from routing.core.interaction import Attempt, Interaction, Leg
+from routing.core.interaction import Attempt, Case, Interaction, Leg
 from routing.core.lifecycle import Assigned, Decision, NotReady, Released, Works
 from routing.store import number_rules, requests_made
 from routing.store.database import Pool, connection
@@ -78,6 +78,7 @@ def _values(
     after = decision.interaction
     return {
         **vars(after),
+        **_case(after.case),
         "wake_at": after.wake_at,
         "version": after.version + 1,
         "before": before and before.status,
@@ -89,6 +90,17 @@ def _values(
         "attempts": _attempts(before, after),
         "feed": _feed(decision),
         **_agent(decision),
+    }
+
+
+def _case(case: Case) -> Mapping[str, Any]:
+    return {
+        "name": case.name,
+        "callback_type": case.callback_type,
+        "case_data": case.data,
+        "instructions": case.instructions,
+        "disposition": case.disposition,
+        "note": case.note,
     }
 
 

@@ -204,7 +204,7 @@ def test_work_after_a_talk_is_closed_without_a_disposition(begin: Callable[[], S
     story = begin()
     story.then(RELEASE)
     story.so_far()
-    assert (story.it.outcome, story.it.disposition) == ("handled", "none")
+    assert (story.it.outcome, story.it.case.disposition) == ("handled", "none")
 
 
 def test_another_agents_call_is_left_alone() -> None:

@@ -811,7 +811,7 @@ def test_done_after_a_talk_leads_to_wrap_up_and_then_closes() -> None:
     story.is_now(Status.WRAP_UP)
     story.then(WorkDone("1001"))
     story.is_now(Status.CLOSED)
-    assert (story.it.outcome, story.it.disposition, story.it.note) == ("handled", "solved", "called back")
+    assert (story.it.outcome, story.it.case.disposition, story.it.case.note) == ("handled", "solved", "called back")
     story.does(
         """
         > CallEnded 1001
@@ -833,7 +833,7 @@ def test_time_alone_ends_the_work_without_a_code() -> None:
     story.wait()
     story.is_now(Status.WRAP_UP)
     story.wait()
-    assert (story.it.outcome, story.it.disposition) == ("handled", "none")
+    assert (story.it.outcome, story.it.case.disposition) == ("handled", "none")
     story.does(
         """
         > CallEnded 1001

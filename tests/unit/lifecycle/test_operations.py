@@ -98,7 +98,12 @@ def test_a_callback_that_is_asked_for_is_in_line_at_once() -> None:
     story.is_now(Status.OPEN)
     it = story.it
     assert (it.subtype, it.kind, it.number, it.queued_at) == (Subtype.CALLBACK, Origin.REQUESTED, NUMBER, START)
-    assert (it.name, it.case_data, it.instructions, it.dialled_number) == ("Ada", {"order": 7}, "be kind", "600")
+    assert (it.case.name, it.case.data, it.case.instructions, it.dialled_number) == (
+        "Ada",
+        {"order": 7},
+        "be kind",
+        "600",
+    )
     assert it.deadlines == {Deadline.EXPIRY: START + timedelta(days=1)}
     offered(story)
 
@@ -456,7 +461,7 @@ def test_an_agent_puts_off_settles_and_edits_only_what_is_theirs() -> None:
             story.then(operation)
 
     story.then(NoteAdded("agent:1002", "I know this customer."))
-    assert (story.it.note, story.last.feed[0].actor) == ("I know this customer.", "agent:1002")
+    assert (story.it.case.note, story.last.feed[0].actor) == ("I know this customer.", "agent:1002")
     story.then(Rescheduled("agent:1001", later))
     story.is_now(Status.SCHEDULED)
     story.does(
@@ -504,7 +509,7 @@ def test_unresolved_means_that_somebody_else_goes_on_with_it() -> None:
     story.then(Settled("agent:1001", resolved=False, note="Wants to talk to a manager."))
 
     story.is_now(Status.OPEN)
-    assert (story.it.queued_at, story.it.note) == (queued, "Wants to talk to a manager.")
+    assert (story.it.queued_at, story.it.case.note) == (queued, "Wants to talk to a manager.")
     assert "1001" in story.it.excluded
     story.does(
         """
@@ -584,7 +589,7 @@ def test_every_edit_is_told_with_the_old_value() -> None:
     story.then(Edited(ADMIN, OTHER, 5, {"colour": None, "size": "L", "order": 7}, "be quick"))
 
     it = story.it
-    assert (it.number, it.priority, it.case_data, it.instructions) == (
+    assert (it.number, it.priority, it.case.data, it.case.instructions) == (
         OTHER,
         5,
         {"order": 7, "size": "L"},
