@@ -611,7 +611,7 @@ async def test_waiting_for_ones_turn_is_not_taken_for_postgres_being_away(servic
         service.engine.ask(both[1].id, OfferAccepted("1001")),
         service.engine.ask(both[1].id, NoteAdded("operator:admin", "Hello")),
     )
-    assert (accepted.stage, noted.note) == (Stage.DIALING, "Hello")
+    assert (accepted.stage, noted.case.note) == (Stage.DIALING, "Hello")
 
 
 # Over the API
