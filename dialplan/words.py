@@ -16,6 +16,7 @@ FROM_CARRIER = "from-carrier"
 AGENTS = "agents"
 CARRIER = "carrier"
 INTERACTION_ID = "INTERACTION_ID"  # set by the service; ari.conf has every channel snapshot carry it
+DIALLED, YES, NO = "RINGBACK_DIALLED", "yes", "no"  # of a channel we made; said nowhere else by Asterisk
 SIP_REALM = "ringback"  # part of every agent's HA1: changing it invalidates all of them
 LANGUAGE = "en"
 # Variables of `POST /channels/create` that become the From of the INVITE. Measured: CALLERID(num) does not, it
