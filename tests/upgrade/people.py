@@ -25,13 +25,13 @@ _KEYS = {"1": "wait", "2": "callback", "9": {"hangup": {"say": "goodbye"}}}
 PATIENT: dict[str, Any] = {
     **steps(menu(timeout=60, keys=_KEYS)),
     "offer": {"accept_timeout": 600, "answer_timeout": 600, "exclude": 60},
-    "dial": {"ring_timeout": 120, "ready_to_call": 600, "retry": {"busy": [3, 20]}},
+    "dial": {"ring_timeout": 120, "ready_to_call": 600, "retry": {"busy": [3, 15]}},
     "callback": {"initial_delay": 0, "alternate_number": True},
     "wrap_up": {"seconds": 600},
     "abandon": {"short": 0},
 }
 """A queue in which nothing happens by itself while the machine is upgraded, but what is to happen soon after."""
-SOON = timedelta(seconds=20)
+SOON = timedelta(seconds=15)
 
 
 class Line(AuditedLine):

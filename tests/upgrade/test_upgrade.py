@@ -219,3 +219,10 @@ async def test_callbacks_are_made_once_those_that_were_open_and_those_that_fall_
     was, _ = upgraded.before.stories["due_tomorrow"]
     assert (await tomorrow.becomes(status="scheduled"))["due_at"] == was["due_at"]
     assert tomorrow.customer.invites == upgraded.people["held"].customer.invites == []
+
+
+async def test_no_line_is_taken_for_dead_as_the_old_asterisk_does_not_tell_of_rtcp(upgraded: Upgraded) -> None:
+    async def looked() -> bool:
+        return "dead lines not noticed" in upgraded.stage.log.read_text()
+
+    await upgraded.stage.until(looked, "a look at the lines", 10)
