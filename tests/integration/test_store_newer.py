@@ -11,6 +11,7 @@ from routing.core.events import TimeReached
 from routing.core.interaction import Deadline, Interaction, Status
 from routing.store import interactions, queues
 from routing.store.database import Pool, connection
+from routing.store.migrate import SchemaMismatch, migrate
 
 FIRST = "ee40cf0aced82116bee9034aa6ea2249258cccba8617371162db35f474cd9954"
 
@@ -19,6 +20,24 @@ def test_the_first_migration_is_frozen() -> None:
     """There are databases it was applied to; whatever changes is a migration of its own."""
     first = (files("routing.store") / "migrations" / "0001_first.sql").read_bytes()
     assert hashlib.sha256(first).hexdigest() == FIRST
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ("INSERT INTO schema_migrations VALUES ('9999_later.sql', 'x')", "newer Ringback: 9999_later.sql"),
+        ("UPDATE schema_migrations SET checksum = 'x' WHERE name = '0002_requests_made.sql'", "0002_requests_made"),
+    ],
+)
+async def test_a_database_of_a_newer_version_or_an_altered_one_is_refused(
+    owner: Pool, dsn: str, changed: str, told: str
+) -> None:
+    async with connection(owner) as c:
+        await c.execute(changed)
+        before = await c.fetch("SELECT * FROM schema_migrations ORDER BY name")
+        with pytest.raises(SchemaMismatch, match=told):
+            await migrate(dsn)
+        assert await c.fetch("SELECT * FROM schema_migrations ORDER BY name") == before
 
 
 async def _add(pool: Pool, it: Interaction, column: str, **keys: Any) -> None:
