@@ -11,7 +11,7 @@ from routing.core.interaction import Stage, Status
 from routing.local.asterisk.prompts import TONES
 from tests.calls.desk import AGENT, CUSTOMER, refused
 from tests.upgrade.conftest import BLOCKED, WITH_AN_AGENT, Upgraded, story
-from tests.upgrade.people import Party
+from tests.upgrade.party import Party
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
