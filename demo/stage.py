@@ -9,7 +9,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -207,13 +207,13 @@ async def open_stage(
         log = log or data_dir / "up.log"
         _make_folder(data_dir)
         options = ["--data-dir", str(data_dir), "--seed", seed, *_options(ports, sounds, trunk_tls, legs), *flags]
-        up = await _start((*under, sys.executable, "-m", "routing", "up", *options), log)
+        up = await start((*under, sys.executable, "-m", "routing", "up", *options), log)
         try:
-            await _ready(up, ports, log)
-            async with _connected(data_dir, ports, up, log, trunk_tls) as stage:
+            await until_ready(up, ports, log)
+            async with connected(data_dir, ports, up, log, trunk_tls) as stage:
                 yield stage
         finally:
-            await _stop(up)
+            await stop(up)
 
 
 @contextlib.asynccontextmanager
@@ -247,12 +247,16 @@ def _options(ports: Ports, sounds: Path | None, trunk_tls: Path | None, legs: in
     return options
 
 
-async def _start(command: tuple[str, ...], log: Path) -> asyncio.subprocess.Process:
+async def start(
+    command: tuple[str, ...], log: Path, environment: Mapping[str, str] | None = None
+) -> asyncio.subprocess.Process:
     with log.open("ab") as output:
-        return await asyncio.create_subprocess_exec(*command, stdout=output, stderr=output, start_new_session=True)
+        return await asyncio.create_subprocess_exec(
+            *command, stdout=output, stderr=output, start_new_session=True, env=environment
+        )
 
 
-async def _ready(up: asyncio.subprocess.Process, ports: Ports, log: Path) -> None:
+async def until_ready(up: asyncio.subprocess.Process, ports: Ports, log: Path) -> None:
     loop = asyncio.get_running_loop()
     end = loop.time() + READY_WITHIN
     async with aiohttp.ClientSession() as session:
@@ -266,8 +270,8 @@ async def _ready(up: asyncio.subprocess.Process, ports: Ports, log: Path) -> Non
 
 
 @contextlib.asynccontextmanager
-async def _connected(
-    data_dir: Path, ports: Ports, up: asyncio.subprocess.Process, log: Path, trunk_tls: Path | None
+async def connected(
+    data_dir: Path, ports: Ports, up: asyncio.subprocess.Process, log: Path, trunk_tls: Path | None = None
 ) -> AsyncIterator[Stage]:
     from routing.local.postgres.server import Postgres
     from routing.local.system.home import Home
@@ -294,7 +298,7 @@ def _carrier(data_dir: Path, ports: Ports, certificate: Path | None) -> Carrier:
     return Carrier("127.0.0.1", ports.carrier, asterisk=("127.0.0.1", ports.sip_tls), tls=tls)
 
 
-async def _stop(up: asyncio.subprocess.Process) -> None:
+async def stop(up: asyncio.subprocess.Process) -> None:
     """SIGTERM ends calls and stops all three within 10 s."""
     if up.returncode is None:
         with contextlib.suppress(ProcessLookupError):

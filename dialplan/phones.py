@@ -174,10 +174,20 @@ class AsteriskPhones:
 
     async def _dial_made(self, call: DialCustomer, may_call: MayCall) -> LegDialled | None:
         """Of one that is gone the end is told by an event, or it is found missing."""
+        if await self._was_dialled(call.leg):
+            return _dialled_already(call.leg)
         try:
             return await self._dial(call.leg, call.timeout) if may_call(call.leg) else None
         except AriConflict:
             return _dialled_already(call.leg)
+
+    async def _was_dialled(self, leg: str) -> bool:
+        """Until the far end has said something, Asterisk would dial again, and the call would end. Earlier versions
+        did not note it: most of their channels were dialled."""
+        try:
+            return (await self._ari.channels.get_channel_var(leg, variable=words.DIALLED)).value != words.NO
+        except AriNotFound:
+            return True
 
     def _create_customer(self, call: DialCustomer) -> Coroutine[object, object, SetUp]:
         variables = {
@@ -189,7 +199,7 @@ class AsteriskPhones:
 
     async def _create(self, leg: str, endpoint: str, variables: dict[str, str]) -> SetUp:
         """The channel is in our application when this returns."""
-        asked = self._monotonic()
+        asked, variables = self._monotonic(), {**variables, words.DIALLED: words.NO}
         waiter = self._starting.setdefault(leg, asyncio.get_running_loop().create_future())
         try:
             request = self._ari.channels.create(
@@ -198,6 +208,8 @@ class AsteriskPhones:
             made = await self._ari.create_or_adopt(leg, request)
             created = self._monotonic()
             await _entered(made, waiter)
+            if not made.created and await self._was_dialled(leg):
+                raise AriConflict(409, "it was dialled", f"dial {leg}")
             return created - asked, self._monotonic() - created
         finally:
             self._starting.pop(leg, None)
@@ -225,7 +237,12 @@ class AsteriskPhones:
             return _not_placed(leg, error, refused=True)
 
     async def _dial(self, leg: str, seconds: float) -> LegDialled:
-        await self._ari.channels.dial(leg, timeout=math.ceil(seconds))
+        """The INVITE does not wait until that is noted."""
+        channels = self._ari.channels
+        await asyncio.gather(
+            channels.dial(leg, timeout=math.ceil(seconds)),
+            _anyway(channels.set_channel_var(leg, variable=words.DIALLED, value=words.YES)),
+        )
         return LegDialled(leg)
 
     # Agents' accounts

@@ -15,6 +15,7 @@ from typing import Protocol
 
 import structlog
 
+from dialplan import words
 from dialplan.ari.client import AriClient
 from dialplan.ari.errors import AriError
 from routing.core.events import LineDied, NetworkEvent
@@ -62,6 +63,7 @@ class Silence:
         self._pace = _pace(limits.values())
         self._heard: dict[str, _Heard] = {}
         self._reported: set[str] = set()
+        self._warned = False
 
     def reported(self, leg: str) -> None:
         """RTCP came from the leg's far end."""
@@ -77,7 +79,7 @@ class Silence:
 
     async def look(self) -> None:
         """Once at every line."""
-        calls = self._engine.lines() if self._informed() else []
+        calls = self._engine.lines() if await self._is_told() else []
         watched = {leg for call in calls for leg, role in call.items() if self._limits[role]}
         self._heard = {leg: heard for leg, heard in self._heard.items() if leg in watched}
         waiting, reported, self._reported = iter(watched), self._reported, set()
@@ -87,6 +89,20 @@ class Silence:
         for call in calls:
             for leg in dead_lines(call, silent, self._limits, self._pace):
                 self._tell(leg, silent[leg])
+
+    async def _is_told(self) -> bool:
+        """Of RTCP. An Asterisk that runs since before an upgrade has the configuration of then, which let nobody hear
+        of it: a phone that only listens would seem dead."""
+        if not self._informed():
+            return False
+        try:
+            told = await self._ari.asterisk.get_global_var(variable=words.TELLS_OF_RTCP)
+        except AriError:
+            return False
+        if told.value != words.YES and not self._warned:
+            log.warning("dead lines not noticed", mend="restart Asterisk: an earlier version configured it")
+            self._warned = True
+        return told.value == words.YES
 
     async def _listen_to(self, legs: Iterator[str], reported: set[str]) -> None:
         for leg in legs:

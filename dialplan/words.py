@@ -16,6 +16,9 @@ FROM_CARRIER = "from-carrier"
 AGENTS = "agents"
 CARRIER = "carrier"
 INTERACTION_ID = "INTERACTION_ID"  # set by the service; ari.conf has every channel snapshot carry it
+YES, NO = "yes", "no"
+DIALLED = "RINGBACK_DIALLED"  # of a channel we made: Asterisk itself does not say so before the far end rings
+TELLS_OF_RTCP = "RINGBACK_TELLS_OF_RTCP"  # global: whether manager.conf is one that lets us hear of RTCP
 SIP_REALM = "ringback"  # part of every agent's HA1: changing it invalidates all of them
 LANGUAGE = "en"
 # Variables of `POST /channels/create` that become the From of the INVITE. Measured: CALLERID(num) does not, it

@@ -14,7 +14,7 @@ The ten traps of ARI (measured on Asterisk 22.10.1) and where each is met:
 10 device-state deadlock            never subscribed to (asterisk issue 2170): `dialplan.ami.client` has the states
 
 Three more. What is asked of a channel waits until its prompt has ended, but for the end of the prompt: stop that
-first (an answer took 1.7 s during a read-back). A second dial of the same PJSIP channel is answered 409 or, when it
-comes within some milliseconds, 204 like the first; the far end got one INVITE in 300 of 300 tries, but the channel
-may end: never dial twice on purpose. A second dial of a Local channel made Asterisk crash.
+first (an answer took 1.7 s during a read-back). A second dial of the same PJSIP channel is answered 409 once the far
+end has said that it rings, and until then 204 like the first; the far end got one INVITE in 300 of 300 tries, but the
+call ends: never dial twice (`dialplan.words.DIALLED`). A second dial of a Local channel made Asterisk crash.
 """

@@ -168,6 +168,35 @@ async def _kill_among(
     return taken, gap
 
 
+async def test_f5_phones_that_have_said_nothing_yet_are_not_called_again_and_may_still_answer(line: Line) -> None:
+    """A customer's, and that of an agent who is offered something: a second dial would end their calls."""
+    await line.settings(offer={"accept_timeout": 120, "answer_timeout": 120}, dial={"ring_timeout": 120})
+    agent, other = await asyncio.gather(line.agent(), line.agent(policy=policy.manual()))
+    customer, interaction = await customer_with_callback(line, policy.manual())
+    await agent.api.post(f"interactions/{interaction}/pickup")
+    offer = await agent.phone.incoming()
+    offer.answer()
+    back = await customer.incoming()
+    await line.stage.when(customer.number, stage="dialing")
+    late, _ = await customer_with_callback(line)
+    await other.ready()
+    silent = await other.phone.incoming()
+    await stands_by(line.stage)
+    before = line.stage.log.read_text().count("dialled already")
+    await kill(line.stage)
+    await line.stage.until(lambda: _seen_to(line.stage, before + 2), "both legs are seen to again", 10)
+    silent.answer()
+    late_back = await late.incoming()
+    for each in (back, late_back):
+        each.answer()
+    await asyncio.gather(hear_each_other(offer, back), hear_each_other(silent, late_back))
+    assert len(customer.invites) == len(late.invites) == len(other.phone.invites) == 1
+
+
+async def _seen_to(stage: Stage, times: int) -> bool:
+    return stage.log.read_text().count("dialled already") >= times
+
+
 # Just after an accept
 
 

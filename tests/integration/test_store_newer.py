@@ -11,6 +11,7 @@ from routing.core.events import TimeReached
 from routing.core.interaction import Deadline, Interaction, Status
 from routing.store import interactions, queues
 from routing.store.database import Pool, connection
+from routing.store.migrate import SchemaMismatch, migrate
 
 TAGGED = {
     "0001_first.sql": "ee40cf0aced82116bee9034aa6ea2249258cccba8617371162db35f474cd9954",
@@ -25,6 +26,24 @@ def test_migrations_that_databases_were_made_with_are_frozen() -> None:
     """There are databases they were applied to; whatever changes is a migration of its own."""
     there = {each.name: each.read_bytes() for each in (files("routing.store") / "migrations").iterdir()}
     assert {name: hashlib.sha256(there[name]).hexdigest() for name in TAGGED} == TAGGED
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ("INSERT INTO schema_migrations VALUES ('9999_later.sql', 'x')", "newer Ringback: 9999_later.sql"),
+        ("UPDATE schema_migrations SET checksum = 'x' WHERE name = '0002_requests_made.sql'", "0002_requests_made"),
+    ],
+)
+async def test_a_database_of_a_newer_version_or_an_altered_one_is_refused(
+    owner: Pool, dsn: str, changed: str, told: str
+) -> None:
+    async with connection(owner) as c:
+        await c.execute(changed)
+        before = await c.fetch("SELECT * FROM schema_migrations ORDER BY name")
+        with pytest.raises(SchemaMismatch, match=told):
+            await migrate(dsn)
+        assert await c.fetch("SELECT * FROM schema_migrations ORDER BY name") == before
 
 
 async def _add(pool: Pool, it: Interaction, column: str, **keys: Any) -> None:

@@ -61,6 +61,7 @@ class Channel:
     silent_since: float | None = None
     alone_since: float | None = None
     since: float | None = None
+    variables: dict[str, str] = field(default_factory=lambda: {words.DIALLED: words.NO})
 
     @property
     def hears_something(self) -> bool:
@@ -180,6 +181,10 @@ class Asterisk:
                 return self._hang_up(ari, sent_at, self._find(channel, request), refused="reason_code" in fields)
             case ["POST", "channels", channel, "play", name]:
                 return self._play(ari, sent_at, self._inside(channel, request), name, fields, request)
+            case ["GET", "channels", channel, "variable"]:
+                return models.Variable(value=self._find(channel, request).variables[str(fields["variable"])])
+            case ["POST", "channels", channel, "variable"]:
+                return self._set_variable(ari, sent_at, self._inside(channel, request), fields)
             case [_, "channels", channel, *what]:
                 return self._simple(ari, sent_at, self._inside(channel, request), method, what)
             case ["DELETE", "playbacks", name]:
@@ -232,7 +237,7 @@ class Asterisk:
                 self._stale_conflicts = 0
                 raise AriConflict(409, "Channel with given unique ID already exists", request)
             raise AriError(500, "Allocation failed", request)
-        channel = Channel(name, "customer" if trunk else "agent", party)
+        channel = Channel(name, "customer" if trunk else "agent", party, variables=dict(fields["variables"]))
         channel.since = self.world.now
         self.channels[name] = channel
         self.witness.commanded(ari, sent_at, "create", channel)
@@ -254,6 +259,9 @@ class Asterisk:
     def _dial(
         self, ari: SimulatedAri, sent_at: float, channel: Channel, fields: Mapping[str, Any], request: str
     ) -> None:
+        if channel.dialled and channel.state == "Down":  # the far end has said nothing yet: its call ends
+            self._end(channel, None)
+            return
         if channel.dialled or (not channel.entered and self.world.chance(0.5)):
             raise AriConflict(409, "Channel in invalid state", request)
         self.witness.commanded(ari, sent_at, "dial", channel)
@@ -317,6 +325,10 @@ class Asterisk:
                 return
         raise AriNotFound(404, "Playback not found", request)
 
+    def _set_variable(self, ari: SimulatedAri, sent_at: float, channel: Channel, fields: Mapping[str, Any]) -> None:
+        self.witness.commanded(ari, sent_at, "variable", channel)
+        channel.variables[fields["variable"]] = fields["value"]
+
     def _simple(self, ari: SimulatedAri, sent_at: float, channel: Channel, method: str, what: list[str]) -> None:
         self.witness.commanded(ari, sent_at, what[0], channel)
         match [method, *what]:
@@ -330,8 +342,6 @@ class Asterisk:
                 channel.tone = method == "POST"
             case ["POST", "continue"]:
                 self._send_back(channel, ari.epoch)
-            case ["POST", "variable"]:
-                pass
             case _:
                 raise AssertionError(f"the simulated Asterisk does not know {method} {what}")
         self._sound(channel)

@@ -8,9 +8,10 @@ import pytest
 from test_ari_models import CHANNEL
 
 from dialplan import phones as module
+from dialplan import words
 from dialplan.ari.client import AriClient
 from dialplan.ari.errors import AriConflict, AriUnavailable
-from dialplan.ari.models import Channel
+from dialplan.ari.models import Channel, Variable
 from dialplan.ari.resources import Resources
 from dialplan.phones import AsteriskPhones
 from routing.core.effects import DialCustomer, RingAgent
@@ -28,17 +29,25 @@ class Asterisk(AriClient):
         self.phones: AsteriskPhones
         self.dialled = 0
         self._app_name, self._tells = app_name, tells
-        self._inside = False
+        self._inside, self.noted = False, words.NO
 
     async def request(self, method: str, path: str, fields: dict[str, object], returns: type[T]) -> T:
         if path.endswith("/create"):
             asyncio.get_running_loop().call_later(0.02, self._enters)
             raise AriUnavailable("Server disconnected", "POST create", sent=True)
+        if path.endswith("/variable"):
+            return self._variable(method, fields)  # type: ignore[return-value]
         if path.endswith("/dial"):
             if not self._inside:
                 raise AriConflict(409, "Channel in invalid state", "dial")
             self.dialled += 1
         return self._channel() if method == "GET" else None  # type: ignore[return-value]
+
+    def _variable(self, method: str, fields: dict[str, object]) -> Variable | None:
+        if method == "GET":
+            return Variable(value=self.noted)
+        self.noted = str(fields["value"])
+        return None
 
     def _channel(self) -> Any:
         dialplan = {**CHANNEL["dialplan"], "app_name": self._app_name}  # type: ignore[dict-item]
@@ -63,3 +72,14 @@ async def test_a_channel_that_was_adopted_is_dialled_when_it_has_entered(
     asterisk = Asterisk(app_name, tells=tells)
     asterisk.phones = AsteriskPhones(asterisk)
     assert (await asterisk.phones.perform(effect, lambda _: True), asterisk.dialled) == (LegDialled(LEG), 1)
+
+
+@pytest.mark.parametrize(("noted", "dialled"), [(words.NO, 1), (words.YES, 0)])
+async def test_a_channel_that_was_there_is_dialled_unless_it_was_before(noted: str, dialled: int) -> None:
+    """Asterisk would do it a second time, and the call would end."""
+    asterisk = Asterisk("Stasis", tells=False)
+    asterisk.phones, asterisk.noted = AsteriskPhones(asterisk), noted
+    asterisk._enters()
+    made = DialCustomer(LEG, "1", "+4915112345678", "600", 30.0, made=True)
+    assert (await asterisk.phones.perform(made, lambda _: True), asterisk.dialled) == (LegDialled(LEG), dialled)
+    assert asterisk.noted == words.YES

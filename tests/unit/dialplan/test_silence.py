@@ -49,18 +49,29 @@ def test_a_line_that_is_not_watched_never_dies() -> None:
     assert dead_lines(TALK, {"customer": 25}, {**LIMITS, Role.AGENT: 0.0}, 5.0) == ["customer"]
 
 
-async def test_a_leg_that_two_rows_hold_for_a_moment_is_told_of_once() -> None:
-    """A row that landed late has the leg of its successor until one of them is closed (decision 204)."""
+async def look(tells_of_rtcp: str) -> list[str]:
+    """At a silent leg that two rows hold; of whom the engine is told."""
     told: list[str] = []
 
-    async def answer(_: str, variable: str = "") -> Any:
-        return SimpleNamespace(rxcount=7, state="Up", value="0")
+    async def answer(_: str = "", variable: str = "") -> Any:
+        return SimpleNamespace(rxcount=7, state="Up", value="0" if "hold" in variable else tells_of_rtcp)
 
     asterisk: Any = SimpleNamespace(
-        channels=SimpleNamespace(rtpstatistics=answer, get=answer, get_channel_var=answer)
+        channels=SimpleNamespace(rtpstatistics=answer, get=answer, get_channel_var=answer),
+        asterisk=SimpleNamespace(get_global_var=answer),
     )
     engine: Any = SimpleNamespace(
         lines=lambda: [{"caller": Role.CALLER}, {"caller": Role.CALLER}], hear=lambda leg, _: told.append(leg)
     )
     await Silence(asterisk, engine, {Role.CALLER: 1e-9}, lambda: True).look()
-    assert told == ["caller"]
+    return told
+
+
+async def test_a_leg_that_two_rows_hold_for_a_moment_is_told_of_once() -> None:
+    """A row that landed late has the leg of its successor until one of them is closed (decision 204)."""
+    assert await look(tells_of_rtcp="yes") == ["caller"]
+
+
+async def test_where_asterisk_does_not_tell_of_rtcp_nothing_is_concluded() -> None:
+    """As an earlier version configured it, and it runs on with its calls."""
+    assert await look(tells_of_rtcp="") == []

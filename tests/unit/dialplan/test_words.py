@@ -60,7 +60,7 @@ def config(name: str) -> str:
 
 
 def test_the_dialplan_has_the_contexts_that_the_accounts_and_the_trunk_name() -> None:
-    assert set(contexts()) == {words.FROM_CARRIER, words.AGENTS}
+    assert set(contexts()) == {"globals", words.FROM_CARRIER, words.AGENTS}
     assert f"context = {words.FROM_CARRIER}" in config("pjsip.conf")
 
 
@@ -101,6 +101,11 @@ def test_the_dialplan_plays_prompts_of_the_catalogue() -> None:
     played = set(re.findall(r"Playback\(ringback/en/([\w-]+)\)", DIALPLAN))
     assert played == {"service-down", "agents-no-dial"}
     assert played <= set(load()["en"])
+
+
+def test_who_may_hear_of_rtcp_is_told_so() -> None:
+    assert f"{words.TELLS_OF_RTCP} = {words.YES}" in contexts()["globals"]
+    assert "eventfilter(action(include),name(RTCPReceived)) =\n" in config("manager.conf")
 
 
 def test_channel_snapshots_carry_the_interaction_and_every_realm_is_ours() -> None:
