@@ -210,13 +210,13 @@ class Decider:
         now = self._clock.now()
         before = rebased(row, queue, self._clock.shift, now)
         box.row = Row(queue, before)
+        watch.decides_of(box.row)
         happened = self._as_it_was(before, event, now)
         decision = decide(before, await context(self._pool, before, queue, happened, now), happened)
         if decision.ignored or (decision.interaction == row and not decision.effects):
             return Stored(before, decision, None)
         envelope.decided = self._clock.monotonic()
         await self._await_turn(envelope, decision, watch)
-        watch.decides_of(box.row)
         asker = event.asker if isinstance(event, Edited) else None
         cursor = await self._save(box, before, decision, envelope, asker)
         envelope.saved = self._clock.monotonic()

@@ -95,10 +95,13 @@ class NumberRules:
         """`store` a decision, with the question that it requires; `asker` is the agent or token that asks for it over
         the API, `anew`: for a callback that is not there yet. Raises NumberBlocked, RateLimited, Invalid for a time
         outside the calling window, and what `store` raises."""
+        call = None
         for each in decision.requires:
-            if isinstance(each, MayCallAt):
-                await self._check_time(each)
-        call = next((each for each in decision.requires if isinstance(each, MayCall)), None)
+            match each:
+                case MayCallAt():
+                    await self._check_time(each)
+                case MayCall():
+                    call = each
         if call is None:
             return await store(None)
         if asker is None or call.moment is not Moment.PROMISE:

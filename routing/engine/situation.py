@@ -13,7 +13,7 @@ from routing.store.read import line
 
 async def context(pool: Pool, it: Interaction, queue: Queue, event: Event, now: datetime) -> Context:
     """Raises Unavailable."""
-    if not needs_situation(it, queue, event):
+    if not needs_situation(it, queue, event, now):
         return Context(queue, now)
     places = await line.places(pool, [it])
     return Context(queue, now, Situation(position=places.get(it.id)))

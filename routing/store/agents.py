@@ -176,7 +176,8 @@ async def delete(pool: Pool, agent_id: str) -> None:
         await c.execute("DELETE FROM tokens WHERE agent = $1", agent_id)
         await c.execute(
             "UPDATE agents SET deleted_at = now(), password_hash = NULL, sip_ha1 = NULL,"
-            " availability = 'logged_out', reason = NULL, since = now() WHERE id = $1",
+            " since = CASE WHEN availability <> 'logged_out' OR reason IS NOT NULL THEN now() ELSE since END,"
+            " availability = 'logged_out', reason = NULL WHERE id = $1",
             agent_id,
         )
 

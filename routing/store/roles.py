@@ -35,6 +35,8 @@ _NEEDED = {
     "interactions": "UPDATE",
     "legs": "INSERT",
     "attempts": "INSERT",
+    "assignments": "INSERT",
+    "agent_states": "INSERT",
     "feed": "INSERT",
     "agents": "UPDATE",
     "schema_migrations": "SELECT",

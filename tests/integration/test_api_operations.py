@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 from api_service import CUSTOMER, QUICK, Service
@@ -423,3 +424,14 @@ async def test_a_number_or_queue_that_the_rules_refuse_leaves_everything_as_it_w
         assert (status, body["code"]) == (422, "number_blocked")
         assert body["rule"]
     assert await service.stored_by(it["id"]) == before
+
+
+async def test_a_time_that_is_just_past_and_outside_the_window_is_refused_as_one_ahead_is(service: Service) -> None:
+    now = service.engine.clock.now()
+    opens = (now + timedelta(hours=6)).astimezone(ZoneInfo("Europe/Berlin")).hour % 22
+    await service.queue(dial={"window": [f"{opens:02}:00", f"{opens + 1:02}:00"]})
+    for n, seconds in enumerate((5, -5)):
+        at = (now + timedelta(seconds=seconds)).isoformat()
+        body = {"queue": "support", "number": f"+491511234567{n}", "at": at}
+        answer = await service.ask("POST", "callbacks", json=body)
+        assert (answer.status, answer.body["code"], answer.body["errors"][0]["pointer"]) == (422, "invalid", "/at")

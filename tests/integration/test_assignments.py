@@ -1,8 +1,9 @@
 """What agents work on and worked on, and what they were before: nothing of it is forgotten."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 from store_book import Book
 
@@ -10,9 +11,12 @@ from routing.core.agents import Availability
 from routing.core.errors import AgentBusy
 from routing.core.events import LegAnswered, LegGone, Offered, OfferRejected, Reassigned, TimeReached, WorkDone
 from routing.core.interaction import Interaction, Role, Stage
+from routing.local.postgres.server import Postgres
 from routing.store import agents, interactions
+from routing.store import migrate as migrations
 from routing.store.agents import Settings
 from routing.store.database import Pool, connection
+from routing.store.migrate import migrate
 
 
 async def _assignments(book: Book) -> list[tuple[Any, ...]]:
@@ -77,11 +81,63 @@ async def test_what_an_agent_was_before_is_kept_whoever_changed_it(book: Book, p
     await book.happen(await book.happen(await book.callback(), Offered("1001")), TimeReached(), 21)
     await agents.put(pool, "1001", Settings("another name"))
     await agents.delete(pool, "1001")
+    await agents.put(pool, "1001", Settings())
+    await agents.delete(pool, "1001")
     async with connection(pool) as c:
         rows = await c.fetch("SELECT state, reason, since, until FROM agent_states WHERE agent = '1001' ORDER BY id")
         ended = await c.fetchval("SELECT since FROM agents WHERE id = '1001'")
     assert [tuple(row.values()) for row in rows] == [
         ("logged_out", None, began, ready),
         ("ready", None, ready, book.now),
-        ("not_ready", "rona", book.now, ended),
+        ("not_ready", "rona", book.now, max(book.now, ended)),  # the book's clock is ahead
     ]
+
+
+_BEFORE = """
+INSERT INTO shards (name) VALUES ('s');
+INSERT INTO queues (name, version) VALUES ('q', 1);
+INSERT INTO queue_versions (name, version, config) VALUES ('q', 1, '{}');
+INSERT INTO agents (id) VALUES ('1001'), ('1002'), ('1003'), ('1004');
+INSERT INTO interactions (id, shard, version, status, subtype, queue, queue_version, dialled_number, assigned_to,
+                          desk, priority, front, entered_at, queued_at, updated_at, closed_at, outcome,
+                          case_data, waiting, deadlines, excluded, legs_asked, lines)
+SELECT gen_random_uuid(), 's', 1, status, 'inbound', 'q', 1, '600', agent, '{}', 0, false, now(), now(),
+       '2026-01-01Z', CASE WHEN status = 'closed' THEN now() END, CASE WHEN status = 'closed' THEN 'handled' END,
+       '{}', '{}', '{}', '{}', 0, 0
+  FROM (VALUES ('offered', '1001'), ('connected', '1002'), ('wrap_up', '1003'), ('closed', '1003'), ('open', NULL),
+               ('connected', '1004')) rows (status, agent);
+INSERT INTO agent_work (agent, interaction, role, since)
+SELECT assigned_to, id, CASE status WHEN 'connected' THEN 'busy' ELSE status END, '2026-02-02Z'
+  FROM interactions WHERE status IN ('offered', 'connected', 'wrap_up') AND assigned_to <> '1004';
+"""
+
+
+async def test_what_agents_had_before_the_upgrade_they_have_after_it(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And one whose work was lost has it again."""
+    scripts = migrations._scripts()
+    owner = await asyncpg.connect(postgres.dsn_of("postgres"))
+    await owner.execute("CREATE DATABASE before_assignments")
+    await owner.close()
+    dsn = postgres.dsn_of("before_assignments")
+    monkeypatch.setattr(migrations, "_scripts", lambda: [each for each in scripts if each[0] < "0006"])
+    monkeypatch.setattr(migrations, "secure", _no_roles)
+    await migrate(dsn)
+    c = await asyncpg.connect(dsn)
+    await c.execute(_BEFORE)
+    monkeypatch.undo()
+    assert await migrate(dsn) == [name for name, _ in scripts if name >= "0006"]
+    rows = await c.fetch("SELECT agent, role, state, started_at, busy_at, wrap_up_at FROM assignments ORDER BY agent")
+    await c.close()
+    then, lost = datetime(2026, 2, 2, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)
+    assert [tuple(row.values()) for row in rows] == [
+        ("1001", "owner", "offered", then, None, None),
+        ("1002", "owner", "busy", then, then, None),
+        ("1003", "owner", "wrap_up", then, then, then),
+        ("1004", "owner", "busy", lost, lost, None),
+    ]
+
+
+async def _no_roles(*_: object) -> None:
+    """They are given rights on tables that were not there yet."""

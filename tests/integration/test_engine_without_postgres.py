@@ -30,7 +30,7 @@ from routing.core.events import (
     PromptFinished,
 )
 from routing.core.interaction import Deadline, Interaction, Leg, Role, Stage, Status, Subtype
-from routing.engine import deciding, degraded
+from routing.engine import deciding, degraded, situation
 from routing.engine import engine as engine_module
 from routing.store import interactions
 
@@ -65,6 +65,10 @@ class Away:
     async def load(self, *arguments: Any) -> Interaction:
         await self._there()
         return await self._load(*arguments)
+
+    async def places(self, *_: Any) -> dict[UUID, int]:
+        await self._there()
+        return {}
 
     async def _there(self) -> None:
         if self._slow:
@@ -139,6 +143,33 @@ async def test_key_2_gets_one_moment_then_music_and_once_it_is_stored_the_read_b
     away.back()
     it = await changed.until(lambda it: it.stage is Stage.CONFIRM)
     assert (await asked(service, PlayPrompt, 2))[1].words[0] == "confirm-number"
+
+
+@pytest.mark.parametrize("mute", [False, True])
+async def test_key_2_gets_one_moment_also_behind_a_time_that_ran_out_in_a_queue_that_tells_places(
+    service: Service, monkeypatch: pytest.MonkeyPatch, mute: bool
+) -> None:
+    """Looking the place up before a decision must not keep anybody from being seen to without one."""
+    menu = {"after": 0, "menu": "offer", "keys": {"2": "callback"}, "timeout": 0.2, "tries": 3}
+    await service.queue(numbers=["600"], workflow={"steps": [menu, {"after": 60, "announce": ["position"]}]})
+    changed = service.changes()
+    await service.call_in()
+    it = await changed.until(lambda it: it.stage is Stage.MENU)
+    leg = caller_of(it)
+    service.engine.hear(leg, PromptFinished(leg, it.waiting.playing or ""))
+    await changed.until(lambda it: Deadline.INPUT in it.deadlines)
+    service.phones.asked.clear()
+    away = Away(monkeypatch)
+    monkeypatch.setattr(situation.line, "places", away.places)
+    if mute:
+        away.only_slow()
+    async with asyncio.timeout(5):
+        while not service.engine._boxes[it.id].held:  # noqa: ASYNC110  # the time is over, which cannot be stored
+            await asyncio.sleep(0.005)
+    service.engine.hear(leg, DigitPressed(leg, "2"))
+    (moment,) = await asked(service, PlayPrompt)
+    assert moment.words == ("one-moment",)
+    away.back()
 
 
 async def test_a_key_is_given_up_in_the_end_and_the_caller_goes_on_waiting(
@@ -323,7 +354,7 @@ async def test_neither_is_one_who_asks_while_news_is_held_up(
     await asyncio.sleep(2 * degraded.SOON)
     away.back()
     noted = await service.engine.ask(it.id, NoteAdded("operator:admin", "hello"))
-    assert noted.note == "hello"
+    assert noted.case.note == "hello"
     await changed.until(lambda it: it.stage is not Stage.TALKING)
 
 

@@ -10,9 +10,9 @@ from routing.store.interactions.statements import Parts, statement
 def every_combination() -> set[Parts]:
     flags = product((False, True), repeat=7)
     return {
-        Parts(new, new or moves, asks, legs, attempts, assigns, works, releases, rests, feed)
+        Parts(new, new or moves, asks, legs, attempts, assigns, continues, releases, rests, feed)
         for new, moves, legs, attempts, releases, rests, feed in flags
-        for assigns, works in ((False, False), (True, False), (False, True))
+        for assigns, continues in ((False, False), (True, False), (False, True))
         for asks in (None, *Moment)
     }
 

@@ -13,7 +13,7 @@ docs/lifecycle.md is drawn from it.
 """
 
 from routing.core.lifecycle.arriving import arrive
-from routing.core.lifecycle.change import Assigned, Change, Decision, NotReady, Released, Works
+from routing.core.lifecycle.change import Assigned, Change, Continued, Decision, NotReady, Released
 from routing.core.lifecycle.decide import decide
 from routing.core.lifecycle.open import needs_situation
 from routing.core.lifecycle.requested import request
@@ -21,10 +21,10 @@ from routing.core.lifecycle.requested import request
 __all__ = [
     "Assigned",
     "Change",
+    "Continued",
     "Decision",
     "NotReady",
     "Released",
-    "Works",
     "arrive",
     "decide",
     "needs_situation",

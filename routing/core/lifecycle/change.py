@@ -25,7 +25,7 @@ class Assigned:
 
 
 @dataclass(frozen=True, slots=True)
-class Works:
+class Continued:
     """The agent who has it goes on to this."""
 
     agent: str
@@ -49,7 +49,7 @@ class NotReady:
     reason: str
 
 
-AgentChange = Assigned | Works | Released | NotReady
+AgentChange = Assigned | Continued | Released | NotReady
 
 _WORK = {Status.OFFERED: Work.OFFERED, Status.CONNECTED: Work.BUSY, Status.WRAP_UP: Work.WRAP_UP}
 
@@ -211,14 +211,18 @@ class Change:
 
     # The agent
 
-    def _agents(self) -> Iterator[Assigned | Works | Released]:
+    def _agents(self) -> Iterator[Assigned | Continued | Released]:
         was, now = _owner(self._before), _owner(self.it)
         if was and (now is None or now.agent != was.agent):
-            yield Released(was.agent, was.work, self._feed[0].event)
+            yield Released(was.agent, was.work, self._why())
         if now and (was is None or now.agent != was.agent):
             yield now
         elif now and now != was:
-            yield Works(now.agent, now.work)
+            yield Continued(now.agent, now.work)
+
+    def _why(self) -> FeedEvent:
+        """What was told first, but for what is written down on the way."""
+        return next(line.event for line in self._feed if line.event is not FeedEvent.DISPOSITION)
 
 
 def _owner(it: Interaction) -> Assigned | None:

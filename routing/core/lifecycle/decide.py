@@ -106,10 +106,14 @@ def decide(it: Interaction, context: Context, event: Event) -> Decision:
 
 
 def _time_reached(change: Change) -> None:
-    """Let every deadline that has passed have its say, the oldest first."""
+    """Let every deadline that has passed have its say, the oldest first. A step that had to wait until now comes in a
+    decision of its own: what it tells depends on what is around by then."""
+    waits = {Deadline.NEXT_STEP} if change.it.holds(Deadline.NEXT_STEP) else set()
     for _ in Deadline:
         due = [
-            (at, kind) for kind, at in change.it.deadlines.items() if at <= change.now and not change.it.holds(kind)
+            (at, kind)
+            for kind, at in change.it.deadlines.items()
+            if at <= change.now and kind not in waits and not change.it.holds(kind)
         ]
         if not due:
             return

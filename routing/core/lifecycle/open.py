@@ -1,10 +1,10 @@
 """Open: in line, on the phone or to be called back. The timed workflow speaks to those on the phone (T2, T8, T12)."""
 
-from typing import Any
+from datetime import datetime
 
 from routing.core.events import Event, LegGone, Offered, PickedUp, PromptFinished, TimeReached
 from routing.core.feed import FeedEvent
-from routing.core.interaction import Interaction, Leg, Role, Stage, Status, Subtype
+from routing.core.interaction import Deadline, Interaction, Leg, Role, Stage, Status, Subtype
 from routing.core.lifecycle import asking, connecting, line, ringing, workflow
 from routing.core.lifecycle.change import Change
 from routing.core.lifecycle.denied import deny
@@ -48,21 +48,19 @@ def step_due(c: Change) -> None:
 
 def _announce(c: Change, caller: Leg, announce: tuple[str, ...]) -> None:
     """A place that nobody knows is left out; where nothing else is to be said the music plays on."""
-    words = workflow.spoken(c, announce)
-    if not words:
+    told = workflow.announced(c, announce)
+    if not told:
         workflow.await_next(c)
         return
     c.set(stage=Stage.ANNOUNCING)
-    what = list(workflow.announced(announce))
-    c.tell(FeedEvent.ANNOUNCED, step=c.it.waiting.step, what=what, **_position(c, what))
-    c.say(caller, *words)
+    place = {"position": c.situation.position} if "position" in told else {}
+    c.tell(FeedEvent.ANNOUNCED, actor=None, step=c.it.waiting.step, what=list(told), **place)
+    c.say(caller, *workflow.spoken(c, told))
 
 
-def _position(c: Change, what: list[str]) -> dict[str, Any]:
-    return {"position": c.situation.position} if "position" in what and c.situation.position else {}
-
-
-def needs_situation(it: Interaction, queue: Queue, event: Event) -> bool:
-    """Whether what the caller is told next may depend on what is around."""
-    tells = any("position" in (step.announce or ()) for step in queue.workflow.steps)
-    return tells and isinstance(event, TimeReached) and it.leg(Role.CALLER) is not None
+def needs_situation(it: Interaction, queue: Queue, event: Event, now: datetime) -> bool:
+    """Whether a step is due that tells what is around."""
+    due = it.deadlines.get(Deadline.NEXT_STEP)
+    if not isinstance(event, TimeReached) or due is None or due > now or it.holds(Deadline.NEXT_STEP):
+        return False
+    return "position" in (queue.workflow.steps[it.waiting.step].announce or ())

@@ -3,17 +3,19 @@
 from uuid import UUID
 
 from routing.core.context import Context
+from routing.core.errors import Invalid
 from routing.core.events import CallbackRequested
 from routing.core.feed import FeedEvent
 from routing.core.interaction import Case, Deadline, Interaction, Origin, Subtype
 from routing.core.lifecycle import scheduled
 from routing.core.lifecycle.change import Change, Decision
 from routing.core.numbers import callable_from, first_number
+from routing.core.numbers.windows import why_not_at
 
 
 def request(interaction_id: UUID, context: Context, version: int, event: CallbackRequested) -> Decision:
     """The row of a callback that was asked for: in line at once, or scheduled. Nobody is on the phone, so there is
-    no initial delay."""
+    no initial delay. Raises Invalid for a time that is now, and no time to call."""
     queue, now = context.queue, context.now
     it = Interaction(
         id=interaction_id,
@@ -34,6 +36,8 @@ def request(interaction_id: UUID, context: Context, version: int, event: Callbac
         scheduled.schedule(c, event.at)
         c.set(kind=Origin.SCHEDULED)
     else:
+        if event.at is not None and (refused := why_not_at(event.number, queue, now)):
+            raise Invalid(refused, "/at")
         _await_window(c)
     c.tell(FeedEvent.CALLBACK_REQUESTED, kind=c.it.kind, due_at=c.it.deadlines.get(Deadline.DUE))
     return c.decision()

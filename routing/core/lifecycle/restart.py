@@ -66,9 +66,8 @@ def _connected_again(c: Change) -> None:
 
 
 def _far_again(c: Change, far: Leg) -> None:
-    """A customer's leg may have been made and not dialled yet; after its time to ring (RING) it is not any more, nor
-    when a number rule has come meanwhile, which is asked as before the first dial
-    (`routing.core.numbers.moments`)."""
+    """A customer's leg may have been made and not dialled yet; after its time to ring it is not any more, nor when a
+    number rule has come meanwhile, which is asked as before the first dial (`routing.core.requirements`)."""
     if far.role is Role.CUSTOMER and far.state is LegState.REQUESTED:
         if c.now < c.it.deadlines.get(Deadline.CUSTOMER_ANSWER, c.now):
             c.do(ringing.customer_call(c, far, made=True))

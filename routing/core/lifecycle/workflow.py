@@ -40,20 +40,24 @@ def _next_told(c: Change, index: int | None) -> int | None:
 def _is_told(c: Change, step: Step) -> bool:
     """A menu names all its keys: where no call back is taken, none that offers one is played."""
     if step.announce:
-        return bool(announced(step.announce))
+        return bool(_known(step.announce))
     return c.queue.callback.enabled or Plain.CALLBACK not in step.keys.values()
 
 
-def announced(words: tuple[str, ...]) -> tuple[str, ...]:
-    """What is really said: no waiting time is estimated yet."""
+def announced(c: Change, words: tuple[str, ...]) -> tuple[str, ...]:
+    """What is really said: no place that nobody knows."""
+    return tuple(word for word in _known(words) if word != "position" or c.situation.position)
+
+
+def _known(words: tuple[str, ...]) -> tuple[str, ...]:
+    """No waiting time is estimated yet."""
     return tuple(word for word in words if word != "wait")
 
 
-def spoken(c: Change, announce: tuple[str, ...]) -> tuple[str, ...]:
-    """The words of an announcement, with the place in line as it is now."""
-    place = c.situation.position
-    known = {"position": prompts.position(place) if place else ()}
-    return tuple(word for each in announced(announce) for word in known.get(each, (each,)))
+def spoken(c: Change, told: tuple[str, ...]) -> tuple[str, ...]:
+    """The words for it."""
+    place = prompts.position(c.situation.position or 0)
+    return tuple(word for each in told for word in (place if each == "position" else (each,)))
 
 
 def step(c: Change) -> Step:

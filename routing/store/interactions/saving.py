@@ -12,7 +12,7 @@ from typing import Any
 
 from routing.core.errors import Conflict, DuplicateCallback, Invalid
 from routing.core.interaction import Attempt, Case, Interaction, Leg
-from routing.core.lifecycle import Assigned, Decision, NotReady, Released, Works
+from routing.core.lifecycle import Assigned, Continued, Decision, NotReady, Released
 from routing.store import number_rules, requests_made
 from routing.store.database import Pool, connection
 from routing.store.interactions.loading import pending
@@ -105,15 +105,15 @@ def _case(case: Case) -> Mapping[str, Any]:
 
 
 def _agent(decision: Decision) -> Mapping[str, str]:
-    """`assigned` or `works` with `work`, `released` with `why`, and `reason`, as far as the decision says something
-    about agents."""
+    """`assigned` or `continues` with `work`, `released` with `why`, and `reason`, as far as it says something about
+    agents."""
     values: dict[str, str] = {}
     for change in decision.agents:
         match change:
             case Assigned(agent, work):
                 values.update(assigned=agent, work=work)
-            case Works(agent, work):
-                values.update(works=agent, work=work)
+            case Continued(agent, work):
+                values.update(continues=agent, work=work)
             case Released(agent, _, why):
                 values.update(released=agent, why=why)
             case NotReady(_, reason):
@@ -129,7 +129,7 @@ def _parts(before: Interaction | None, decision: Decision, values: Mapping[str, 
         legs=bool(values["legs"]),
         attempts=bool(values["attempts"]),
         assigns="assigned" in values,
-        works="works" in values,
+        continues="continues" in values,
         releases="released" in values,
         rests="reason" in values,
         feed=bool(decision.feed),

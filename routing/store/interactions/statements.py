@@ -34,8 +34,8 @@ _CHANGED = ", ".join(f"{_MERGED.get(name, '')}{{{name}}}" for name in COLUMNS)
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What a decision touches. `new`: its row is not there yet; `moves`: it comes into a queue; `asks`: which number
-    rules; `assigns`, `releases`: the agent; `works`: who has it goes on to something else; `rests`: who is released
-    is not ready any more."""
+    rules; `assigns`, `releases`: the agent; `continues`: with something else; `rests`: who is released is not ready
+    any more."""
 
     new: bool = False
     moves: bool = False
@@ -43,7 +43,7 @@ class Parts:
     legs: bool = False
     attempts: bool = False
     assigns: bool = False
-    works: bool = False
+    continues: bool = False
     releases: bool = False
     rests: bool = False
     feed: bool = False
@@ -168,7 +168,7 @@ the_attempts AS (
                                    outcome = excluded.outcome, sip_cause = excluded.sip_cause
     RETURNING 1
 )"""
-# Who has it before is released first: it has one owner.
+# It has one owner: who is released is counted, so that this comes first.
 _ASSIGNED = """
 taken AS (
     INSERT INTO assignments (interaction, agent, role, state, started_at, busy_at)
@@ -176,13 +176,13 @@ taken AS (
       FROM saved s <released>
     RETURNING 1
 )"""
-_WORKS = """
-worked AS (
+_CONTINUED = """
+continued AS (
     UPDATE assignments a SET
            state      = {work},
            busy_at    = CASE WHEN {work} = 'busy' THEN {now} ELSE a.busy_at END,
            wrap_up_at = CASE WHEN {work} = 'wrap_up' THEN {now} ELSE a.wrap_up_at END
-      FROM saved s WHERE a.interaction = s.id AND a.agent = {works} AND a.ended_at IS NULL
+      FROM saved s WHERE a.interaction = s.id AND a.agent = {continues} AND a.ended_at IS NULL
     RETURNING 1
 )"""
 _RELEASED = """
@@ -213,7 +213,7 @@ def _beside(parts: Parts) -> Iterator[str]:
         "the_attempts": _ATTEMPTS if parts.attempts else "",
         "freed": _RELEASED if parts.releases else "",
         "taken": _assigned(parts) if parts.assigns else "",
-        "worked": _WORKS if parts.works else "",
+        "continued": _CONTINUED if parts.continues else "",
         "rested": _RESTED if parts.releases and parts.rests else "",
         "idle": _IDLE if parts.releases and not parts.rests else "",
     }

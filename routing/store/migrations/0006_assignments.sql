@@ -1,5 +1,8 @@
 -- What agents work on and worked on; an assignment without `ended_at` is what the agent does now. It takes the place of
 -- `agent_work`, which forgot what was over, and kept one thing for an agent beside an index on `interactions`.
+-- In the order in which statements of the version before take them.
+LOCK TABLE interactions, agents, agent_work IN ACCESS EXCLUSIVE MODE;
+
 CREATE TABLE assignments (
     id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     interaction  uuid NOT NULL REFERENCES interactions,
@@ -19,9 +22,11 @@ CREATE UNIQUE INDEX one_assignment_per_agent ON assignments (agent) WHERE ended_
 CREATE UNIQUE INDEX one_owner ON assignments (interaction) WHERE ended_at IS NULL AND role = 'owner' AND state <> 'wrap_up';
 
 INSERT INTO assignments (interaction, agent, role, state, started_at, busy_at, wrap_up_at)
-SELECT interaction, agent, 'owner', role, since,
-       CASE WHEN role <> 'offered' THEN since END, CASE WHEN role = 'wrap_up' THEN since END
-  FROM agent_work;
+SELECT i.id, i.assigned_to, 'owner', CASE i.status WHEN 'connected' THEN 'busy' ELSE i.status END, at.since,
+       CASE WHEN i.status <> 'offered' THEN at.since END, CASE WHEN i.status = 'wrap_up' THEN at.since END
+  FROM interactions i LEFT JOIN agent_work w ON w.interaction = i.id AND w.agent = i.assigned_to,
+       LATERAL (SELECT coalesce(w.since, i.updated_at) AS since) at
+ WHERE i.status IN ('offered', 'connected', 'wrap_up');
 DROP TABLE agent_work;
 DROP INDEX one_interaction_per_agent;
 
@@ -34,13 +39,12 @@ CREATE TABLE agent_states (
     since   timestamptz NOT NULL,
     until   timestamptz NOT NULL
 );
-CREATE INDEX agent_states_then ON agent_states (agent, until);
 
 -- By the database itself, so that nothing that changes an agent can leave it out.
 CREATE FUNCTION keep_agent_state() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO agent_states (agent, state, reason, since, until)
-    VALUES (OLD.id, OLD.availability, OLD.reason, OLD.since, NEW.since);
+    VALUES (OLD.id, OLD.availability, OLD.reason, OLD.since, greatest(OLD.since, NEW.since));  -- a clock may jump
     RETURN NULL;
 END $$;
 CREATE TRIGGER agent_state_over AFTER UPDATE OF availability, reason ON agents FOR EACH ROW

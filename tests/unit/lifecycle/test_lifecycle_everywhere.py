@@ -26,7 +26,7 @@ BEGINNINGS = {FeedEvent.ENTERED}
 WHY_RELEASED = {
     "rejected", "rona", "offer_withdrawn", "abandoned", "caller_lost", "number_refused",
     "agent_leg_gone", "agent_leg_lost", "agent_lost", "agent_released", "line_dead", "call_lost",
-    "call_ended", "disposition", "closed", "retry_scheduled", "reopened",
+    "call_ended", "closed", "retry_scheduled", "reopened",
     "requeued", "reassigned", "rescheduled", "settled",
 }  # fmt: skip
 """What ends an agent's assignment: reports group by it."""

@@ -31,13 +31,14 @@ from routing.core.events import (
     OfferRejected,
     PickedUp,
     PromptFinished,
+    Reassigned,
     Redialled,
     ServiceRestarted,
     TimeReached,
     WorkDone,
 )
 from routing.core.interaction import LegState, Role, Stage, Status, Subtype
-from routing.core.lifecycle import Assigned, NotReady, Released, Works
+from routing.core.lifecycle import Assigned, Continued, NotReady, Released
 from tests.lifecycle.explore import QUEUE, START
 
 
@@ -400,26 +401,27 @@ def test_no_step_starts_while_an_agent_is_offered_the_call_and_it_runs_right_aft
 
 def test_each_line_of_the_feed_has_the_status_it_led_to_though_one_decision_wrote_them_all() -> None:
     story = offered(waiting())
-    story.wait()
+    story.then(Reassigned("operator:admin", "1002"))
     told = [(line.event, line.status) for line in story.last.feed]
-    assert told[-2:] == [("reopened", Status.OPEN), ("announced", Status.OPEN)]
+    assert told[-2:] == [("reopened", Status.OPEN), ("offered", Status.OFFERED)]
     story.does(
         """
-        > TimeReached after 19.9 s
+        > Reassigned operator:admin 1002
           HangUp agent
-          PlayPrompt caller position-first
-          (not ready: 1001, rona)
-        = open announcing
+          RingAgent agent-2 1002 +4915112345678 timeout=35
         """
     )
 
 
-def test_a_step_that_asks_follows_an_offer_in_the_same_decision_with_its_own_status() -> None:
+def test_a_step_that_asks_follows_an_offer_at_once_in_a_decision_of_its_own() -> None:
     story = waiting(QUEUE.model_copy(update={"workflow": Workflow(steps=QUEUE.workflow.steps[1:])}))
     story.then(Offered("1001"), 15)
     story.wait()
     told = [(line.event, line.status) for line in story.last.feed]
-    assert told == [("rona", Status.OPEN), ("reopened", Status.OPEN), ("menu_started", Status.BOT)]
+    assert told == [("rona", Status.OPEN), ("reopened", Status.OPEN)]
+    assert story.it.wake_at and story.it.wake_at <= story.now
+    story.wait()
+    assert [(line.event, line.status) for line in story.last.feed] == [("menu_started", Status.BOT)]
     story.does(
         """
         > Offered 1001 after 15 s
@@ -427,8 +429,10 @@ def test_a_step_that_asks_follows_an_offer_in_the_same_decision_with_its_own_sta
         = offered
         > TimeReached after 20 s
           HangUp agent
-          PlayPrompt caller menu-offer
           (not ready: 1001, rona)
+        = open
+        > TimeReached after 0 s
+          PlayPrompt caller menu-offer
         = bot menu
         """
     )
@@ -630,7 +634,7 @@ def test_a_decision_says_what_it_means_for_the_agent() -> None:
     story.then(LegRinging(story.leg(Role.AGENT).id))
     assert story.last.agents == ()
     story.then(OfferAccepted("1001"))
-    assert story.last.agents == (Works("1001", Work.BUSY),)
+    assert story.last.agents == (Continued("1001", Work.BUSY),)
     story.then(TimeReached(), 10)
     assert story.last.agents == (Released("1001", Work.BUSY, "rona"), NotReady("1001", "rona"))
     story.does(

@@ -1,5 +1,6 @@
 """The feed says what a caller really heard, and nothing is offered that is not taken."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -7,8 +8,8 @@ from story import CALLER, Story
 
 from ivr.workflow import Workflow
 from routing.core.context import Situation
-from routing.core.events import PromptFinished, TimeReached
-from routing.core.interaction import Status
+from routing.core.events import OfferAccepted, Offered, PromptFinished, TimeReached
+from routing.core.interaction import Deadline, Status
 from routing.core.lifecycle import needs_situation
 from routing.core.queues import Queue
 from tests.lifecycle.explore import QUEUE, arrival
@@ -74,9 +75,40 @@ def test_a_place_nobody_knows_is_left_out_and_alone_it_leaves_the_music_on() -> 
 def test_the_place_is_looked_up_only_where_it_is_told() -> None:
     told, untold = queue({"after": 10, "announce": ["position"]}), queue(MENU)
     it = arrival(told).interaction
-    assert needs_situation(it, told, TimeReached()) and not needs_situation(it, untold, TimeReached())
-    assert not needs_situation(it, told, PromptFinished(CALLER, "x"))
-    assert not needs_situation(it.changed(legs=()), told, TimeReached())
+    due = it.deadlines[Deadline.NEXT_STEP]
+    assert needs_situation(it, told, TimeReached(), due) and not needs_situation(it, untold, TimeReached(), due)
+    assert not needs_situation(it, told, TimeReached(), due - timedelta(seconds=1))
+    assert not needs_situation(it, told, PromptFinished(CALLER, "x"), due)
+    assert not needs_situation(it.changed(status=Status.OFFERED), told, TimeReached(), due)
+
+
+def test_who_was_let_down_is_told_the_place_they_have_then() -> None:
+    """The step had to wait while the agent's phone rang; as nobody answered, the caller is first."""
+    story = Story(queue({"after": 25, "announce": ["position"]}))
+    story.does(ARRIVED)
+    story.then(Offered("1001"), 5)
+    story.then(OfferAccepted("1001"), 15)
+    story.then(TimeReached(), 10)
+    assert (story.it.status, story.it.front) == (Status.OPEN, True)
+    assert story.it.wake_at == story.now - timedelta(seconds=5)
+    story.situation = Situation(position=1)
+    story.wait()
+    story.does(
+        """
+        > Offered 1001 after 5 s
+          RingAgent agent 1001 +4915112345678 timeout=35
+        = offered
+        > OfferAccepted 1001 after 15 s
+        = connected agent_ringing
+        > TimeReached after 10 s
+          HangUp agent
+          (not ready: 1001, rona)
+        = open
+        > TimeReached after 0 s
+          PlayPrompt caller position-first
+        = open announcing
+        """
+    )
 
 
 def test_a_step_that_would_say_nothing_is_passed_over() -> None:
