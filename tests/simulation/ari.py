@@ -114,6 +114,8 @@ class SimulatedAri(AriClient):
         self._made: set[str] = set()
 
     async def send(self, method: str, path: str, fields: Mapping[str, object], returns: type[T]) -> T:
+        if method == "DELETE":
+            self._made.discard(path.rpartition("/")[2])
         if path != "/channels/create" or "@" not in str(fields["endpoint"]):
             return await self._send(method, path, fields)  # type: ignore[no-any-return]
         leg = str(fields["channelId"])

@@ -233,7 +233,7 @@ class Auditor:
             self._dialled_by_the_rules(channel, ari.epoch)
 
     def made_again(self, leg: str) -> None:
-        """A1: a customer's channel that a process has made it does not ask for once more."""
+        """A1: a customer's channel that a process has made, and not hung up, it does not ask for once more."""
         self.fail("A1", f"{leg[:8]} was made, and is asked for again")
 
     def _dialled_by_the_rules(self, channel: Channel, epoch: int) -> None:
