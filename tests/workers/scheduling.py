@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
+from tests.workers.seconds import SECONDS
+
 ALONE: tuple[str, ...] = ()
 """Files (`tests/a/test_b.py`) or tests (`tests/a/test_b.py::test_c`) that would measure the other worker."""
-
-SECONDS: dict[str, float] = {}
-"""How long a file takes, roughly, where it is long."""
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -45,4 +44,4 @@ class Scheduling(LoadFileScheduling):  # type: ignore[misc]
 
 
 def _length(scope: str) -> float:
-    return -1 if scope in ALONE else SECONDS.get(scope, 0)
+    return -1 if scope in ALONE else SECONDS.get(scope.removeprefix("tests/"), 0)

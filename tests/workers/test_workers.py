@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.faults.floors import FLOORS
+from tests.workers.scheduling import ALONE
+from tests.workers.seconds import SECONDS
 
 ROOT = Path(__file__).parents[2]
 TWO = ("-n", "2", "--max-worker-restart=0")
@@ -29,7 +31,7 @@ from tests.workers import scheduling
 
 features.DOCUMENT = Path(__file__).with_name("features.md")
 scheduling.ALONE = ("tests/faults/test_b.py", "tests/faults/test_c.py::test_second")
-scheduling.SECONDS = {"tests/faults/test_d.py": 2.0}
+scheduling.SECONDS = {"faults/test_d.py": 2}
 
 def pytest_collection_modifyitems(config, items):
     later = [item for item in items if item.name == "test_later"]
@@ -160,3 +162,8 @@ def test_long_files_begin_first_and_what_runs_alone_is_last_and_beside_nothing(p
     assert order[-3:] == ["b first", "b second", "c second"]
     assert len({worker for _, worker, *_ in ran[:-3]}) == 2
     assert all(began >= max(end for *_, end in ran[:n]) for n, (*_, began, _) in enumerate(ran) if n >= 13)
+
+
+def test_the_files_that_are_named_are_there() -> None:
+    named = [each.partition("::")[0] for each in ALONE] + [f"tests/{each}" for each in SECONDS]
+    assert [each for each in named if not (ROOT / each).is_file()] == []
