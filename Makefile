@@ -31,8 +31,11 @@ demo: setup
 run: setup
 	@$(BIN)/ringback up
 
+# Whole files by two processes at once. One that dies is not begun again.
+WORKERS := -n 2 --max-worker-restart=0
+
 test: setup tools
-	@$(BIN)/pytest
+	@$(BIN)/pytest $(WORKERS)
 
 quick: setup tools
 	@$(BIN)/pytest tests/unit tests/model tests/acceptance -m quick -q
@@ -59,7 +62,7 @@ check: setup tools
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest
+	$(BIN)/pytest $(WORKERS)
 
 format: .venv/.synced
 	$(BIN)/ruff format .
@@ -75,11 +78,14 @@ wheel: | $(UV)
 	@from=$$(mktemp -d) && trap 'rm -rf "$$from"' EXIT && git archive $(VERSION) | tar -x -C "$$from" \
 	  && $(UV) build --quiet --wheel --out-dir dist "$$from" && ls dist/*.whl
 
-# What only tests need of the system: a wire between two machines.
+# What only tests need of the system: a wire between two machines, and other clocks. Here, as two workers who install
+# it at once would be in each other's way.
 TOOLS := ip:iproute2 unshare:util-linux
+FAKETIME := /usr/lib/*/faketime/libfaketime.so.1
 .PHONY: tools
 tools:
 	@lacking=; for each in $(TOOLS); do command -v $${each%:*} >/dev/null || lacking="$$lacking $${each#*:}"; done; \
+	ls $(FAKETIME) >/dev/null 2>&1 || lacking="$$lacking libfaketime"; \
 	test -z "$$lacking" && exit; \
 	test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
 	  || { echo "tests need more than Ringback does: run apt-get install$$lacking as root" >&2; exit 2; }; \

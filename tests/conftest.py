@@ -1,13 +1,14 @@
 """Options of the test run that belong to one folder; pytest wants them known before it looks there."""
 
-import json
-from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-from tests.features import TESTS, named, not_run
+from tests.workers import gathered as gathering
+from tests.workers import scheduling
+from tests.workers.gathered import gathered
 
 # The same examples on every machine, however slow it is: a test that fails has found something.
 settings.register_profile("ringback", deadline=None, derandomize=True, print_blob=True)
@@ -27,19 +28,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     odd.addoption("--share", action="append", default=[], metavar="FOLDER=I/N", help="of it only this share")
 
 
-TOLD = pytest.StashKey[list[str]]()
-PASSED = pytest.StashKey[set[str]]()
-LATER = pytest.StashKey[set[str]]()
-
-
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[TOLD] = []
-    config.stash[PASSED] = set()
-    config.stash[LATER] = set()
+    for plugin in (gathering, scheduling):
+        config.pluginmanager.register(plugin)
 
 
 def _name(item: pytest.Item) -> str:
-    return f"{item.path.relative_to(TESTS)}::{item.name}"
+    return f"{_path(item)}::{item.name}"
+
+
+def _path(item: pytest.Item) -> Path:
+    return item.path.relative_to(item.config.rootpath / "tests")
 
 
 QUICK = ("unit", "model")
@@ -60,44 +59,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _folder(item: pytest.Item) -> str:
-    return item.path.relative_to(TESTS).parts[0]
+    return _path(item).parts[0]
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:
     """Rows that only `make faults` runs; in a whole run nothing else is left out."""
     for item in items:
-        item.config.stash[LATER].add(_name(item))
+        gathered(item.config).later.add(_name(item))
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     yield
-    item.config.stash[PASSED].add(_name(item))
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """After a whole run every feature of docs/features.md was shown by its test."""
-    config = session.config
-    chosen = config.option.keyword or config.option.markexpr
-    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS and not chosen
-    if not whole or exitstatus or config.option.collectonly:
-        return
-    missing = not_run(named(), config.stash[PASSED] | config.stash[LATER])
-    if missing:
-        config.stash[TOLD].append(f"docs/features.md names tests that did not run: {', '.join(sorted(missing))}")
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    for line in config.stash[TOLD]:
-        terminalreporter.write_line(line)
-    if config.getoption("share"):
-        passed = Counter(name.partition("/")[0] for name in config.stash[PASSED])
-        terminalreporter.write_line(f"passed by folder: {json.dumps(passed)}")
+    gathered(item.config).passed.add(_name(item))
 
 
 @pytest.fixture(scope="session")
 def told(pytestconfig: pytest.Config) -> list[str]:
     """Lines to be printed when the run is over: figures."""
-    return pytestconfig.stash[TOLD]
+    return gathered(pytestconfig).lines

@@ -7,7 +7,6 @@
 import asyncio
 import gc
 import itertools
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,27 +23,11 @@ from demo.stage import Worker
 from routing.local.asterisk import prompts
 from tests.calls.auditor import Auditor
 from tests.calls.line import Line
-from tests.conftest import TOLD
-from tests.faults.figures import SLACK, Figures
+from tests.faults.figures import Figures
 from tests.faults.rig import Rig, open_rig
+from tests.workers.gathered import gathered
 
-_FIGURES = pytest.StashKey[Figures]()
-_REACHED = pytest.StashKey[Counter[str]]()
-FLOORS = {
-    "rows audited": 12,
-    "promises": 15,
-    "promises heard": 1,
-    "callbacks": 22,
-    "handled": 1,
-    "customers' INVITEs": 6,
-}
-"""A run of all rows that reaches less has shown nothing."""
 _counter = itertools.count(1)
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[_FIGURES] = Figures(1.0 if config.getoption("--faults") == "full" else SLACK)
-    config.stash[_REACHED] = Counter()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -60,36 +43,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.timeout(seconds))
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """All rows together have to have had something to look at."""
-    reached = session.config.stash[_REACHED]
-    whole = not session.config.option.keyword and all(
-        Path(each).name in ("tests", "faults") for each in session.config.args
-    )
-    if not (whole and reached):
-        return
-    told = ", ".join(f"{what} {reached[what]} (at least {floor})" for what, floor in FLOORS.items())
-    session.config.stash[TOLD].append(f"fault rows reached: {told}")
-    if exitstatus == pytest.ExitCode.OK and any(reached[what] < floor for what, floor in FLOORS.items()):
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    figures = config.stash[_FIGURES]
-    if not figures:
-        return
-    terminalreporter.section("faults")
-    for line in figures.lines():
-        terminalreporter.write_line(line)
-    if path := config.getoption("--figures-file"):
-        figures.write(Path(path))
-
-
 @pytest.fixture(scope="session")
 def figures(pytestconfig: pytest.Config) -> Figures:
     """`figures.note("F16", "missed-event repair", seconds, unit="s", limit=1)`"""
-    return pytestconfig.stash[_FIGURES]
+    return gathered(pytestconfig).figures
 
 
 @pytest.fixture(scope="session")
@@ -143,7 +100,7 @@ async def rig() -> AsyncIterator[Rig]:
 async def auditor(rig: Rig, pytestconfig: pytest.Config) -> AsyncIterator[Auditor]:
     auditor = Auditor(rig)
     yield auditor
-    pytestconfig.stash[_REACHED].update(await auditor.reached())
+    gathered(pytestconfig).reached.update(await auditor.reached())
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -158,7 +115,7 @@ async def line(rig: Rig, auditor: Auditor, pytestconfig: pytest.Config) -> Async
         yield made
         await rig.heal()
         assert await auditor.check() == []
-        pytestconfig.stash[_REACHED]["rows audited"] += 1
+        gathered(pytestconfig).reached["rows audited"] += 1
     finally:
         await rig.heal()
         await asyncio.gather(*(_logs_out(rig, phone.name) for phone in auditor.phones[before:]))

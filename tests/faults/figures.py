@@ -55,6 +55,12 @@ class Figures:
         assert figure.values, f"{row}, {what}: nothing was measured"
         assert figure.within(self._slack), f"{row}, {what}: {max(figure.values):g} {unit}, limit {limit:g}"
 
+    def add(self, others: "Figures") -> None:
+        """What was noted in another process. Whatever did not hold its limit has failed its test there."""
+        for key, other in others._figures.items():
+            mine = self._figures.setdefault(key, Figure(other.row, other.what, other.unit, other.limit))
+            mine.values.extend(other.values)
+
     def __bool__(self) -> bool:
         return bool(self._figures)
 

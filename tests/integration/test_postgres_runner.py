@@ -10,6 +10,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from demo.folder import enterable_folder
 from routing.local.install import postgres_binaries
 from routing.local.postgres import access
 from routing.local.postgres.access import OWNER
@@ -21,11 +22,10 @@ from routing.store import roles
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[Path]:
-    """A folder the Postgres user can enter; pytest's own are closed to others."""
-    for folder in (tmp_path, *list(tmp_path.parents)[:2]):
-        folder.chmod(0o755)
-    yield tmp_path / "postgres"
+def home() -> Iterator[Path]:
+    """In a folder the Postgres user can enter; pytest's own are closed to others."""
+    with enterable_folder("runner") as folder:
+        yield folder / "postgres"
 
 
 @pytest.fixture

@@ -19,6 +19,8 @@ NOWHERE = "001"
 """The region of numbers that belong to no country: satellites, international services."""
 _LONGEST_PREFIX = 8  # Australia's 1411 0011
 
+phonenumbers.enable_pattern_cache()  # its patterns are more than `re` keeps: it would compile most of them anew
+
 
 def to_e164(raw: str | None, region: str, written: NumberFormat = NumberFormat.AUTO) -> str | None:
     """The one number `raw` means, with `+`; None when it means none (short codes, names, withheld), or may mean more
