@@ -3,7 +3,7 @@ well. Added up from what `--durations=0` tells; only the order matters.
 """
 
 SECONDS = {
-    "tests/upgrade/test_upgrade.py": 75,
+    "upgrade/test_upgrade.py": 75,
     "faults/test_clock.py": 107,
     "model/test_model.py": 103,
     "simulation/test_simulation.py": 102,
