@@ -41,6 +41,10 @@ async def test_both_sides_hear_each_other(carrier: Carrier, agent: SipAgent) -> 
     await call.hear_nothing(0.06)
 
 
+CLOCKS = 0.001
+"""Seconds. When a packet arrived is the kernel's stamp, by another clock: what it is by ours is off by a little."""
+
+
 async def test_answering_by_hand_rings_first(carrier: Carrier, agent: SipAgent) -> None:
     agent.policy = policy.manual()
     call = await carrier.phone("+4915100").call("600")
@@ -49,7 +53,7 @@ async def test_answering_by_hand_rings_first(carrier: Carrier, agent: SipAgent) 
     incoming.ring()
     await call.ringing()
     sent = incoming.answer()
-    assert 0 <= await call.answered() - sent < 0.05
+    assert -CLOCKS <= await call.answered() - sent < 0.05
     await incoming.acknowledged_at()
 
 

@@ -331,7 +331,7 @@ MUTANTS: dict[str, Planted] = {
     "calls are started without a lease": Planted("A9", _lease_does_not_matter),
     "who was replaced goes on": Planted("A9", _goes_on_when_replaced),
     "the application is taken without asking": Planted("A9", _connects_without_asking),
-    "ends of channels are not heard": Planted("F6 L4", _instead(listen, "event", _deaf_to_ends)),
+    "ends of channels are not heard": Planted("F6 L4 A11", _instead(listen, "event", _deaf_to_ends)),
     "what ended unseen is never noticed": Planted("L2 L3", _unseen_ends_unnoticed),
     "an unconfirmed commit counts as failed": Planted("A12 L3 L4", _instead(Decider, "_settled", _never_settled)),
     "a dial after a restart asks no rule": Planted("A8", _instead(change, "required", _not_asked_again)),
