@@ -1,5 +1,5 @@
-"""How long a file takes, roughly, where that is more than ten seconds: so that long ones begin first, on a new machine as
-well. Added up from what `--durations=0` tells; only the order matters.
+"""How long a file takes, roughly, where that is more than ten seconds, so that long ones begin first on a new machine,
+too. Added up from what `--durations=0` tells; only the order matters.
 """
 
 SECONDS = {
