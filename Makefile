@@ -3,6 +3,8 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 BIN := .venv/bin
+# Tests are run by two processes at once, whole files each. One that dies is not begun again.
+WORKERS := -n 2 --max-worker-restart=0
 PYTHON ?= python3
 # uv makes the Python environment; where there is none on PATH, a private one is put beside it.
 UV := $(or $(shell command -v uv 2>/dev/null),.venv-tools/bin/uv)
@@ -31,14 +33,11 @@ demo: setup
 run: setup
 	@$(BIN)/ringback up
 
-# Whole files by two processes at once. One that dies is not begun again.
-WORKERS := -n 2 --max-worker-restart=0
-
 test: setup tools
 	@$(BIN)/pytest $(WORKERS)
 
 quick: setup tools
-	@$(BIN)/pytest tests/unit tests/model tests/acceptance -m quick -q
+	@$(BIN)/pytest $(WORKERS) tests/unit tests/model tests/acceptance -m quick -q
 
 faults: setup tools
 	@$(BIN)/pytest tests/faults --faults=full -q

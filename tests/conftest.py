@@ -41,13 +41,10 @@ def _path(item: pytest.Item) -> Path:
     return item.path.relative_to(item.config.rootpath / "tests")
 
 
-QUICK = ("unit", "model")
-
-
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Every N-th test of a folder, so that a share has some of each file."""
+    """The unit tests are quick. A share has every N-th test of a folder, so some of each file."""
     for item in items:
-        if _folder(item) in QUICK:
+        if _folder(item) == "unit":
             item.add_marker("quick")
     for given in config.getoption("share"):
         folder, _, share = given.partition("=")

@@ -17,6 +17,8 @@ AGENT, CALLER = 350, 450
 
 
 async def test_a_caller_is_in_the_line_within_a_second_and_hears_music_before_anything_else(line: Line) -> None:
+    """The menu comes later than the second in which it is looked for."""
+    await line.settings(**steps(menu(after=1.5)))
     caller = line.caller()
     call = await caller.call(line.dnis)
     it = await line.stage.when(caller.number, within=1.0, status="open", subtype="inbound", stage=None)

@@ -339,3 +339,8 @@ def _outcome(refusal: tuple[type, str | None] | None) -> str:
         return "done"
     kind, rule = refusal
     return f"{kind.__name__} {rule}" if rule else kind.__name__
+
+
+def store_on(database: Database) -> type[StoreMachine]:
+    """With nothing counted yet."""
+    return type("Store", (StoreMachine,), {"database": database, "reached": Counter()})

@@ -31,7 +31,7 @@ from tests.workers import scheduling
 
 features.DOCUMENT = Path(__file__).with_name("features.md")
 scheduling.ALONE = ("tests/faults/test_b.py", "tests/faults/test_c.py::test_second")
-scheduling.SECONDS = {"faults/test_d.py": 2}
+scheduling.SECONDS = {"faults/test_h.py": 2}
 
 def pytest_collection_modifyitems(config, items):
     later = [item for item in items if item.name == "test_later"]
@@ -158,7 +158,7 @@ def test_long_files_begin_first_and_what_runs_alone_is_last_and_beside_nothing(p
         (json.loads(line) for line in (project.folder / "ran").read_text().splitlines()), key=lambda it: it[2]
     )
     order = [test for test, *_ in ran]
-    assert len(order) == 16 and "d first" in order[:2]
+    assert len(order) == 16 and "h first" in order[:2]
     assert order[-3:] == ["b first", "b second", "c second"]
     assert len({worker for _, worker, *_ in ran[:-3]}) == 2
     assert all(began >= max(end for *_, end in ran[:n]) for n, (*_, began, _) in enumerate(ran) if n >= 13)
