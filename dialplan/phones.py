@@ -173,9 +173,11 @@ class AsteriskPhones:
         return await self._call_out(call.leg, reserved or self._create_customer(call), call.timeout, may_call)
 
     async def _dial_made(self, call: DialCustomer, may_call: MayCall) -> LegDialled | None:
-        """Of one that is gone the end is told by an event, or it is found missing."""
+        """Of one that is gone the end is told by an event, or it is found missing. Where it is noted that it was
+        dialled, Asterisk may have heard the note only."""
         if await self._was_dialled(call.leg):
-            return _dialled_already(call.leg)
+            log.info("dialled before", leg=call.leg)
+            return None
         try:
             return await self._dial(call.leg, call.timeout) if may_call(call.leg) else None
         except AriConflict:
@@ -183,10 +185,11 @@ class AsteriskPhones:
 
     async def _was_dialled(self, leg: str) -> bool:
         """Until the far end has said something, Asterisk would dial again, and the call would end. Earlier versions
-        did not note it: most of their channels were dialled."""
+        did not note it: most of their channels were dialled. Raises AriNotFound for a channel that is gone."""
         try:
             return (await self._ari.channels.get_channel_var(leg, variable=words.DIALLED)).value != words.NO
         except AriNotFound:
+            await self._ari.channels.get(leg)
             return True
 
     def _create_customer(self, call: DialCustomer) -> Coroutine[object, object, SetUp]:

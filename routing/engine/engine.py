@@ -481,6 +481,11 @@ class Engine:
     # Arrivals
 
     async def _begun(self, box: Mailbox, envelope: Envelope, decision: Decision, cursor: int) -> None:
+        """Where it took long to find out, the row may have gone on since it was looked at."""
+        known = self._boxes.get(box.id, box).interaction
+        if known and known.version > 1:
+            envelope.reply(known)
+            return
         envelope.saved = self.clock.monotonic()
         box.interaction = replace(decision.interaction, version=1)
         await self._act_and_publish(None, replace(decision, interaction=box.interaction), cursor, envelope)

@@ -9,8 +9,8 @@ from test_engine_faults import LostAnswers, quiet
 
 from routing.core.effects import SendBack
 from routing.core.errors import Conflict, Unavailable
-from routing.core.events import CallbackRequested, CallerArrived, LegGone
-from routing.core.interaction import Interaction, Status
+from routing.core.events import CallbackRequested, CallerArrived, LegAnswered, LegGone, Offered
+from routing.core.interaction import Interaction, Stage, Status
 from routing.engine.phones import Alive, ChannelState
 from routing.engine.recovery.recovery import reconcile
 from routing.engine.recovery.sweeping import Sweeper
@@ -73,6 +73,34 @@ async def test_a_request_whose_row_was_stored_unconfirmed_is_answered_and_told_t
     it = await service.engine.request(REQUEST)
     assert (await changed.until(lambda each: each.number == CUSTOMER)).id == it.id
     assert await rows(service) == [("open", None, 0)]
+
+
+async def test_a_request_that_has_gone_on_before_it_was_certain_stays_as_it_is(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found by the simulation (seed 13462): an offer was forgotten, and the agent's answer passed over."""
+    await service.queue(numbers=["600"], workflow=QUICK)
+    await service.agent("1001", "support")
+    LostAnswers(monkeypatch, "create").next = 1
+    found, go_on = asyncio.Event(), asyncio.Event()
+    certain = service.engine.lease.committed
+
+    async def committed() -> None:
+        found.set()
+        await go_on.wait()
+        await certain()
+
+    monkeypatch.setattr(service.engine.lease, "committed", committed)
+    monkeypatch.setattr(service.engine, "_forget", lambda _: None)  # the offer is quicker than that
+    requested = asyncio.create_task(service.engine.request(REQUEST))
+    await found.wait()
+    interaction = await service.engine.pool.fetchval("SELECT id FROM interactions")
+    offered = await service.engine.ask(interaction, Offered("1001"))
+    go_on.set()
+    await requested
+    changed = service.changes()
+    service.engine.hear(offered.legs[0].id, LegAnswered(offered.legs[0].id))
+    assert (await changed.until(lambda it: it.status is Status.CONNECTED)).stage is Stage.DIALING
 
 
 async def test_a_request_that_postgres_never_got_is_stored_once_by_the_second_try(
