@@ -26,7 +26,6 @@ FROM_PHONE_TO_PAGE = [-0.020, -0.010, -0.005, -0.002, 0.0, 0.0, 0.002, 0.005, 0.
 """Seconds by which the page's click comes after the phone's answer."""
 
 
-@pytest.mark.quick
 async def test_who_accepts_by_phone_and_page_at_the_same_instant_dials_once(line: Line) -> None:
     agents = await asyncio.gather(*(line.agent() for _ in FROM_PHONE_TO_PAGE))
     customers = {each.number: each for each in (line.caller(policy.answer(after=0.2)) for _ in FROM_PHONE_TO_PAGE)}
