@@ -176,7 +176,7 @@ class AsteriskPhones:
         """Of one that is gone the end is told by an event, or it is found missing. Where it is noted that it was
         dialled, Asterisk may have heard the note only."""
         if await self._was_dialled(call.leg):
-            log.info("dialled before", leg=call.leg)
+            log.info("dialled already", leg=call.leg)
             return None
         try:
             return await self._dial(call.leg, call.timeout) if may_call(call.leg) else None
