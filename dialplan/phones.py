@@ -202,11 +202,11 @@ class AsteriskPhones:
 
     async def _create(self, leg: str, endpoint: str, variables: dict[str, str]) -> SetUp:
         """The channel is in our application when this returns."""
-        asked, variables = self._monotonic(), {**variables, words.DIALLED: words.NO}
+        asked, noted = self._monotonic(), {**variables, words.DIALLED: words.NO}
         waiter = self._starting.setdefault(leg, asyncio.get_running_loop().create_future())
         try:
             request = self._ari.channels.create(
-                endpoint=endpoint, app=words.APP, app_args=words.LEG, channel_id=leg, variables=variables
+                endpoint=endpoint, app=words.APP, app_args=words.LEG, channel_id=leg, variables=noted
             )
             made = await self._ari.create_or_adopt(leg, request)
             created = self._monotonic()

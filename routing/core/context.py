@@ -14,13 +14,10 @@ class Situation:
     position: int | None = None
 
 
-NOBODY_LOOKED = Situation()
-
-
 @dataclass(frozen=True, slots=True)
 class Context:
     """`queue`: in the version the interaction came in under; `now`: the time by Postgres' clock, UTC."""
 
     queue: Queue
     now: datetime
-    situation: Situation = NOBODY_LOOKED
+    situation: Situation = Situation()

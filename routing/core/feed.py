@@ -32,7 +32,7 @@ class FeedEvent(StrEnum):
 
     # The caller waits
     ENTERED = "entered"  # dialled_number
-    ANNOUNCED = "announced"  # step, what
+    ANNOUNCED = "announced"  # step, what, position
     MENU_STARTED = "menu_started"  # step, menu
     DIGIT_PRESSED = "digit_pressed"  # digit, menu
     KEPT_WAITING = "kept_waiting"

@@ -41,10 +41,15 @@ class Line:
         }
         await self.stage.queue(self.queue, self.dnis, **{**FAST, **merged})
 
+    @property
+    def served(self) -> tuple[str, ...]:
+        """The queues of its agents."""
+        return (self.queue,)
+
     async def agent(self, **options: Any) -> Worker:
         """An agent of this queue, registered and logged in, Not Ready."""
         self.people += 1
-        return await self.stage.worker(f"a{self.n:03}x{self.people}", self.queue, **options)
+        return await self.stage.worker(f"a{self.n:03}x{self.people}", *self.served, **options)
 
     def caller(self, policy: Policy | None = None) -> Phone:
         """Somebody with a number of their own, tone 450 Hz."""

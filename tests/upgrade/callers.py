@@ -39,29 +39,23 @@ async def confirms(line: Line) -> Party:
 
 
 async def enters_number(line: Line) -> Party:
-    party = await confirms(line)
-    assert party.call
-    await party.call.dtmf("2")
-    await party.call.hear(TONES["enter-number"])
-    party.stage = "number_entry"
-    return party
+    return await _presses(await confirms(line), "2", "enter-number", "number_entry")
 
 
 async def is_promised(line: Line) -> Party:
     """Hears the promise."""
-    party = await confirms(line)
-    assert party.call
-    await party.call.dtmf("1")
-    await party.call.hear(TONES["booked"])
-    party.stage = "booked"
-    return party
+    return await _presses(await confirms(line), "1", "booked", "booked")
 
 
 async def is_sent_away(line: Line) -> Party:
     """Hears a last word."""
-    party = await in_menu(line)
+    return await _presses(await in_menu(line), "9", "goodbye", "leaving")
+
+
+async def _presses(party: Party, key: str, prompt: str, stage: str) -> Party:
+    """And hears what comes then."""
     assert party.call
-    await party.call.dtmf("9")
-    await party.call.hear(TONES["goodbye"])
-    party.stage = "leaving"
+    await party.call.dtmf(key)
+    await party.call.hear(TONES[prompt])
+    party.stage = stage
     return party

@@ -27,11 +27,9 @@ PATIENT: dict[str, Any] = {
 class Line(AuditedLine):
     """Its agents serve the spare queue, too."""
 
-    async def agent(self, **options: Any) -> Worker:
-        self.people += 1
-        worker = await self.stage.worker(f"a{self.n:03}x{self.people}", self.queue, SPARE, **options)
-        self.auditor.phones.append(worker.phone)
-        return worker
+    @property
+    def served(self) -> tuple[str, ...]:
+        return (*super().served, SPARE)
 
 
 People = dict[str, "Party"]

@@ -1,6 +1,7 @@
 """Open: in line, on the phone or to be called back. The timed workflow speaks to those on the phone (T2, T8, T12)."""
 
 from datetime import datetime
+from typing import Any
 
 from routing.core.events import Event, LegGone, Offered, PickedUp, PromptFinished, TimeReached
 from routing.core.feed import FeedEvent
@@ -53,8 +54,8 @@ def _announce(c: Change, caller: Leg, announce: tuple[str, ...]) -> None:
         workflow.await_next(c)
         return
     c.set(stage=Stage.ANNOUNCING)
-    place = {"position": c.situation.position} if "position" in told else {}
-    c.tell(FeedEvent.ANNOUNCED, actor=None, step=c.it.waiting.step, what=list(told), **place)
+    place: dict[str, Any] = {"position": c.situation.position} if "position" in told else {}
+    c.tell(FeedEvent.ANNOUNCED, step=c.it.waiting.step, what=list(told), **place)
     c.say(caller, *workflow.spoken(c, told))
 
 

@@ -35,9 +35,9 @@ def request(interaction_id: UUID, context: Context, version: int, event: Callbac
     if event.at is not None and event.at > now:
         scheduled.schedule(c, event.at)
         c.set(kind=Origin.SCHEDULED)
+    elif event.at is not None and (refused := why_not_at(event.number, queue, now)):
+        raise Invalid(refused, "/at")
     else:
-        if event.at is not None and (refused := why_not_at(event.number, queue, now)):
-            raise Invalid(refused, "/at")
         _await_window(c)
     c.tell(FeedEvent.CALLBACK_REQUESTED, kind=c.it.kind, due_at=c.it.deadlines.get(Deadline.DUE))
     return c.decision()

@@ -1,8 +1,8 @@
--- What agents work on and worked on; an assignment without `ended_at` is what the agent does now. It takes the place of
--- `agent_work`, which forgot what was over, and kept one thing for an agent beside an index on `interactions`.
 -- In the order in which statements of the version before take them.
 LOCK TABLE interactions, agents, agent_work IN ACCESS EXCLUSIVE MODE;
 
+-- What agents work on and worked on; an assignment without `ended_at` is what the agent does now. It takes the place of
+-- `agent_work`, which forgot what was over, and kept one thing for an agent beside an index on `interactions`.
 CREATE TABLE assignments (
     id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     interaction  uuid NOT NULL REFERENCES interactions,
