@@ -53,6 +53,10 @@ SetUp = tuple[float, float]
 """Seconds it took until Asterisk had made a channel, and then until that was in our application."""
 
 
+class _NotedAsDialled(Exception):
+    """The channel was there, and its note says that it was dialled. Asterisk may have heard the note only."""
+
+
 class AsteriskPhones:
     """`trunk` is the name of the endpoint that takes calls to customers."""
 
@@ -147,7 +151,7 @@ class AsteriskPhones:
 
     # Legs we make: created first, which reserves the id, and dialled once they are in our application
 
-    async def _ring_agent(self, ring: RingAgent, may_call: MayCall) -> LegDialled | LegGone:
+    async def _ring_agent(self, ring: RingAgent, may_call: MayCall) -> LegDialled | LegGone | None:
         variables = {
             words.FROM_NUMBER: ring.caller_id,
             words.FROM_NAME: "Ringback",
@@ -173,17 +177,16 @@ class AsteriskPhones:
         return await self._call_out(call.leg, reserved or self._create_customer(call), call.timeout, may_call)
 
     async def _dial_made(self, call: DialCustomer, may_call: MayCall) -> LegDialled | None:
-        """Of one that is gone the end is told by an event, or it is found missing. Where it is noted that it was
-        dialled, Asterisk may have heard the note only."""
-        if await self._was_dialled(call.leg):
-            log.info("dialled already", leg=call.leg)
+        """Of one that is gone the end is told by an event, or it is found missing."""
+        if await self._noted_as_dialled(call.leg):
+            log.info("noted as dialled", leg=call.leg)
             return None
         try:
             return await self._dial(call.leg, call.timeout) if may_call(call.leg) else None
         except AriConflict:
             return _dialled_already(call.leg)
 
-    async def _was_dialled(self, leg: str) -> bool:
+    async def _noted_as_dialled(self, leg: str) -> bool:
         """Until the far end has said something, Asterisk would dial again, and the call would end. Earlier versions
         did not note it: most of their channels were dialled. Raises AriNotFound for a channel that is gone."""
         try:
@@ -211,16 +214,16 @@ class AsteriskPhones:
             made = await self._ari.create_or_adopt(leg, request)
             created = self._monotonic()
             await _entered(made, waiter)
-            if not made.created and await self._was_dialled(leg):
-                raise AriConflict(409, "it was dialled", f"dial {leg}")
+            if not made.created and await self._noted_as_dialled(leg):
+                raise _NotedAsDialled
             return created - asked, self._monotonic() - created
         finally:
             self._starting.pop(leg, None)
 
     async def _call_out(
         self, leg: str, create: Awaitable[SetUp], seconds: float, may_call: MayCall, *, to_agent: bool = False
-    ) -> LegDialled | LegGone:
-        """No agent's phone is to blame for an Asterisk that does not answer."""
+    ) -> LegDialled | LegGone | None:
+        """No agent's phone is to blame for an Asterisk that does not answer, nor for a dial that may be lost."""
         try:
             created, started = await create
             if not may_call(leg):  # the process slept meanwhile, say, or the agent it is made for has left
@@ -230,6 +233,9 @@ class AsteriskPhones:
             took = {"create": created, "start": started, "dial": self._monotonic() - asked}
             log.info("dialled", leg=leg, **{part: round(1000 * each, 2) for part, each in took.items()})
             return dialled
+        except _NotedAsDialled:
+            log.info("noted as dialled", leg=leg)
+            return None
         except AriConflict:
             return _dialled_already(leg)
         except AriUnavailable as error:

@@ -74,14 +74,27 @@ async def test_a_channel_that_was_adopted_is_dialled_when_it_has_entered(
     assert (await asterisk.phones.perform(effect, lambda _: True), asterisk.dialled) == (LegDialled(LEG), 1)
 
 
+@pytest.mark.parametrize(
+    "effect",
+    [
+        DialCustomer(LEG, "1", "+4915112345678", "600", 30.0, made=True),
+        DialCustomer(LEG, "1", "+4915112345678", "600", 30.0),
+        RingAgent(LEG, "1", "1001", "x", 20.0),
+    ],
+    ids=["customer, made before", "customer", "agent"],
+)
 @pytest.mark.parametrize(("noted", "dialled", "told"), [(words.NO, 1, LegDialled(LEG)), (words.YES, 0, None)])
 async def test_a_channel_that_was_there_is_dialled_unless_it_was_before(
-    noted: str, dialled: int, told: LegDialled | None
+    effect: DialCustomer | RingAgent,
+    noted: str,
+    dialled: int,
+    told: LegDialled | None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Asterisk would do it a second time, and the call would end. Whether it really was, nobody knows."""
+    monkeypatch.setattr(module, "STARTED_WITHIN", 0.1)
     asterisk = Asterisk("Stasis", tells=False)
     asterisk.phones, asterisk.noted = AsteriskPhones(asterisk), noted
     asterisk._enters()
-    made = DialCustomer(LEG, "1", "+4915112345678", "600", 30.0, made=True)
-    assert (await asterisk.phones.perform(made, lambda _: True), asterisk.dialled) == (told, dialled)
+    assert (await asterisk.phones.perform(effect, lambda _: True), asterisk.dialled) == (told, dialled)
     assert asterisk.noted == words.YES
