@@ -19,6 +19,7 @@ TAGGED = {
     "0003_bans.sql": "3c70ea6c263c909e88801a0adbc20358d5cdf60299d11c1a8f974bd08363ed4e",
     "0004_clock.sql": "2eb8dee761738ea119ef16c4ddfb150e3c16c7500bd0ef1c898693e5875a2905",
     "0005_answered_numbers.sql": "5340a667767b2d9ee70aafd3e7e2b0ae9bd8181da82f1986a02678b0df2ca8db",
+    "0006_assignments.sql": "d44794ae2d030ee02fa53a65452a0eeed65f8abdeee643dcb9937d09ecfd3229",
 }
 
 
