@@ -133,21 +133,20 @@ class AsteriskPhones:
             return PromptFinished(say.leg, say.playback)
         return None
 
-    async def _join(self, bridge: str, legs: tuple[str, str]) -> None:
-        """The first leg may hear music, the second a ringing tone: both stop before they meet. A caller whose answer
-        got lost is answered now, at the latest."""
-        far, agent = legs
+    async def _join(self, bridge: str, legs: tuple[str, ...]) -> None:
+        """Music and tones stop before they meet. A caller whose answer got lost is answered now, at the latest."""
+        channels = self._ari.channels
         try:
             await asyncio.gather(
-                self._ari.channels.answer(far),
+                *(channels.answer(leg) for leg in legs),
                 _anyway(self._ari.bridges.create_with_id(bridge, type="mixing")),
-                _anyway(self._ari.channels.stop_moh(far)),
-                _anyway(self._ari.channels.ring_stop(agent)),
+                *(_anyway(channels.stop_moh(leg)) for leg in legs),
+                *(_anyway(channels.ring_stop(leg)) for leg in legs),
             )
-            await self._ari.bridges.add_channel(bridge, channel=[far, agent])
+            await self._ari.bridges.add_channel(bridge, channel=list(legs))
         except AriError as error:
             log.warning("not joined: hung up rather than left in silence", error=str(error))
-            await asyncio.gather(*(_anyway(self._ari.channels.hangup(leg)) for leg in legs))
+            await asyncio.gather(*(_anyway(channels.hangup(leg)) for leg in legs))
 
     # Legs we make: created first, which reserves the id, and dialled once they are in our application
 

@@ -92,10 +92,10 @@ class DialCustomer:
 
 @dataclass(frozen=True, slots=True)
 class AddToBridge:
-    """Let the legs talk with each other: the customer's (who may hear music) and the agent's."""
+    """Let the legs talk with each other, whatever they hear until then."""
 
     bridge: str
-    legs: tuple[str, str]
+    legs: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from enum import StrEnum
 from typing import Any, Self
 from uuid import UUID, uuid5
 
+from routing.core.hearing import Hears, Prompt, Sound
+
 BRIDGE = "bridge-"
 """How the ids of our bridges begin; what follows is the interaction's id."""
 _BRIDGE = re.compile(rf"{BRIDGE}([0-9a-f]{{32}})")
@@ -142,6 +144,7 @@ class Leg:
     role: Role
     party: str
     state: LegState = LegState.REQUESTED
+    hears: Hears = Sound.NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,15 +172,12 @@ class AgentPreferences:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Where a caller is in the workflow and in its dialogues.
-
-    `playing` is the id of the prompt being heard, `words` what was said last, so that it can be said again.
-    """
+    """Where a caller is in the workflow and in its dialogues. `words` is what was said last, so that it can be said
+    again."""
 
     step: int = 0
     tries: int = 0
     digits: str = ""
-    playing: str | None = None
     words: tuple[str, ...] = ()
     said: int = 0
 
@@ -248,6 +248,11 @@ class Interaction:
 
     def leg_with(self, leg_id: str) -> Leg | None:
         return next((leg for leg in self.legs if leg.id == leg_id), None)
+
+    @property
+    def playing(self) -> str | None:
+        """The id of the prompt that is being heard; there is one at a time."""
+        return next((leg.hears.id for leg in self.legs if isinstance(leg.hears, Prompt)), None)
 
     @property
     def attempt(self) -> Attempt | None:

@@ -140,7 +140,7 @@ def harmless(
     say = next((each for each in wanted.effects if isinstance(each, PlayPrompt)), None)
     match event:
         case DigitPressed(leg) if say:
-            playing = before.waiting.playing
+            playing = before.playing
             stop = (StopPrompt(leg, playing),) if playing else ()
             return (*stop, PlayPrompt(leg, new_id().hex, ("one-moment",), say.language))
         case PromptFinished(leg) if (say or wanted.ignored) and _waits(before, leg):

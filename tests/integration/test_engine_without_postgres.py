@@ -115,7 +115,7 @@ def sides(it: Interaction) -> tuple[Leg, Leg]:
 
 async def test_a_prompt_that_ends_is_followed_by_music(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     it, away = await in_menu(service), Away(monkeypatch)
-    service.engine.hear(caller_of(it), PromptFinished(caller_of(it), it.waiting.playing or ""))
+    service.engine.hear(caller_of(it), PromptFinished(caller_of(it), it.playing or ""))
     assert await asked(service, StartMusic) == [StartMusic(caller_of(it))]
     away.back()
 
@@ -123,7 +123,7 @@ async def test_a_prompt_that_ends_is_followed_by_music(service: Service, monkeyp
 async def test_so_it_is_when_postgres_says_nothing_at_all(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     it, away = await in_menu(service), Away(monkeypatch)
     away.only_slow()
-    service.engine.hear(caller_of(it), PromptFinished(caller_of(it), it.waiting.playing or ""))
+    service.engine.hear(caller_of(it), PromptFinished(caller_of(it), it.playing or ""))
     assert await asked(service, StartMusic) == [StartMusic(caller_of(it))]
     away.back()
 
@@ -136,7 +136,7 @@ async def test_key_2_gets_one_moment_then_music_and_once_it_is_stored_the_read_b
     service.engine.hear(leg, DigitPressed(leg, "2"))
     (moment,) = await asked(service, PlayPrompt)
     assert moment.words == ("one-moment",)
-    assert service.phones.asked[0] == StopPrompt(leg, it.waiting.playing or "")
+    assert service.phones.asked[0] == StopPrompt(leg, it.playing or "")
     service.engine.hear(leg, PromptFinished(leg, moment.playback))
     assert await asked(service, StartMusic) == [StartMusic(leg)]
 
@@ -156,7 +156,7 @@ async def test_key_2_gets_one_moment_also_behind_a_time_that_ran_out_in_a_queue_
     await service.call_in()
     it = await changed.until(lambda it: it.stage is Stage.MENU)
     leg = caller_of(it)
-    service.engine.hear(leg, PromptFinished(leg, it.waiting.playing or ""))
+    service.engine.hear(leg, PromptFinished(leg, it.playing or ""))
     await changed.until(lambda it: Deadline.INPUT in it.deadlines)
     service.phones.asked.clear()
     away = Away(monkeypatch)
@@ -182,8 +182,8 @@ async def test_a_key_is_given_up_in_the_end_and_the_caller_goes_on_waiting(
     await asked(service, PlayPrompt)
     await asyncio.sleep(0.15)
     away.back()
-    service.engine.hear(leg, PromptFinished(leg, it.waiting.playing or ""))
-    it = await changed.until(lambda it: it.waiting.playing is None)
+    service.engine.hear(leg, PromptFinished(leg, it.playing or ""))
+    it = await changed.until(lambda it: it.playing is None)
     assert (it.stage, it.requested_at) == (Stage.MENU, None)
     assert [each.words for each in await asked(service, PlayPrompt)] == [("one-moment",)]
 
@@ -196,15 +196,15 @@ async def test_the_time_for_a_key_does_not_run_out_while_nobody_knows_that_it_ha
     it, away, changed = await in_menu(service), Away(monkeypatch), service.changes()
     leg = caller_of(it)
     away.only_mute()
-    service.engine.hear(leg, PromptFinished(leg, it.waiting.playing or ""))
+    service.engine.hear(leg, PromptFinished(leg, it.playing or ""))
     await asked(service, StartMusic)
     monotonic = service.engine.clock.monotonic
     monkeypatch.setattr(service.engine.clock, "monotonic", lambda: monotonic() + 60)
     away.back()
-    it = await changed.until(lambda it: it.waiting.playing is None)
+    it = await changed.until(lambda it: it.playing is None)
     await quiet(service, it.id)
     stored = await service.stored(it.id)
-    assert (stored.stage, stored.waiting.playing, stored.waiting.tries) == (Stage.MENU, None, 0)
+    assert (stored.stage, stored.playing, stored.waiting.tries) == (Stage.MENU, None, 0)
     assert stored.deadlines == it.deadlines and it.deadlines[Deadline.INPUT] > service.engine.clock.now()
     service.engine.hear(leg, DigitPressed(leg, "2"))
     await changed.until(lambda it: it.stage is Stage.CONFIRM)

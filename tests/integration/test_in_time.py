@@ -79,7 +79,7 @@ async def test_a_key_pressed_in_time_counts_though_nothing_ran_for_longer(
     await service.call_in()
     it = await changed.until(lambda it: it.stage is Stage.MENU)
     caller = leg(it, Role.CALLER).id
-    service.engine.hear(caller, PromptFinished(caller, it.waiting.playing or ""))
+    service.engine.hear(caller, PromptFinished(caller, it.playing or ""))
     it = await changed.until(lambda it: Deadline.INPUT in it.deadlines)
     await quiet(service, it.id)
 

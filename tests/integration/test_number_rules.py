@@ -167,8 +167,8 @@ async def test_a_typed_number_that_may_not_be_called_leaves_the_callers_own_requ
 
 async def said_all(service: Service, it: Interaction) -> Interaction:
     caller, changed = it.leg(Role.CALLER), service.changes()
-    assert caller and it.waiting.playing
-    service.engine.hear(caller.id, PromptFinished(caller.id, it.waiting.playing))
+    assert caller and it.playing
+    service.engine.hear(caller.id, PromptFinished(caller.id, it.playing))
     return await changed.until(lambda now: now.id == it.id)
 
 

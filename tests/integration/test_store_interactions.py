@@ -130,6 +130,6 @@ async def test_the_schema_refuses_what_cannot_be(book: Book, impossible: str) ->
 
 async def test_a_prompt_that_plays_is_remembered_with_its_words(book: Book) -> None:
     it = await book.happen(await book.call(), TimeReached(), 2)
-    assert it.waiting.playing and it.waiting.words == ("menu-offer",)
-    it = await book.happen(it, PromptFinished(it.legs[0].id, it.waiting.playing))
-    assert it.waiting.playing is None
+    assert it.playing and it.waiting.words == ("menu-offer",)
+    it = await book.happen(it, PromptFinished(it.legs[0].id, it.playing))
+    assert it.playing is None

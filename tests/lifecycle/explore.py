@@ -112,8 +112,8 @@ def possible(it: Interaction, now: datetime) -> Iterator[tuple[Event, datetime]]
         else:
             yield LegRinging(leg.id), soon
             yield LegAnswered(leg.id), soon
-    if it.waiting.playing:
-        yield PromptFinished("any", it.waiting.playing), soon
+    if it.playing:
+        yield PromptFinished("any", it.playing), soon
     for agent in (AGENT, "1002"):
         yield OfferAccepted(agent), soon
         yield OfferRejected(agent), soon
@@ -150,7 +150,7 @@ def _likeness(it: Interaction) -> tuple[object, ...]:
     legs = tuple(sorted((leg.role, leg.state) for leg in it.legs))
     waiting: tuple[object, ...] = (it.waiting.step if it.legs else 0,)
     if it.status is Status.BOT:
-        waiting += (it.waiting.tries, bool(it.waiting.digits), it.waiting.playing is None)
+        waiting += (it.waiting.tries, bool(it.waiting.digits), it.playing is None)
     tried = it.attempts[-1].outcome if it.attempts else None
     kinds = tuple(sorted(kind for kind in it.deadlines if kind not in (Deadline.PLAYBACK, Deadline.EXPIRY)))
     return (it.status, it.stage, it.subtype, legs, waiting, tried, kinds, bool(it.requested_at))

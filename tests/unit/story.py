@@ -93,8 +93,8 @@ class Story:
 
     def said(self) -> Decision:
         """What plays has ended."""
-        assert self.it.waiting.playing
-        return self.then(PromptFinished(CALLER, self.it.waiting.playing))
+        assert self.it.playing
+        return self.then(PromptFinished(CALLER, self.it.playing))
 
     def is_now(self, status: Status, stage: Stage | None = None) -> None:
         assert (self.it.status, self.it.stage) == (status, stage)

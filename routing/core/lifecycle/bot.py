@@ -15,7 +15,7 @@ def when_bot(c: Change, event: Event) -> None:
     match event:
         case DigitPressed(leg, digit) if c.is_caller(leg):
             dialogue(c).key(c, digit)
-        case PromptFinished(_, say) if say == c.it.waiting.playing:
+        case PromptFinished(_, say) if say == c.it.playing:
             prompt_ended(c)
         case LegGone(leg, lost=lost) if c.is_caller(leg):
             line.caller_gone(c, lost=lost)

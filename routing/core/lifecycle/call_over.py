@@ -1,7 +1,6 @@
 """A call is over, on whichever side it ended: redial, wrap up, try again later, or go to somebody else (T20–T24)."""
 
 from routing.core import outcomes, retries
-from routing.core.effects import DestroyBridge
 from routing.core.feed import SYSTEM, FeedEvent, agent_actor
 from routing.core.interaction import Deadline, Leg, LegState, Outcome, Role, Stage, Status, Subtype
 from routing.core.lifecycle import after_call, closing, line, ringing, scheduled
@@ -15,7 +14,6 @@ def talk_over(c: Change, ended_by: str) -> None:
     c.end_attempt(Outcome.ANSWERED)
     for role in Role:
         c.drop(role)
-    c.do(DestroyBridge(c.it.bridge))
     if c.it.subtype is Subtype.CALLBACK:
         ready_to_call(c)
     else:
@@ -24,7 +22,6 @@ def talk_over(c: Change, ended_by: str) -> None:
 
 def ready_to_call(c: Change) -> None:
     c.clear_all()
-    c.said()
     c.set(stage=Stage.READY_TO_CALL)
     c.tell(FeedEvent.READY_TO_CALL, SYSTEM)
     c.due_in(Deadline.READY_TO_CALL, c.queue.dial.ready_to_call)
@@ -84,7 +81,6 @@ def agent_died(c: Change, leg: Leg) -> None:
     """The agent's line died in a talk: the other side is still there, and goes to somebody else (F43)."""
     c.tell(FeedEvent.AGENT_LOST, SYSTEM, agent=leg.party)
     c.forget(leg)
-    c.do(DestroyBridge(c.it.bridge))
     if caller := c.leg(Role.CALLER):
         c.music(caller)
     without_agent(c)

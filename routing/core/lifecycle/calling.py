@@ -33,7 +33,7 @@ def when_connected(c: Change, event: Event) -> None:
                 _leg_lost(c, leg)
             else:
                 _leg_gone(c, leg, cause, refused=refused)
-        case PromptFinished(_, say) if say == c.it.waiting.playing:
+        case PromptFinished(_, say) if say == c.it.playing:
             greeting_over(c)
         case OfferAccepted(agent):
             if agent != c.it.assigned_to:  # the same agent's second way of accepting changes nothing

@@ -1,14 +1,16 @@
 """One decision in the making: the interaction as it becomes, what to do, what to write into the feed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from routing.core.agents import Work
+from routing.core.audio import audio
 from routing.core.context import Context
-from routing.core.effects import Effect, HangUp, PlayPrompt, StartMusic, StopPrompt
+from routing.core.effects import Effect, HangUp, StopPrompt
 from routing.core.feed import SYSTEM, FeedEvent, FeedLine
+from routing.core.hearing import Hears, Prompt, Sound
 from routing.core.interaction import Attempt, Deadline, Interaction, Leg, LegState, Outcome, Role, Status
 from routing.core.requirements import Requirement, required
 
@@ -78,6 +80,7 @@ class Change:
         self.situation = context.situation
         self.actor = actor
         self._effects: list[Effect] = []
+        self._heard: dict[str, Hears] = {leg.id: leg.hears for leg in it.legs}
         self._feed: list[FeedLine] = []
         self._not_ready: tuple[NotReady, ...] = ()
         self._ignored = False
@@ -87,7 +90,7 @@ class Change:
         self.set(lines=self.it.lines + len(self._feed))
         return Decision(
             self.it,
-            tuple(self._effects),
+            (*self._effects, *audio(self.it, self._heard, self.queue.language)),
             tuple(self._feed),
             requires=required(self._before, self.it, self._effects),
             agents=(*self._agents(), *self._not_ready),
@@ -150,11 +153,14 @@ class Change:
         return leg
 
     def mark(self, leg: Leg, state: LegState) -> None:
-        marked = replace(leg, state=state)
-        self.set(legs=tuple(marked if each.id == leg.id else each for each in self.it.legs))
+        self._legs(leg.id, lambda each: replace(each, state=state))
+
+    def _legs(self, leg_id: str, changed: Callable[[Leg], Leg]) -> None:
+        self.set(legs=tuple(changed(each) if each.id == leg_id else each for each in self.it.legs))
 
     def forget(self, leg: Leg) -> None:
-        """The leg is gone."""
+        """The leg is gone, and what it heard."""
+        self.hear(leg, Sound.NOTHING)
         self.set(legs=tuple(each for each in self.it.legs if each.id != leg.id))
 
     def gone(self, leg: Leg, *, certain: bool) -> None:
@@ -171,28 +177,37 @@ class Change:
 
     # What a leg hears
 
-    def say(self, leg: Leg, *words: str) -> None:
-        """Play prompts; what was playing stops."""
-        self.hush(leg)
-        said = self.it.waiting.said + 1
-        playing = self.it.new_id("say", said)
-        self.set(waiting=replace(self.it.waiting, said=said, playing=playing, words=words))
-        self.due_in(Deadline.PLAYBACK, LONGEST_PROMPT)
-        self.do(PlayPrompt(leg.id, playing, words, self.queue.language))
-
-    def hush(self, leg: Leg) -> None:
-        """Stop the prompt that plays, if one does."""
-        if self.it.waiting.playing:
-            self.do(StopPrompt(leg.id, self.it.waiting.playing))
-        self.said()
-
-    def said(self) -> None:
-        """The prompt has ended."""
-        self.set(waiting=replace(self.it.waiting, playing=None))
-        self.clear(Deadline.PLAYBACK)
+    def hear(self, leg: Leg, hears: Hears) -> None:
+        """From now on; a prompt it heard is cut short."""
+        known = self.it.leg_with(leg.id)
+        if known and isinstance(known.hears, Prompt):
+            self.clear(Deadline.PLAYBACK)
+        self._legs(leg.id, lambda each: replace(each, hears=hears))
 
     def music(self, leg: Leg) -> None:
-        self.do(StartMusic(leg.id))
+        self.hear(leg, Sound.MUSIC)
+
+    def say(self, leg: Leg, *words: str) -> None:
+        """Play prompts."""
+        said = self.it.waiting.said + 1
+        self.set(waiting=replace(self.it.waiting, said=said, words=words))
+        self.hear(leg, Prompt(self.it.new_id("say", said), words))
+        self.due_in(Deadline.PLAYBACK, LONGEST_PROMPT)
+
+    def said(self) -> None:
+        """The prompt has ended by itself."""
+        for leg in self.it.legs:
+            if isinstance(leg.hears, Prompt):
+                self._heard[leg.id] = Sound.NOTHING
+                self.hear(leg, Sound.NOTHING)
+
+    def ask_for_audio_again(self) -> None:
+        """What the legs hear by now is not known. Prompts are stopped first: until then Asterisk does no more with
+        a channel (measured)."""
+        for leg in self.it.legs:
+            if isinstance(leg.hears, Prompt):
+                self.do(StopPrompt(leg.id, leg.hears.id))
+        self._heard = {}
 
     # The attempt under way
 

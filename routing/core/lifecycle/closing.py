@@ -10,7 +10,6 @@ def close(c: Change, outcome: str) -> None:
     for role in Role:
         c.drop(role)
     c.clear(*c.it.deadlines)
-    c.said()
     c.set(status=Status.CLOSED, stage=None, outcome=outcome, closed_at=c.now)
     c.tell(FeedEvent.CLOSED, SYSTEM, outcome=outcome)
 

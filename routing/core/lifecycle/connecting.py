@@ -3,8 +3,8 @@
 The customer is dialled only when the agent's phone is known to ring (`on_alert`) or was answered (`agent_first`).
 """
 
-from routing.core.effects import AddToBridge
 from routing.core.feed import SYSTEM, FeedEvent, agent_actor
+from routing.core.hearing import MAIN
 from routing.core.interaction import AgentPreferences, Attempt, Deadline, LegState, Role, Stage, Status, Subtype
 from routing.core.lifecycle import ringing
 from routing.core.lifecycle.change import Change
@@ -29,8 +29,7 @@ def pick_up(c: Change, agent: str, desk: AgentPreferences) -> None:
 def _connect(c: Change, *, auto_answer: bool) -> None:
     c.clear(Deadline.OFFER)
     c.set(status=Status.CONNECTED, stage=Stage.AGENT_RINGING, connected_at=c.now, front=False)
-    if c.it.waiting.playing and (caller := c.leg(Role.CALLER)):
-        c.hush(caller)
+    if caller := c.leg(Role.CALLER):
         c.music(caller)
     ringing.ring_agent(c, c.it.assigned_to or "", auto_answer=auto_answer)
     proceed(c)
@@ -82,9 +81,8 @@ def talk(c: Change, role: Role) -> None:
     far, agent = c.leg(role), c.leg(Role.AGENT)
     if far is None or agent is None:
         return
-    if c.it.waiting.playing:
-        c.hush(far)
     c.clear_all()
     c.set(stage=Stage.TALKING)
     c.tell(FeedEvent.TALKING, SYSTEM, agent=c.it.assigned_to)
-    c.do(AddToBridge(c.it.bridge, (far.id, agent.id)))
+    c.hear(far, MAIN)
+    c.hear(agent, MAIN)

@@ -12,13 +12,10 @@ from routing.core.numbers import callable_from
 
 def back_to_line(c: Change, *, front: bool) -> None:
     """Nobody has it any more; it waits at its place, or before everyone else."""
-    c.clear(
-        *(kind for kind in c.it.deadlines if kind not in (Deadline.EXPIRY, Deadline.NEXT_STEP, Deadline.PLAYBACK))
-    )
-    stage = Stage.ANNOUNCING if c.it.waiting.playing and c.leg(Role.CALLER) else None
+    kept = {Deadline.EXPIRY, Deadline.NEXT_STEP} | ({Deadline.PLAYBACK} if c.it.playing else set())
+    c.clear(*(c.it.deadlines.keys() - kept))
+    stage = Stage.ANNOUNCING if c.it.playing else None
     c.set(status=Status.OPEN, stage=stage, assigned_to=None, desk=AgentPreferences(), front=front or c.it.front)
-    if c.leg(Role.CALLER) is None:
-        c.said()
     c.tell(FeedEvent.REOPENED, SYSTEM, front=c.it.front)
     workflow.resume_waiting(c)
 
@@ -76,7 +73,7 @@ def convert(c: Change) -> None:
         promised_at=c.it.promised_at or c.it.requested_at,
         queued_at=c.now if place == "end" else c.it.queued_at,
         priority=c.it.priority + (place if isinstance(place, int) else 0),
-        waiting=replace(c.it.waiting, playing=None, digits="", tries=0),
+        waiting=replace(c.it.waiting, digits="", tries=0),
     )
     c.due_in(Deadline.EXPIRY, (opens - from_then).total_seconds() + c.queue.dial.ttl)
     c.tell(FeedEvent.CONVERTED, CALLER, subtype="callback")

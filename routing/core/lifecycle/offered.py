@@ -45,7 +45,7 @@ def when_offered(c: Change, event: Event) -> None:
             c.forget(leg)
             c.drop(Role.AGENT)
             closing.lose(c) if lost else closing.abandon(c)
-        case PromptFinished(_, say) if say == c.it.waiting.playing:
+        case PromptFinished(_, say) if say == c.it.playing:
             c.said()
             workflow.end_step(c)
         case _:

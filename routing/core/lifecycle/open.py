@@ -20,7 +20,7 @@ def when_open(c: Change, event: Event) -> None:
             ringing.offer(c, agent, desk)
         case PickedUp(agent, desk):
             connecting.pick_up(c, agent, desk)
-        case PromptFinished(_, say) if say == c.it.waiting.playing:
+        case PromptFinished(_, say) if say == c.it.playing:
             c.said()
             workflow.end_step(c)
         case LegGone(leg, lost=lost) if c.is_caller(leg):

@@ -1,9 +1,9 @@
-"""Contact with Asterisk was lost and is back. What was missed has been told already, leg by leg; this puts
-what people hear right again and asks once more for what may never have left (every effect may be asked twice)."""
+"""Contact with Asterisk was lost and is back. What was missed has been told already, leg by leg; this asks once more
+for all that people hear, and for what may never have left (every effect may be asked twice)."""
 
-from routing.core.effects import AddToBridge, Answer, DestroyBridge, PlayRingback
-from routing.core.interaction import Deadline, Leg, LegState, Role, Stage, Status, Subtype
-from routing.core.lifecycle import asking, line, ringing, workflow
+from routing.core.effects import Answer, DestroyBridge
+from routing.core.interaction import Deadline, LegState, Role, Stage, Status, Subtype
+from routing.core.lifecycle import asking, calling, line, ringing, workflow
 from routing.core.lifecycle.change import Change
 
 
@@ -17,31 +17,23 @@ def restarted(c: Change, *, bridged: bool) -> None:
         c.do(DestroyBridge(c.it.bridge))
     if c.it.subtype is Subtype.INBOUND and line.caller_lost(c):
         return
-    was_told = c.it.waiting.playing is not None
+    c.ask_for_audio_again()
     if caller := c.leg(Role.CALLER):
-        c.hush(caller)  # first: Asterisk does nothing else with a channel until its prompt has ended (measured)
         c.do(Answer(caller.id, c.it.id.hex))
-    match c.it.status:
-        case Status.OPEN | Status.OFFERED:
-            _music_again(c, was_told=was_told)
-            _ring_again(c)
-        case Status.BOT:
-            asking.ask_again(c)
-        case Status.CONNECTED:
-            _connected_again(c)
-        case _:
-            pass
+    _prompt_again(c)
+    _ring_again(c)
+    _dial_again(c)
 
 
-def _music_again(c: Change, *, was_told: bool) -> None:
-    """Whether an announcement ended meanwhile is not known: it counts as heard."""
-    caller = c.leg(Role.CALLER)
-    if caller is None:
-        return
-    if was_told:
+def _prompt_again(c: Change) -> None:
+    """A question is asked again. Whether an announcement or a greeting ended meanwhile is not known: it counts as
+    heard."""
+    if c.it.status is Status.BOT:
+        asking.ask_again(c)
+    elif c.it.playing and c.it.status is Status.CONNECTED:
+        calling.greeting_over(c)
+    elif c.it.playing:
         workflow.end_step(c)
-    else:
-        c.music(caller)
 
 
 def _ring_again(c: Change) -> None:
@@ -51,26 +43,10 @@ def _ring_again(c: Change) -> None:
         c.do(ringing.agent_call(c, agent, auto_answer=accepted and c.it.desk.auto_answer))
 
 
-def _connected_again(c: Change) -> None:
-    agent = c.leg(Role.AGENT)
-    far = c.leg(Role.CUSTOMER) or c.leg(Role.CALLER)
-    _ring_again(c)
-    if far is None:
-        return
-    if c.it.stage is Stage.TALKING and agent:
-        c.do(AddToBridge(c.it.bridge, (far.id, agent.id)))
-        return
-    _far_again(c, far)
-    if far.role is Role.CUSTOMER and far.state is not LegState.UP and agent and agent.state is LegState.UP:
-        c.do(PlayRingback(agent.id))
-
-
-def _far_again(c: Change, far: Leg) -> None:
+def _dial_again(c: Change) -> None:
     """A customer's leg may have been made and not dialled yet; after its time to ring it is not any more, nor when a
     number rule has come meanwhile, which is asked as before the first dial (`routing.core.requirements`)."""
-    if far.role is Role.CUSTOMER and far.state is LegState.REQUESTED:
-        if c.now < c.it.deadlines.get(Deadline.CUSTOMER_ANSWER, c.now):
-            c.do(ringing.customer_call(c, far, made=True))
-    elif far.state is LegState.UP:
-        c.hush(far)
-        c.music(far)
+    customer = c.leg(Role.CUSTOMER)
+    in_time = c.now < c.it.deadlines.get(Deadline.CUSTOMER_ANSWER, c.now)
+    if customer and customer.state is LegState.REQUESTED and in_time:
+        c.do(ringing.customer_call(c, customer, made=True))

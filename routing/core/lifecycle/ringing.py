@@ -2,8 +2,9 @@
 
 from datetime import timedelta
 
-from routing.core.effects import DialCustomer, PlayRingback, RingAgent
+from routing.core.effects import DialCustomer, RingAgent
 from routing.core.feed import SYSTEM, FeedEvent
+from routing.core.hearing import Sound
 from routing.core.interaction import AgentPreferences, Deadline, Leg, LegState, Role, Status
 from routing.core.lifecycle.change import Change
 from routing.core.numbers import shown_to_customers
@@ -48,7 +49,7 @@ def customer_call(c: Change, leg: Leg, *, made: bool = False) -> DialCustomer:
 def ring_tone(c: Change) -> None:
     agent = c.leg(Role.AGENT)
     if agent and agent.state is LegState.UP:
-        c.do(PlayRingback(agent.id))
+        c.hear(agent, Sound.RINGBACK)
 
 
 def exclude(c: Change) -> None:

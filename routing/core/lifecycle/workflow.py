@@ -72,7 +72,6 @@ def end_step(c: Change) -> None:
         c.set(status=Status.OPEN)
     c.set(stage=None, waiting=replace(c.it.waiting, tries=0, digits=""))
     if caller := c.leg(Role.CALLER):
-        c.hush(caller)
         c.music(caller)
     if was_bot:
         c.tell(FeedEvent.KEPT_WAITING)
@@ -81,5 +80,5 @@ def end_step(c: Change) -> None:
 
 def resume_waiting(c: Change) -> None:
     """The caller waits on after an offer came to nothing; a step that fell due meanwhile runs at once (E6)."""
-    if c.leg(Role.CALLER) and Deadline.NEXT_STEP not in c.it.deadlines and not c.it.waiting.playing:
+    if c.leg(Role.CALLER) and Deadline.NEXT_STEP not in c.it.deadlines and not c.it.playing:
         await_next(c)

@@ -25,12 +25,17 @@ from routing.core.interaction import (
 )
 from routing.runtime import metrics
 from routing.store import lenient
+from routing.store.interactions.hearing import with_what_legs_hear
 
 log = structlog.get_logger()
 
 
 def interaction(row: Any) -> Interaction:
     """One row, with `live_legs` and `all_attempts` beside it, as an Interaction."""
+    return with_what_legs_hear(_without_audio(row), row["hears"], row["waiting"].get("playing"))
+
+
+def _without_audio(row: Any) -> Interaction:
     return Interaction(
         id=UUID(str(row["id"])),
         queue=row["queue"],

@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from routing.core.errors import Conflict, DuplicateCallback, Invalid
 from routing.core.interaction import Attempt, Case, Interaction, Leg
 from routing.core.lifecycle import Assigned, Continued, Decision, NotReady, Released
 from routing.store import number_rules, requests_made
 from routing.store.database import Pool, connection
+from routing.store.interactions import hearing
 from routing.store.interactions.loading import pending
 from routing.store.interactions.statements import Parts, statement
 from routing.store.number_rules import Check
@@ -79,6 +82,8 @@ def _values(
     return {
         **vars(after),
         **_case(after.case),
+        "waiting": {**msgspec.to_builtins(after.waiting), "playing": after.playing},  # as versions before 0.9 read it
+        "hears": hearing.stored(after, after.version + 1),
         "wake_at": after.wake_at,
         "version": after.version + 1,
         "before": before and before.status,

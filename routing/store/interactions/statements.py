@@ -16,7 +16,7 @@ _COLUMNS = (
     "queue, queue_version, kind, name, callback_type, time_zone, tried_before, shift,"
     " status, stage, subtype, number, assigned_to, desk, priority, front, queued_at, not_before, requested_at,"
     " promised_at, connected_at, closed_at, outcome, disposition, note, case_data, instructions, waiting, deadlines,"
-    " excluded, legs_asked, lines, wake_at, version"
+    " hears, excluded, legs_asked, lines, wake_at, version"
 )
 COLUMNS = tuple(name.strip() for name in _COLUMNS.split(","))
 """Those of `interactions` that a decision may change; each is also the name of its value."""

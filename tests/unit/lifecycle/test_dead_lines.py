@@ -74,7 +74,7 @@ def test_a_customer_whose_agent_s_line_died_hears_an_apology_and_is_called_again
     story = talking(converted())
     customer = story.leg(Role.CUSTOMER).id
     story.then(LineDied(story.leg(Role.AGENT).id))
-    story.then(PromptFinished(customer, story.it.waiting.playing or ""))
+    story.then(PromptFinished(customer, story.it.playing or ""))
     story.then(LegGone(customer))
     story.does(
         """

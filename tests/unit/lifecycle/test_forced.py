@@ -188,7 +188,7 @@ def test_the_caller_of_a_lost_talk_is_the_next_and_the_callback_too_uncounted() 
     call, callback = call_talks(), callback_talks()
     for story in (call, callback):
         story.then(RELEASE)
-    callback.then(PromptFinished(CALLER, callback.it.waiting.playing or ""))
+    callback.then(PromptFinished(CALLER, callback.it.playing or ""))
     callback.then(LegGone(callback.leg(Role.CUSTOMER).id))
     callback.so_far()
     call.so_far()

@@ -62,7 +62,7 @@ def test_steps_run_in_their_order_with_each_timer_counted_from_the_end_of_the_st
     story.wait()
     assert story.now == START + timedelta(seconds=10)
     story.is_now(Status.OPEN, Stage.ANNOUNCING)
-    story.then(PromptFinished(CALLER, story.it.waiting.playing or ""), 3)
+    story.then(PromptFinished(CALLER, story.it.playing or ""), 3)
     story.is_now(Status.OPEN)
     story.wait()
     assert story.now == START + timedelta(seconds=10 + 3 + 20)
@@ -232,7 +232,6 @@ def test_star_withdraws_and_waits_on() -> None:
         > PromptFinished caller
           StartMusic caller
         > DigitPressed caller *
-          StartMusic caller
         = open
         > LegGone caller after 60 s
         = closed
@@ -621,7 +620,7 @@ def test_a_customer_who_answers_before_the_agent_is_greeted_and_then_joined() ->
         = connected agent_ringing
         > LegAnswered agent
           StopPrompt customer
-          AddToBridge customer agent
+          AddToBridge agent customer
         = connected talking
         """
     )
@@ -1015,7 +1014,7 @@ def test_after_a_restart_a_talk_goes_on() -> None:
     story.does(
         """
         > ServiceRestarted
-          AddToBridge customer agent
+          AddToBridge agent customer
         """
     )
 

@@ -138,7 +138,6 @@ def test_where_no_call_back_is_taken_no_menu_offers_one() -> None:
         > PromptFinished caller
           StartMusic caller
         > TimeReached after 5 s
-          StartMusic caller
         = open
         """
     )

@@ -8,7 +8,7 @@ from routing.core.lifecycle.change import Change
 
 def key(c: Change, digit: str) -> None:
     """A digit before the read-back has ended says nothing."""
-    if c.it.waiting.playing:
+    if c.it.playing:
         c.ignore()
         return
     match digit:

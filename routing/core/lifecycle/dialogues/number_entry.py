@@ -19,8 +19,7 @@ def key(c: Change, digit: str) -> None:
         case "#":
             _number_entered(c)
         case _:
-            if (caller := c.leg(Role.CALLER)) and c.it.waiting.playing:
-                c.hush(caller)
+            if caller := c.leg(Role.CALLER):
                 c.music(caller)  # who pauses between digits hears that somebody is there
             digits = (c.it.waiting.digits + digit)[:MOST_DIGITS]
             c.set(waiting=replace(c.it.waiting, digits=digits))
