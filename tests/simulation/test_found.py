@@ -36,6 +36,7 @@ class Line:
     invited: list[Channel]
     heard: list[Heard]
     may_call: bool = True
+    joined: list[tuple[str, str]] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
 
     def perform(self, effect: DialCustomer | AddToBridge, *reserved: DialCustomer) -> AsteriskPhones:
@@ -65,7 +66,7 @@ def line() -> Iterator[Line]:
     made = Line(world, asterisk, [], [])
     asterisk.witness.invited = lambda _, __, channel: made.invited.append(channel)  # type: ignore[method-assign]
     asterisk.witness.commanded = lambda *_: None  # type: ignore[method-assign]
-    asterisk.witness.bridged = lambda *_: None  # type: ignore[method-assign]
+    asterisk.witness.bridged = lambda channels: made.joined.extend((each.id, each.state) for each in channels)  # type: ignore[method-assign]
     world.run(START + 1)
     yield made
 
@@ -120,7 +121,7 @@ def test_a_caller_whose_answer_got_lost_is_answered_when_an_agent_comes() -> Non
         agent = Channel(LEG, "agent", "1001", state="Up", inside=True)
         it.asterisk.channels = {each.id: each for each in (caller, agent)}
         it.perform(AddToBridge("bridge-1", ("caller", LEG)))
-        assert caller.state == "Up" and caller.bridge == agent.bridge == "bridge-1"
+        assert it.joined == [("caller", "Up"), (LEG, "Up")]
 
 
 def test_a_call_that_ended_while_its_row_was_adopted_is_forgotten_at_once() -> None:
