@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Self, TypedDict, Unpack
 from uuid import UUID, uuid5
 
 from routing.core.hearing import Hears, Prompt, Sound
@@ -183,6 +183,28 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Its place in line. `front` puts it before everyone else; `priority` before those with less; it is not offered
+    before `not_before`, nor to the agents in `excluded` until the time that stands there."""
+
+    queued_at: datetime
+    priority: int = 0
+    front: bool = False
+    not_before: datetime | None = None
+    excluded: Mapping[str, datetime] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The callback that was asked for: how, when, for which time, and in which zone the customer's clock goes."""
+
+    origin: Origin | None = None
+    requested_at: datetime | None = None
+    promised_at: datetime | None = None
+    time_zone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """What the matter is, for people: what was known before the call, and what came of it."""
 
@@ -194,10 +216,37 @@ class Case:
     note: str | None = None
 
 
+class Fields(TypedDict, total=False):
+    """What may become another in the life of an `Interaction`, with the types it has there."""
+
+    queue: str
+    queue_version: int
+    place: Place
+    status: Status
+    stage: Stage | None
+    subtype: Subtype
+    number: str | None
+    version: int
+    assigned_to: str | None
+    desk: AgentPreferences
+    connected_at: datetime | None
+    closed_at: datetime | None
+    outcome: str | None
+    request: Request
+    case: Case
+    tried_before: int
+    shift: float
+    waiting: Waiting
+    deadlines: Mapping[Deadline, datetime]
+    legs_asked: int
+    lines: int
+    legs: tuple[Leg, ...]
+    attempts: tuple[Attempt, ...]
+
+
 @dataclass(frozen=True)  # without slots, for the sake of `changed`
 class Interaction:
-    """See the module's docstring. `front` puts it before everyone else of its line; `excluded` maps agents to the
-    time until which they are not offered it again; `tried_before` counts the attempts that are history: the retry
+    """See the module's docstring. `tried_before` counts the attempts that are history: the retry
     rules begin anew after them; `shift` is how far Postgres' clock had jumped by the time it was stored
     (`routing.core.lifecycle.jumped`)."""
 
@@ -205,37 +254,30 @@ class Interaction:
     queue: str
     queue_version: int
     entered_at: datetime
-    queued_at: datetime
+    place: Place
     status: Status = Status.OPEN
     stage: Stage | None = None
     subtype: Subtype = Subtype.INBOUND
-    kind: Origin | None = None
     number: str | None = None
     dialled_number: str = ""
     version: int = 0
     assigned_to: str | None = None
     desk: AgentPreferences = AgentPreferences()
-    priority: int = 0
-    front: bool = False
-    not_before: datetime | None = None
-    requested_at: datetime | None = None
-    promised_at: datetime | None = None
     connected_at: datetime | None = None
     closed_at: datetime | None = None
     outcome: str | None = None
-    time_zone: str | None = None
+    request: Request = Request()
     case: Case = Case()
     tried_before: int = 0
     shift: float = 0.0
     waiting: Waiting = Waiting()
     deadlines: Mapping[Deadline, datetime] = field(default_factory=dict)
-    excluded: Mapping[str, datetime] = field(default_factory=dict)
     legs_asked: int = 0
     lines: int = 0  # of its feed
     legs: tuple[Leg, ...] = ()
     attempts: tuple[Attempt, ...] = ()
 
-    def changed(self, **fields: Any) -> Self:
+    def changed(self, **fields: Unpack[Fields]) -> Self:
         """What `dataclasses.replace` makes, in a tenth of its time: a decision makes a dozen of them."""
         assert fields.keys() <= vars(self).keys()
         other = object.__new__(type(self))
@@ -272,8 +314,8 @@ class Interaction:
     @property
     def appointment(self) -> datetime | None:
         """The time for which a call was promised, which is its place in line; None for as soon as possible."""
-        at = self.promised_at
-        return at if at and at == self.queued_at and at != self.requested_at else None
+        at = self.request.promised_at
+        return at if at and at == self.place.queued_at and at != self.request.requested_at else None
 
     @property
     def wake_at(self) -> datetime | None:

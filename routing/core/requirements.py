@@ -53,7 +53,7 @@ def required(before: Interaction, after: Interaction, effects: Iterable[Effect])
 def _time_agreed(before: Interaction, after: Interaction) -> Iterator[MayCallAt]:
     """Another time, or another number to be called then. The time of a next try is nobody's promise."""
     at, was = after.deadlines.get(Deadline.DUE), before.deadlines.get(Deadline.DUE)
-    if at is None or after.status is not Status.SCHEDULED or at != after.promised_at:
+    if at is None or after.status is not Status.SCHEDULED or at != after.request.promised_at:
         return
     if (was, before.number) != (at, after.number):
         pointer = "/at" if before.number == after.number else "/number"
@@ -75,9 +75,9 @@ def _source(it: Interaction) -> str | None:
 
 
 def _promised_anew(before: Interaction, after: Interaction) -> bool:
-    if after.requested_at is None:
+    if after.request.requested_at is None:
         return False
-    return before.requested_at is None or (before.number, before.queue) != (after.number, after.queue)
+    return before.request.requested_at is None or (before.number, before.queue) != (after.number, after.queue)
 
 
 def _goes_on_to_dial(before: Interaction, after: Interaction) -> bool:

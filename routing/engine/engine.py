@@ -459,8 +459,8 @@ class Engine:
         """The line or the agents who are free have changed."""
         it = decision.interaction
         freed = any(isinstance(each, Released) for each in decision.agents)
-        if it.status is Status.OPEN and it.not_before and it.not_before > self.clock.now():
-            self.router.stir_in((it.not_before - self.clock.now()).total_seconds())
+        if it.status is Status.OPEN and it.place.not_before and it.place.not_before > self.clock.now():
+            self.router.stir_in((it.place.not_before - self.clock.now()).total_seconds())
         elif it.status is Status.OPEN or freed or it.status in (Status.SCHEDULED, Status.BOT):
             self.router.stir()
 

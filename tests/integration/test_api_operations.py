@@ -127,7 +127,7 @@ async def test_a_callback_for_a_time_is_scheduled_and_comes_into_line_by_itself(
     assert (it["status"], it["kind"], it["position"]) == ("scheduled", "scheduled", None)
     assert it["due_at"] == it["promised_at"] == it["queued_at"]
     due = await changed.until(lambda it: it.status is Status.OPEN)
-    assert service.engine.clock.now() >= due.queued_at
+    assert service.engine.clock.now() >= due.place.queued_at
 
 
 REFUSED: list[tuple[dict[str, Any], str, str | None]] = [

@@ -209,7 +209,7 @@ async def test_the_calling_window_is_judged_by_the_new_time(service: Service) ->
     await service.queue(numbers=["600"], dial={"window": _open_for_an_hour(service.engine.clock.now())})
     await service.agent("1001", "support")
     it = await requested(service, None)
-    assert it.not_before is None
+    assert it.place.not_before is None
 
     await jump(service)
     with pytest.raises(NumberBlocked):

@@ -66,7 +66,7 @@ async def test_it_is_not_dialled_again_when_another_call_has_used_up_the_limit_m
         )  # fmt: skip
     held = await back_in_contact(service, it)
     assert dials(service) == [False] and held.status is Status.OPEN
-    assert held.not_before and held.not_before >= started + timedelta(hours=24)
+    assert held.place.not_before and held.place.not_before >= started + timedelta(hours=24)
 
 
 @pytest.mark.parametrize("what", ["listed", "denied", "switched off", "closed for the night"])

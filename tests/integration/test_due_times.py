@@ -53,7 +53,7 @@ async def until(pool: Pool, it: Interaction, status: Status) -> Interaction:
 async def test_a_callback_comes_into_line_on_time_whichever_process_runs_then(pool: Pool, ahead: float) -> None:
     async with process(pool) as first:
         it = await requested(first, ahead)
-        assert (it.status, it.kind) == (Status.SCHEDULED, Origin.SCHEDULED)
+        assert (it.status, it.request.origin) == (Status.SCHEDULED, Origin.SCHEDULED)
     await asyncio.sleep(0.5)  # nobody runs; the first of the two is due meanwhile
     assert (await interactions.load(pool, it.id)).status is Status.SCHEDULED
 
@@ -62,7 +62,7 @@ async def test_a_callback_comes_into_line_on_time_whichever_process_runs_then(po
 
         late = (second.clock.now() - it.deadlines[Deadline.DUE]).total_seconds()
         assert 0 <= late < 2
-        assert due.queued_at == it.deadlines[Deadline.DUE]
+        assert due.place.queued_at == it.deadlines[Deadline.DUE]
 
 
 async def test_a_callback_expires_although_nobody_ran_when_it_should_have(pool: Pool) -> None:

@@ -184,7 +184,7 @@ async def test_a_key_is_given_up_in_the_end_and_the_caller_goes_on_waiting(
     away.back()
     service.engine.hear(leg, PromptFinished(leg, it.playing or ""))
     it = await changed.until(lambda it: it.playing is None)
-    assert (it.stage, it.requested_at) == (Stage.MENU, None)
+    assert (it.stage, it.request.requested_at) == (Stage.MENU, None)
     assert [each.words for each in await asked(service, PlayPrompt)] == [("one-moment",)]
 
 

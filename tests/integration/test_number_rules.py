@@ -127,7 +127,7 @@ async def test_a_caller_who_would_not_be_called_is_told_so_and_waits_on(service:
     ):
         it = await pressed_2(service, number)
         assert (it.status, it.stage, it.subtype) == (Status.OPEN, Stage.ANNOUNCING, Subtype.INBOUND)
-        assert it.requested_at is None and said(service) == ("cannot-call-back",)
+        assert it.request.requested_at is None and said(service) == ("cannot-call-back",)
         assert await rules_told(service, it.id) == [rule]
         assert (await hung_up(service, it)).outcome == "short_abandon"
 
@@ -154,7 +154,7 @@ async def test_a_typed_number_that_may_not_be_called_leaves_the_callers_own_requ
     await elsewhere(service, FORBID, other)
     it = await pressed_2(service)
     caller, changed = it.leg(Role.CALLER), service.changes()
-    assert caller and it.requested_at
+    assert caller and it.request.requested_at
     it = await said_all(service, it)
     it = await key(service, it, "2")
     for digit in other.replace("+49", "0"):
@@ -377,8 +377,8 @@ async def test_who_was_dialled_often_enough_waits_for_the_first_dial_to_be_a_day
     )
     assert await rule_of(service.engine.agents.pick_up("1001", interaction_id)) == "dials_per_number"
     it = await service.stored(interaction_id)
-    assert it.not_before and it.status is Status.OPEN
-    assert timedelta(minutes=59) < it.not_before - service.engine.clock.now() < timedelta(minutes=61)
+    assert it.place.not_before and it.status is Status.OPEN
+    assert timedelta(minutes=59) < it.place.not_before - service.engine.clock.now() < timedelta(minutes=61)
 
 
 # The calling window
@@ -394,13 +394,13 @@ async def test_outside_the_window_a_callback_is_promised_and_held_until_it_opens
     await settings(service, dial={"window": closed_now()})
     interaction_id = await service.callback()
     it = await service.stored(interaction_id)
-    assert it.promised_at and it.not_before and it.status is Status.OPEN
-    assert it.not_before.astimezone(ZoneInfo("Europe/Berlin")).strftime("%H:%M") == closed_now()[0]
-    assert it.not_before > service.engine.clock.now()
+    assert it.request.promised_at and it.place.not_before and it.status is Status.OPEN
+    assert it.place.not_before.astimezone(ZoneInfo("Europe/Berlin")).strftime("%H:%M") == closed_now()[0]
+    assert it.place.not_before > service.engine.clock.now()
     await service.agent("1001", "support")
     assert await rule_of(service.engine.agents.pick_up("1001", interaction_id)) == "window"
     held = await service.stored(interaction_id)
-    assert (held.status, held.not_before, dialled(service)) == (Status.OPEN, it.not_before, 0)
+    assert (held.status, held.place.not_before, dialled(service)) == (Status.OPEN, it.place.not_before, 0)
 
 
 async def test_a_window_that_closed_while_it_waited_holds_it_at_the_offer(service: Service) -> None:
@@ -411,7 +411,7 @@ async def test_a_window_that_closed_while_it_waited_holds_it_at_the_offer(servic
     await service.agent("1001", "support")
     await service.ask("PUT", "agents/1001/state", json={"state": "ready"})
     it = await changed.until(lambda it: it.id == interaction_id)
-    assert it.status is Status.OPEN and it.not_before > service.engine.clock.now()
+    assert it.status is Status.OPEN and it.place.not_before > service.engine.clock.now()
     assert not any(isinstance(each, RingAgent) for each in service.phones.asked)
 
 
@@ -421,7 +421,11 @@ async def test_a_window_that_closed_during_the_offer_gives_it_back_to_the_line(s
     assert await rule_of(service.engine.ask(it.id, OfferAccepted("1001"))) == "window"
     held = await service.stored(it.id)
     assert (held.status, held.assigned_to, held.legs) == (Status.OPEN, None, ())
-    assert held.not_before and held.not_before > service.engine.clock.now() and held.queued_at == it.queued_at
+    assert (
+        held.place.not_before
+        and held.place.not_before > service.engine.clock.now()
+        and held.place.queued_at == it.place.queued_at
+    )
 
 
 def tomorrow(wall: str, zone: str) -> datetime:
@@ -473,7 +477,7 @@ async def test_a_callback_is_put_off_to_a_time_at_which_the_customer_may_be_call
     sent = {"action": "reschedule", "ids": [made.body["id"]], "at": utc(night)}
     (result,) = (await service.ask("POST", "interactions/bulk", json=sent)).body["results"]
     assert (result["status"], result["problem"]["errors"][0]["pointer"]) == (422, "/at")
-    assert (await service.stored_by(made.body["id"])).promised_at == good, "it stands as it was"
+    assert (await service.stored_by(made.body["id"])).request.promised_at == good, "it stands as it was"
     assert (await service.ask("POST", path, json={"at": utc(tomorrow("08:00", BERLIN))})).status == 200
 
 
@@ -550,7 +554,7 @@ async def test_a_switch_flipped_after_the_offer_stops_the_dial(service: Service)
     await queues.switch(service.engine.pool, "support", register=None, process=False)
     assert await rule_of(service.engine.ask(it.id, OfferAccepted("1001"))) == "process"
     held = await service.stored(it.id)
-    assert (held.status, held.queued_at, dialled(service)) == (Status.OPEN, it.queued_at, 0)
+    assert (held.status, held.place.queued_at, dialled(service)) == (Status.OPEN, it.place.queued_at, 0)
 
 
 async def test_an_offer_that_stands_as_the_queue_is_switched_off_is_withdrawn(service: Service) -> None:
@@ -558,7 +562,7 @@ async def test_an_offer_that_stands_as_the_queue_is_switched_off_is_withdrawn(se
     changed = service.changes()
     await service.ask("PUT", "queues/support/switches", json={"process": False})
     back = await changed.until(lambda now: now.id == it.id)
-    assert (back.status, back.legs, back.queued_at) == (Status.OPEN, (), it.queued_at)
+    assert (back.status, back.legs, back.place.queued_at) == (Status.OPEN, (), it.place.queued_at)
 
 
 async def test_with_registration_off_key_2_is_refused_and_so_is_the_api(service: Service) -> None:

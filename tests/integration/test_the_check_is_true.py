@@ -89,4 +89,4 @@ async def test_who_is_in_the_menu_as_call_backs_are_switched_off_is_told_so_and_
     service.engine.hear(caller.id, DigitPressed(caller.id, "2"))
 
     it = await changed.until(lambda it: it.stage is Stage.ANNOUNCING)
-    assert (it.status, it.waiting.words, it.requested_at) == (Status.OPEN, ("cannot-call-back",), None)
+    assert (it.status, it.waiting.words, it.request.requested_at) == (Status.OPEN, ("cannot-call-back",), None)

@@ -153,4 +153,4 @@ def _likeness(it: Interaction) -> tuple[object, ...]:
         waiting += (it.waiting.tries, bool(it.waiting.digits), it.playing is None)
     tried = it.attempts[-1].outcome if it.attempts else None
     kinds = tuple(sorted(kind for kind in it.deadlines if kind not in (Deadline.PLAYBACK, Deadline.EXPIRY)))
-    return (it.status, it.stage, it.subtype, legs, waiting, tried, kinds, bool(it.requested_at))
+    return (it.status, it.stage, it.subtype, legs, waiting, tried, kinds, bool(it.request.requested_at))

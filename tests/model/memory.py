@@ -173,10 +173,10 @@ class Memory:
             "closed_with_outcome": (it.status is Status.CLOSED) == (it.closed_at is not None),
             "outcome_at_the_end": it.status is not Status.CLOSED or it.outcome is not None,
             "callback_was_requested": it.subtype is not Subtype.CALLBACK
-            or (it.requested_at is not None and it.number is not None),
-            "promised_after_request": it.promised_at is None
-            or it.requested_at is None
-            or it.promised_at >= it.requested_at,
+            or (it.request.requested_at is not None and it.number is not None),
+            "promised_after_request": it.request.promised_at is None
+            or it.request.requested_at is None
+            or it.request.promised_at >= it.request.requested_at,
             "scheduled_is_due": it.status is not Status.SCHEDULED or it.wake_at is not None,
         }
         for name, holds in possible.items():
@@ -238,11 +238,13 @@ class Memory:
         for queue in queues:
             _, process = self.switches.get(queue, (True, True))
             waiting = [
-                Candidate(it.id, it.queue, it.front, it.priority, it.queued_at, dict(it.excluded))
+                Candidate(
+                    it.id, it.queue, it.place.front, it.place.priority, it.place.queued_at, dict(it.place.excluded)
+                )
                 for it in self.rows.values()
                 if it.queue == queue
                 and it.status is Status.OPEN
-                and (it.not_before is None or it.not_before <= now)
+                and (it.place.not_before is None or it.place.not_before <= now)
                 and (process or it.subtype is not Subtype.CALLBACK)
             ]
             line += sorted(waiting, key=lambda each: each.place)[:most]
@@ -256,7 +258,7 @@ class Memory:
         for asked in interactions:
             if asked.status in IN_LINE:
                 line = [it for it in self.rows.values() if it.status in IN_LINE and it.queue == asked.queue]
-                line.sort(key=lambda it: (not it.front, -it.priority, it.queued_at, it.id))
+                line.sort(key=lambda it: (not it.place.front, -it.place.priority, it.place.queued_at, it.id))
                 ids = [it.id for it in line[:MOST_PLACES]]
                 found |= {asked.id: ids.index(asked.id) + 1} if asked.id in ids else {}
         return found
@@ -373,4 +375,4 @@ class Memory:
 
 def pending(it: Interaction) -> bool:
     """A callback that was asked for and is not worked on yet."""
-    return it.requested_at is not None and it.status not in (Status.WRAP_UP, Status.CLOSED)
+    return it.request.requested_at is not None and it.status not in (Status.WRAP_UP, Status.CLOSED)

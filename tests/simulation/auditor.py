@@ -179,9 +179,9 @@ class Auditor:
             self.fail("A7", f"{len(same)} callbacks to one number wait in {it.queue}")
 
     def _promise_kept(self, before: Interaction, after: Interaction) -> None:
-        if after.status is Status.CLOSED and after.promised_at and not self._well_closed(after):
+        if after.status is Status.CLOSED and after.request.promised_at and not self._well_closed(after):
             self.fail("A6", f"{_name(after)} was promised and closed as {after.outcome}")
-        if after.id in self._promised and after.promised_at is None:
+        if after.id in self._promised and after.request.promised_at is None:
             self.fail("A6", f"{_name(after)} was told we would call, and the promise is gone")
         if after.subtype is Subtype.CALLBACK and after.status is Status.CLOSED and after.outcome in ABANDONED:
             self.fail("A6", f"{_name(after)}, a callback, was closed as {after.outcome}")
@@ -196,10 +196,10 @@ class Auditor:
         self.figures["callers gone"] += 1
         queue = self._memory.version(after.queue, after.queue_version)
         in_dialogue = before.stage in (Stage.CONFIRM, Stage.NUMBER_ENTRY)
-        keeps = before.requested_at and not (in_dialogue and queue.callback.on_hangup == "abandon")
+        keeps = before.request.requested_at and not (in_dialogue and queue.callback.on_hangup == "abandon")
         if keeps and not (after.subtype is Subtype.CALLBACK and after.status is Status.OPEN):
             self.fail("A6", f"{_name(after)} asked to be called, hung up, and is {after.status}/{after.outcome}")
-        if not before.requested_at and after.subtype is Subtype.CALLBACK:
+        if not before.request.requested_at and after.subtype is Subtype.CALLBACK:
             self.fail("I6", f"{_name(after)} never asked to be called and is a callback")
 
     def decided(self, cause: str, effects: list[str]) -> None:
@@ -287,7 +287,7 @@ class Auditor:
         self.figures["promises"] += 1
         row = self._memory.legs.get(channel.id)
         it = self._memory.rows[row.interaction] if row else None
-        if it is None or it.promised_at is None or it.requested_at is None:
+        if it is None or it.request.promised_at is None or it.request.requested_at is None:
             self.fail("A5", f"caller {channel.id[:8]} is told that we will call, and no row says so")
             return
         self._promised[it.id] = channel.id

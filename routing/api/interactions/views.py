@@ -18,14 +18,14 @@ def interaction(it: Interaction, place: int | None, *, full: bool) -> answers.In
         stage=it.stage,
         communication_type="voice",
         subtype=it.subtype,
-        kind=it.kind,
+        kind=it.request.origin,
         queue=it.queue,
         number=it.number if full else masked(it.number),
         dialled_number=it.dialled_number,
         assigned_to=it.assigned_to,
-        priority=it.priority,
+        priority=it.place.priority,
         entered_at=it.entered_at,
-        queued_at=it.queued_at,
+        queued_at=it.place.queued_at,
         due_at=it.deadlines.get(Deadline.DUE),
         promised_at=it.appointment,
         expires_at=it.deadlines.get(Deadline.EXPIRY),
@@ -38,8 +38,8 @@ def interaction(it: Interaction, place: int | None, *, full: bool) -> answers.In
         version=it.version,
         name=it.case.name,
         callback_type=it.case.callback_type,
-        time_zone=it.time_zone,
-        not_before=it.not_before,
+        time_zone=it.request.time_zone,
+        not_before=it.place.not_before,
     )
 
 

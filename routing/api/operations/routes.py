@@ -104,7 +104,7 @@ async def _reschedule(call: Call, it: UUID, sent: bodies.Reschedule) -> Interact
 
 async def _due(call: Call, interaction_id: UUID, sent: bodies.Reschedule) -> datetime:
     it = await interactions.load(call.pool, interaction_id)
-    zone = sent.time_zone or it.time_zone or (await _settings_of(call, it)).time_zone
+    zone = sent.time_zone or it.request.time_zone or (await _settings_of(call, it)).time_zone
     return due(sent.at, zone, call.engine.clock.now())
 
 

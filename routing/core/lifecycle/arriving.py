@@ -6,7 +6,7 @@ from routing.core.context import Context
 from routing.core.effects import Answer
 from routing.core.events import CallerArrived
 from routing.core.feed import CALLER, FeedEvent
-from routing.core.interaction import Interaction, Leg, LegState, Role
+from routing.core.interaction import Interaction, Leg, LegState, Place, Role
 from routing.core.lifecycle import workflow
 from routing.core.lifecycle.change import Change, Decision
 from routing.core.numbers import called, to_e164
@@ -23,7 +23,7 @@ def arrive(interaction_id: UUID, context: Context, version: int, event: CallerAr
         queue=queue.name,
         queue_version=version,
         entered_at=now,
-        queued_at=now,
+        place=Place(now),
         number=number,
         dialled_number=dialled,
         legs=(caller,),

@@ -63,11 +63,11 @@ def enter_number(c: Change, *first: str) -> None:
 
 def book(c: Change) -> None:
     """Confirmed. The promise is played only after this is stored (A5)."""
+    requested = c.it.request.requested_at or c.now
     c.set(
         stage=Stage.BOOKED,
         number=candidate(c),
-        requested_at=c.it.requested_at or c.now,
-        promised_at=max(c.now, c.it.requested_at or c.now),
+        request=replace(c.it.request, requested_at=requested, promised_at=max(c.now, requested)),
         waiting=replace(c.it.waiting, digits=""),
     )
     c.tell(FeedEvent.CALLBACK_CONFIRMED, CALLER)
@@ -80,14 +80,14 @@ def candidate(c: Change) -> str:
 
 
 def withdraw(c: Change) -> None:
-    c.set(requested_at=None)
+    c.set(request=replace(c.it.request, requested_at=None))
     c.tell(FeedEvent.CALLBACK_WITHDRAWN, CALLER)
     leave_dialogue(c)
 
 
 def leave_dialogue(c: Change, *words: str) -> None:
     """Back to waiting at the same place, after a last word if there is one."""
-    c.set(requested_at=None)
+    c.set(request=replace(c.it.request, requested_at=None))
     if not words:
         workflow.end_step(c)
         return

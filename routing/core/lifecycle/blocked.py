@@ -45,7 +45,7 @@ def _tell_caller(c: Change, rule: str) -> None:
     elif another:
         c.set(stage=Stage.NUMBER_ENTRY)
         number_entry.once_more(c, "invalid-number")
-    elif c.it.requested_at:
+    elif c.it.request.requested_at:
         c.set(waiting=replace(c.it.waiting, digits=""))
         asking.book(c)
     else:
@@ -77,7 +77,7 @@ def _do_not_call(c: Change, event: NumberRefused) -> None:
 
 def _hold(c: Change, event: NumberRefused) -> None:
     """At its place in line, but not offered before that time. A queue switched off offers none anyhow."""
-    c.set(not_before=event.until or c.it.not_before)
+    c.set(place=replace(c.it.place, not_before=event.until or c.it.place.not_before))
     if event.rule == Rule.WINDOW and event.until:
         c.put_off(Deadline.EXPIRY, event.until - c.now)  # what it was given to be called in is not used up by nights
     if c.it.status in (Status.OFFERED, Status.CONNECTED):

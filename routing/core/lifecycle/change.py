@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Unpack
 
 from routing.core.agents import Work
 from routing.core.audio import audio
@@ -11,7 +11,7 @@ from routing.core.context import Context
 from routing.core.effects import Effect, HangUp, StopPrompt
 from routing.core.feed import SYSTEM, FeedEvent, FeedLine
 from routing.core.hearing import Hears, Prompt, Sound
-from routing.core.interaction import Attempt, Deadline, Interaction, Leg, LegState, Outcome, Role, Status
+from routing.core.interaction import Attempt, Deadline, Fields, Interaction, Leg, LegState, Outcome, Role, Status
 from routing.core.requirements import Requirement, required
 
 LONGEST_PROMPT = 60.0
@@ -101,7 +101,7 @@ class Change:
         """Late news from the network: passed over on purpose, and counted by the engine."""
         self._ignored = True
 
-    def set(self, **fields: Any) -> None:
+    def set(self, **fields: Unpack[Fields]) -> None:
         self.it = self.it.changed(**fields)
 
     def tell(self, event: FeedEvent, actor: str | None = None, **data: Any) -> None:

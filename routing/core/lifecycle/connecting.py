@@ -3,6 +3,8 @@
 The customer is dialled only when the agent's phone is known to ring (`on_alert`) or was answered (`agent_first`).
 """
 
+from dataclasses import replace
+
 from routing.core.feed import SYSTEM, FeedEvent, agent_actor
 from routing.core.hearing import MAIN
 from routing.core.interaction import AgentPreferences, Attempt, Deadline, LegState, Role, Stage, Status, Subtype
@@ -28,7 +30,9 @@ def pick_up(c: Change, agent: str, desk: AgentPreferences) -> None:
 
 def _connect(c: Change, *, auto_answer: bool) -> None:
     c.clear(Deadline.OFFER)
-    c.set(status=Status.CONNECTED, stage=Stage.AGENT_RINGING, connected_at=c.now, front=False)
+    c.set(
+        status=Status.CONNECTED, stage=Stage.AGENT_RINGING, connected_at=c.now, place=replace(c.it.place, front=False)
+    )
     if caller := c.leg(Role.CALLER):
         c.music(caller)
     ringing.ring_agent(c, c.it.assigned_to or "", auto_answer=auto_answer)

@@ -51,7 +51,7 @@ def _stop_caller(c: Change) -> None:
     c.tell(FeedEvent.CALL_ENDED, by="operator")
     c.drop(Role.AGENT)
     c.drop(Role.CALLER)
-    if c.it.requested_at:
+    if c.it.request.requested_at:
         line.convert(c)
     else:
         closing.close(c, c.it.outcome or Ended.STOPPED)

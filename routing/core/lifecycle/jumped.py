@@ -5,9 +5,10 @@ A span is so many seconds that somebody was given: to accept, to lift, to press 
 time was named to somebody, or is when a window opens. How long ago something was is a span, too.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from routing.core.interaction import Deadline, Interaction
+from routing.core.interaction import Deadline, Interaction, Place
 from routing.core.numbers import callable_from
 from routing.core.queues import Queue
 
@@ -22,12 +23,19 @@ def rebased(it: Interaction, queue: Queue, shift: float, now: datetime) -> Inter
     queued, requested, promised = _past(it, by, now)
     return it.changed(
         shift=shift,
-        queued_at=queued,
-        requested_at=requested,
-        promised_at=promised,
-        not_before=it.not_before if _opens(it, queue) else it.not_before and it.not_before + by,
+        place=_place(it, queue, queued, by),
+        request=replace(it.request, requested_at=requested, promised_at=promised),
         deadlines={kind: at + _moves(it, queue, kind, by, now) for kind, at in it.deadlines.items()},
-        excluded={agent: until + by for agent, until in it.excluded.items()},
+    )
+
+
+def _place(it: Interaction, queue: Queue, queued: datetime, by: timedelta) -> Place:
+    opens = it.place.not_before
+    return replace(
+        it.place,
+        queued_at=queued,
+        not_before=opens if _opens(it, queue) else opens and opens + by,
+        excluded={agent: until + by for agent, until in it.place.excluded.items()},
     )
 
 
@@ -50,21 +58,21 @@ def _expiry_moves(begins: datetime | None, by: timedelta, now: datetime) -> time
 def _begins(it: Interaction, queue: Queue) -> datetime | None:
     """The calendar time from which on it may be called, if that is what it waits for."""
     if _appointment(it):
-        return it.promised_at
-    return it.not_before if _opens(it, queue) else None
+        return it.request.promised_at
+    return it.place.not_before if _opens(it, queue) else None
 
 
 def _appointment(it: Interaction) -> bool:
     """Whether it is due at the time somebody agreed to; a retry is due so many seconds after the last."""
     due = it.deadlines.get(Deadline.DUE)
-    return due is not None and due == it.promised_at
+    return due is not None and due == it.request.promised_at
 
 
 def _opens(it: Interaction, queue: Queue) -> bool:
     """Whether it is held until its window opens, and not for a number of seconds."""
-    if it.not_before is None or it.number is None:
+    if it.place.not_before is None or it.number is None:
         return False
-    return callable_from(it.number, queue, it.not_before - _JUST_BEFORE) == it.not_before
+    return callable_from(it.number, queue, it.place.not_before - _JUST_BEFORE) == it.place.not_before
 
 
 def _past(it: Interaction, by: timedelta, now: datetime) -> tuple[datetime, datetime | None, datetime | None]:
@@ -74,8 +82,8 @@ def _past(it: Interaction, by: timedelta, now: datetime) -> tuple[datetime, date
     def moved(at: datetime) -> datetime:
         return at + by if at <= now - by else at
 
-    promised = it.promised_at and moved(it.promised_at)
-    requested = it.requested_at and moved(it.requested_at)
+    promised = it.request.promised_at and moved(it.request.promised_at)
+    requested = it.request.requested_at and moved(it.request.requested_at)
     if promised and requested:
         requested = min(requested, promised)
-    return moved(it.queued_at), requested, promised
+    return moved(it.place.queued_at), requested, promised

@@ -15,8 +15,9 @@ def back_to_line(c: Change, *, front: bool) -> None:
     kept = {Deadline.EXPIRY, Deadline.NEXT_STEP} | ({Deadline.PLAYBACK} if c.it.playing else set())
     c.clear(*(c.it.deadlines.keys() - kept))
     stage = Stage.ANNOUNCING if c.it.playing else None
-    c.set(status=Status.OPEN, stage=stage, assigned_to=None, desk=AgentPreferences(), front=front or c.it.front)
-    c.tell(FeedEvent.REOPENED, SYSTEM, front=c.it.front)
+    place = replace(c.it.place, front=front or c.it.place.front)
+    c.set(status=Status.OPEN, stage=stage, assigned_to=None, desk=AgentPreferences(), place=place)
+    c.tell(FeedEvent.REOPENED, SYSTEM, front=c.it.place.front)
     workflow.resume_waiting(c)
 
 
@@ -37,7 +38,7 @@ def caller_gone(c: Change, *, lost: bool) -> None:
         c.forget(caller)
     if c.it.outcome:
         closing.close(c, c.it.outcome)
-    elif c.it.requested_at and (lost or not _hang_up_withdraws(c)):
+    elif c.it.request.requested_at and (lost or not _hang_up_withdraws(c)):
         convert(c)
     elif lost:
         caller_lost(c)
@@ -62,17 +63,19 @@ def convert(c: Change) -> None:
     """Inbound becomes callback: same interaction, same place unless the queue says otherwise (T4, I5, I6)."""
     from_then = c.now + timedelta(seconds=c.queue.callback.initial_delay)
     opens = callable_from(c.it.number or "", c.queue, from_then) or from_then
-    place = c.queue.callback.place
+    request, place = c.it.request, c.queue.callback.place
     c.clear_all()
     c.set(
         status=Status.OPEN,
         stage=None,
         subtype=Subtype.CALLBACK,
-        kind=Origin.QUEUED,
-        not_before=opens,
-        promised_at=c.it.promised_at or c.it.requested_at,
-        queued_at=c.now if place == "end" else c.it.queued_at,
-        priority=c.it.priority + (place if isinstance(place, int) else 0),
+        request=replace(request, origin=Origin.QUEUED, promised_at=request.promised_at or request.requested_at),
+        place=replace(
+            c.it.place,
+            not_before=opens,
+            queued_at=c.now if place == "end" else c.it.place.queued_at,
+            priority=c.it.place.priority + (place if isinstance(place, int) else 0),
+        ),
         waiting=replace(c.it.waiting, digits="", tries=0),
     )
     c.due_in(Deadline.EXPIRY, (opens - from_then).total_seconds() + c.queue.dial.ttl)

@@ -30,7 +30,7 @@ def when_open(c: Change, event: Event) -> None:
 
 
 def _may_be_offered(c: Change) -> bool:
-    return c.it.not_before is None or c.it.not_before <= c.now
+    return c.it.place.not_before is None or c.it.place.not_before <= c.now
 
 
 def step_due(c: Change) -> None:

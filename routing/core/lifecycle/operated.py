@@ -85,16 +85,17 @@ def _cancel(c: Change, reason: str | None) -> None:
 
 def _requeue(c: Change, event: Requeued) -> None:
     """To the line again, at its place; only callbacks change queues: a caller's dialogue belongs to one queue."""
-    to_other = event.queue is not None and event.queue != c.it.queue
+    queue = event.queue or c.it.queue
+    to_other = queue != c.it.queue
     if not (_waits(c) or _between_calls(c) or (_live_caller_waits(c) and not to_other)):
         _refuse(c)
     data: dict[str, Any] = {}
     if to_other:
-        data |= {"queue": event.queue, "old_queue": c.it.queue}
-        c.set(queue=event.queue, queue_version=event.queue_version)
-    if event.priority is not None and event.priority != c.it.priority:
-        data |= {"priority": event.priority, "old_priority": c.it.priority}
-        c.set(priority=event.priority)
+        data |= {"queue": queue, "old_queue": c.it.queue}
+        c.set(queue=queue, queue_version=event.queue_version)
+    if event.priority is not None and event.priority != c.it.place.priority:
+        data |= {"priority": event.priority, "old_priority": c.it.place.priority}
+        c.set(place=replace(c.it.place, priority=event.priority))
     if data or c.it.status is not Status.OPEN:
         c.tell(FeedEvent.REQUEUED, **data)
     _to_line(c, "requeued")
@@ -128,8 +129,13 @@ def _reassign(c: Change, event: Reassigned) -> None:
     _to_line(c, "reassigned")
     if event.agent is not None:
         c.stamp()
-        c.set(excluded={agent: until for agent, until in c.it.excluded.items() if agent != event.agent})
+        _include(c, event.agent)
         ringing.offer(c, event.agent, event.desk)
+
+
+def _include(c: Change, agent: str) -> None:
+    excluded = {each: until for each, until in c.it.place.excluded.items() if each != agent}
+    c.set(place=replace(c.it.place, excluded=excluded))
 
 
 # Reschedule, settle
@@ -146,7 +152,10 @@ def _reschedule(c: Change, event: Rescheduled) -> None:
     old = c.it.deadlines.get(Deadline.DUE)
     _let_go(c, "rescheduled")
     scheduled.schedule(c, event.at)
-    c.set(time_zone=event.time_zone or c.it.time_zone, not_before=None)
+    c.set(
+        place=replace(c.it.place, not_before=None),
+        request=replace(c.it.request, time_zone=event.time_zone or c.it.request.time_zone),
+    )
     c.tell(FeedEvent.RESCHEDULED, due_at=event.at, old_due_at=old)
 
 
@@ -154,13 +163,15 @@ def _become_callback(c: Change) -> None:
     """A call whose caller is gone lives on as a callback (T26). Raises InvalidNumber where there is none to call."""
     if c.it.number is None:
         raise InvalidNumber("There is no number to call back.")
-    requested = c.it.requested_at or c.now
-    c.set(
-        subtype=Subtype.CALLBACK,
-        kind=c.it.kind or Origin.QUEUED,
+    was = c.it.request
+    requested = was.requested_at or c.now
+    request = replace(
+        was,
+        origin=was.origin or Origin.QUEUED,
         requested_at=requested,
-        promised_at=c.it.promised_at or max(c.now, requested),  # by a clock that may have been a little ahead
+        promised_at=was.promised_at or max(c.now, requested),  # by a clock that may have been a little ahead
     )
+    c.set(subtype=Subtype.CALLBACK, request=request)
 
 
 def _settle(c: Change, event: Settled) -> None:
@@ -193,9 +204,9 @@ def _edit(c: Change, event: Edited) -> None:
     """Each change is a line of the feed with the old value."""
     if event.number is not None and event.number != c.it.number:
         _edit_number(c, event.number)
-    if event.priority is not None and event.priority != c.it.priority:
-        _edited(c, "priority", c.it.priority, event.priority)
-        c.set(priority=event.priority)
+    if event.priority is not None and event.priority != c.it.place.priority:
+        _edited(c, "priority", c.it.place.priority, event.priority)
+        c.set(place=replace(c.it.place, priority=event.priority))
     if event.instructions is not None:
         _edit_instructions(c, event.instructions or None)
     if event.case_data is not None:

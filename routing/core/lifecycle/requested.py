@@ -1,12 +1,13 @@
 """A callback that begins without a call: somebody asked for it over the API (T29). Counterpart: `arriving.arrive`."""
 
+from dataclasses import replace
 from uuid import UUID
 
 from routing.core.context import Context
 from routing.core.errors import Invalid
 from routing.core.events import CallbackRequested
 from routing.core.feed import FeedEvent
-from routing.core.interaction import Case, Deadline, Interaction, Origin, Subtype
+from routing.core.interaction import Case, Deadline, Interaction, Origin, Place, Request, Subtype
 from routing.core.lifecycle import scheduled
 from routing.core.lifecycle.change import Change, Decision
 from routing.core.numbers import callable_from, first_number
@@ -22,29 +23,30 @@ def request(interaction_id: UUID, context: Context, version: int, event: Callbac
         queue=queue.name,
         queue_version=version,
         entered_at=now,
-        queued_at=now,
+        place=Place(now),
         subtype=Subtype.CALLBACK,
-        kind=Origin.REQUESTED,
         number=event.number,
         dialled_number=first_number(queue),
-        time_zone=event.time_zone,
+        request=Request(_origin(context, event), now, now, event.time_zone),
         case=Case(event.name, event.callback_type, event.case_data, event.instructions),
     )
     c = Change(it, context, event.by)
-    c.set(requested_at=now, promised_at=now)
     if event.at is not None and event.at > now:
         scheduled.schedule(c, event.at)
-        c.set(kind=Origin.SCHEDULED)
     elif event.at is not None and (refused := why_not_at(event.number, queue, now)):
         raise Invalid(refused, "/at")
     else:
         _await_window(c)
-    c.tell(FeedEvent.CALLBACK_REQUESTED, kind=c.it.kind, due_at=c.it.deadlines.get(Deadline.DUE))
+    c.tell(FeedEvent.CALLBACK_REQUESTED, kind=c.it.request.origin, due_at=c.it.deadlines.get(Deadline.DUE))
     return c.decision()
+
+
+def _origin(context: Context, event: CallbackRequested) -> Origin:
+    return Origin.SCHEDULED if event.at is not None and event.at > context.now else Origin.REQUESTED
 
 
 def _await_window(c: Change) -> None:
     """Outside the calling window it waits in line until that opens; only from then on it can expire."""
     opens = callable_from(c.it.number or "", c.queue, c.now) or c.now
-    c.set(not_before=opens if opens > c.now else None)
+    c.set(place=replace(c.it.place, not_before=opens if opens > c.now else None))
     c.due_in(Deadline.EXPIRY, (opens - c.now).total_seconds() + c.queue.dial.ttl)

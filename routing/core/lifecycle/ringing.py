@@ -1,5 +1,6 @@
 """Phones that ring: an offer to an agent, and the calls to agents and customers."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from routing.core.effects import DialCustomer, RingAgent
@@ -55,5 +56,5 @@ def ring_tone(c: Change) -> None:
 def exclude(c: Change) -> None:
     if agent := c.it.assigned_to:
         until = c.now + timedelta(seconds=c.queue.offer.exclude)
-        kept = {each: at for each, at in c.it.excluded.items() if at > c.now}
-        c.set(excluded={**kept, agent: until})
+        kept = {each: at for each, at in c.it.place.excluded.items() if at > c.now}
+        c.set(place=replace(c.it.place, excluded={**kept, agent: until}))

@@ -1,5 +1,6 @@
 """Scheduled: nobody has it until its time, of the next try or the one that was agreed on (T25, T27, T32)."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from routing.core.events import Event
@@ -11,15 +12,15 @@ from routing.core.lifecycle.denied import deny
 
 def schedule(c: Change, at: datetime) -> None:
     """An appointment: in line from then on, behind those who came before, and not expired for as long as ever."""
+    promised = max(at, c.it.request.requested_at or at)  # a time that was over before it was stored
     c.clear(*c.it.deadlines)
     c.set(
         status=Status.SCHEDULED,
         stage=None,
         assigned_to=None,
         desk=AgentPreferences(),
-        front=False,
-        queued_at=at,
-        promised_at=max(at, c.it.requested_at or at),  # a time that was over before it was stored
+        place=replace(c.it.place, front=False, queued_at=at),
+        request=replace(c.it.request, promised_at=promised),
         deadlines={Deadline.DUE: at, Deadline.EXPIRY: at + timedelta(seconds=c.queue.dial.ttl)},
     )
 

@@ -17,6 +17,8 @@ from routing.core.interaction import (
     LegState,
     Origin,
     Outcome,
+    Place,
+    Request,
     Role,
     Stage,
     Status,
@@ -41,35 +43,47 @@ def _without_audio(row: Any) -> Interaction:
         queue=row["queue"],
         queue_version=row["queue_version"],
         entered_at=row["entered_at"],
-        queued_at=row["queued_at"],
+        place=_place(row),
         status=Status(row["status"]),
         stage=Stage(row["stage"]) if row["stage"] else None,
         subtype=Subtype(row["subtype"]),
-        kind=Origin(row["kind"]) if row["kind"] else None,
         number=row["number"],
         dialled_number=row["dialled_number"],
         version=row["version"],
         assigned_to=row["assigned_to"],
         desk=lenient.made(AgentPreferences, row["desk"]),
-        priority=row["priority"],
-        front=row["front"],
-        not_before=row["not_before"],
-        requested_at=row["requested_at"],
-        promised_at=row["promised_at"],
         connected_at=row["connected_at"],
         closed_at=row["closed_at"],
         outcome=row["outcome"],
-        time_zone=row["time_zone"],
+        request=_request(row),
         case=_case(row),
         tried_before=row["tried_before"],
         shift=row["shift"],
         waiting=lenient.made(Waiting, row["waiting"], words=tuple(row["waiting"]["words"])),
         deadlines={kind: _time(at) for kind, at in lenient.by_word(Deadline, row["deadlines"])},
-        excluded={agent: _time(at) for agent, at in row["excluded"].items()},
         legs_asked=row["legs_asked"],
         lines=row["lines"],
         legs=tuple(_leg(each) for each in row["live_legs"]),
         attempts=tuple(attempt(each) for each in row["all_attempts"]),
+    )
+
+
+def _place(row: Any) -> Place:
+    return Place(
+        queued_at=row["queued_at"],
+        priority=row["priority"],
+        front=row["front"],
+        not_before=row["not_before"],
+        excluded={agent: _time(at) for agent, at in row["excluded"].items()},
+    )
+
+
+def _request(row: Any) -> Request:
+    return Request(
+        origin=Origin(row["kind"]) if row["kind"] else None,
+        requested_at=row["requested_at"],
+        promised_at=row["promised_at"],
+        time_zone=row["time_zone"],
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from routing.core.errors import Conflict, DuplicateCallback, Invalid
-from routing.core.interaction import Attempt, Case, Interaction, Leg
+from routing.core.interaction import Attempt, Case, Interaction, Leg, Place, Request
 from routing.core.lifecycle import Assigned, Continued, Decision, NotReady, Released
 from routing.store import number_rules, requests_made
 from routing.store.database import Pool, connection
@@ -81,6 +81,8 @@ def _values(
     after = decision.interaction
     return {
         **vars(after),
+        **_place(after.place),
+        **_request(after.request),
         **_case(after.case),
         "waiting": {**msgspec.to_builtins(after.waiting), "playing": after.playing},  # as versions before 0.9 read it
         "hears": hearing.stored(after, after.version + 1),
@@ -95,6 +97,25 @@ def _values(
         "attempts": _attempts(before, after),
         "feed": _feed(decision),
         **_agent(decision),
+    }
+
+
+def _place(place: Place) -> Mapping[str, Any]:
+    return {
+        "queued_at": place.queued_at,
+        "priority": place.priority,
+        "front": place.front,
+        "not_before": place.not_before,
+        "excluded": place.excluded,
+    }
+
+
+def _request(request: Request) -> Mapping[str, Any]:
+    return {
+        "kind": request.origin,
+        "requested_at": request.requested_at,
+        "promised_at": request.promised_at,
+        "time_zone": request.time_zone,
     }
 
 

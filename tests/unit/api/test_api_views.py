@@ -22,6 +22,8 @@ from routing.core.interaction import (
     LegState,
     Origin,
     Outcome,
+    Place,
+    Request,
     Role,
     Status,
     Subtype,
@@ -36,7 +38,7 @@ ROOT = Path(__file__).parents[3]
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 NUMBER = "+4915112345678"
-IT = Interaction(UUID(int=1), "support", 1, NOW, NOW, number=NUMBER, dialled_number="600")
+IT = Interaction(UUID(int=1), "support", 1, NOW, Place(NOW), number=NUMBER, dialled_number="600")
 
 ADMIN = Viewer(Identity(Access.ADMIN))
 AUDITOR = Viewer(Identity(Access.AUDITOR))
@@ -69,7 +71,10 @@ def test_a_masked_interaction_has_no_trace_of_the_number() -> None:
 def test_a_callback_from_a_call_is_queued_with_its_times() -> None:
     due = NOW + timedelta(minutes=5)
     it = replace(
-        IT, subtype=Subtype.CALLBACK, kind=Origin.QUEUED, deadlines={Deadline.DUE: due, Deadline.EXPIRY: NOW}
+        IT,
+        subtype=Subtype.CALLBACK,
+        request=Request(Origin.QUEUED),
+        deadlines={Deadline.DUE: due, Deadline.EXPIRY: NOW},
     )
 
     shown = views.interaction(it, None, full=True)
@@ -112,25 +117,26 @@ def test_the_agents_own_accept_mode_wins(own: str | None, queues: str, mode: str
 
 def test_who_has_an_appointment_has_waited_since_its_time() -> None:
     due = NOW + timedelta(days=1)
-    it = replace(OFFERED, kind=Origin.SCHEDULED, queued_at=due, promised_at=due)
+    it = replace(OFFERED, place=Place(due), request=Request(Origin.SCHEDULED, promised_at=due))
 
     assert views.offer(it, 1, Queue(name="support"), due + timedelta(seconds=9)).waited == 9
 
 
 @pytest.mark.parametrize(
-    ("times", "told"),
+    ("promised", "queued", "told"),
     [
-        ({"promised_at": NOW, "requested_at": NOW, "queued_at": NOW}, None),
-        ({"promised_at": NOW + SECOND, "requested_at": NOW, "queued_at": NOW - SECOND}, None),
-        ({"promised_at": NOW, "requested_at": NOW, "queued_at": NOW + SECOND}, None),
-        ({"promised_at": NOW + SECOND, "requested_at": NOW, "queued_at": NOW + SECOND}, NOW + SECOND),
+        (NOW, NOW, None),
+        (NOW + SECOND, NOW - SECOND, None),
+        (NOW, NOW + SECOND, None),
+        (NOW + SECOND, NOW + SECOND, NOW + SECOND),
     ],
     ids=["asked over the API", "keeps the place", "goes to the end", "for a time"],
 )
 def test_a_time_is_told_as_promised_only_when_somebody_was_promised_it(
-    times: dict[str, datetime], told: datetime | None
+    promised: datetime, queued: datetime, told: datetime | None
 ) -> None:
-    assert views.interaction(replace(IT, **times), None, full=True).promised_at == told
+    it = replace(IT, place=Place(queued), request=Request(requested_at=NOW, promised_at=promised))
+    assert views.interaction(it, None, full=True).promised_at == told
 
 
 CONSTANT_AND_TRUE = {("Interaction", "communication_type"), ("Alive", "status")}

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
-from routing.core.interaction import Interaction, Leg, Role
+from routing.core.interaction import Interaction, Leg, Place, Role
 from routing.core.queues import Admission, Queue
 from routing.engine.legs import Legs
 
@@ -15,7 +15,7 @@ HERE, THERE = "+4930111", "+4930222"
 
 
 def waiting(leg: str, *, queue: str = "support", number: str = HERE, owner: UUID | None = None) -> Interaction:
-    it = Interaction(id=owner or uuid4(), queue=queue, queue_version=1, entered_at=NOW, queued_at=NOW)
+    it = Interaction(id=owner or uuid4(), queue=queue, queue_version=1, entered_at=NOW, place=Place(NOW))
     return replace(it, legs=(Leg(leg, Role.CALLER, number),))
 
 

@@ -2,7 +2,7 @@
 
 from routing.core.context import Context
 from routing.core.events import DigitPressed, LegAnswered, LegGone, LegRinging, Offered, ServiceRestarted
-from routing.core.interaction import Interaction, Leg, LegState, Role, Status
+from routing.core.interaction import Interaction, Leg, LegState, Place, Role, Status
 from routing.core.lifecycle import decide
 from routing.engine.phones import Alive, ChannelState
 from routing.engine.recovery.recovery import missed
@@ -12,7 +12,7 @@ A, C = "a" * 32, "c" * 32
 
 
 def with_legs(*legs: Leg) -> Interaction:
-    return Interaction(arrival().interaction.id, "support", 1, START, START, Status.CONNECTED, legs=legs)
+    return Interaction(arrival().interaction.id, "support", 1, START, Place(START), Status.CONNECTED, legs=legs)
 
 
 def alive(**channels: ChannelState) -> Alive:

@@ -66,7 +66,7 @@ def test_a_caller_whose_agent_s_line_died_waits_on_with_music_before_everyone_el
         = open
         """
     )
-    assert story.it.front and story.it.assigned_to is None and "1001" in story.it.excluded
+    assert story.it.place.front and story.it.assigned_to is None and "1001" in story.it.place.excluded
     assert [line.event for line in story.last.feed] == ["line_dead", "agent_lost", "reopened"]
 
 
@@ -90,7 +90,7 @@ def test_a_customer_whose_agent_s_line_died_hears_an_apology_and_is_called_again
         = open
         """
     )
-    assert story.it.front
+    assert story.it.place.front
     assert [each.outcome for each in story.it.attempts] == [Outcome.AGENT_LOST]
 
 
@@ -125,7 +125,7 @@ def test_both_lines_of_a_talk_are_dead_and_the_agent_is_free() -> None:
         = open
         """
     )
-    assert story.it.front and story.it.assigned_to is None
+    assert story.it.place.front and story.it.assigned_to is None
 
 
 def test_a_customer_s_line_that_died_ends_the_talk_as_a_hang_up_does() -> None:

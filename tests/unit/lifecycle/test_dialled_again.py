@@ -1,5 +1,6 @@
 """A customer's call that may never have left is made again after a restart, and asked about like the first time."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -29,9 +30,9 @@ def dialling() -> Interaction:
     it = next(
         move.before
         for move in moves()
-        if move.before.status is Status.OPEN and move.before.requested_at and not move.before.legs
+        if move.before.status is Status.OPEN and move.before.request.requested_at and not move.before.legs
     )
-    it = after(it.changed(not_before=None), PickedUp(AGENT)).interaction
+    it = after(it.changed(place=replace(it.place, not_before=None)), PickedUp(AGENT)).interaction
     agent = it.leg(Role.AGENT)
     assert agent
     it = after(it, LegAnswered(agent.id)).interaction
@@ -70,7 +71,7 @@ def test_a_call_that_may_not_be_made_again_is_taken_back(
     refused = after(it, NumberRefused(rule, until))  # type: ignore[arg-type]
     now = refused.interaction
     assert (now.status, now.outcome, now.assigned_to, now.legs) == (status, outcome, None, ())
-    assert now.not_before == until
+    assert now.place.not_before == until
     agent, customer = (leg.id for leg in it.legs)
     assert refused.effects == (HangUp(customer), HangUp(agent))
     assert now.attempts[-1].outcome is Outcome.UNKNOWN, "its INVITE may have gone out, unheard of"

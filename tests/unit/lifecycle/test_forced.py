@@ -140,7 +140,7 @@ def test_a_call_that_asked_for_nothing_is_closed_as_ended_and_one_that_asked_is_
 
     assert (ended.it.status, ended.it.outcome) == (Status.CLOSED, "ended_by_operator")
     assert (kept.it.status, kept.it.subtype) == (Status.OPEN, Subtype.CALLBACK)
-    assert kept.it.requested_at and kept.it.promised_at
+    assert kept.it.request.requested_at and kept.it.request.promised_at
 
 
 def test_what_a_leg_that_was_hung_up_still_reports_is_late_news() -> None:
@@ -195,7 +195,7 @@ def test_the_caller_of_a_lost_talk_is_the_next_and_the_callback_too_uncounted() 
 
     for story in (call, callback):
         story.is_now(Status.OPEN)
-        assert story.it.front and "1001" in story.it.excluded
+        assert story.it.place.front and "1001" in story.it.place.excluded
     assert [each.outcome for each in callback.it.attempts] == [Outcome.AGENT_LOST]
 
 

@@ -1,7 +1,7 @@
 """A jump of the clock: spans go on as if nothing had been, calendar times stay what they are."""
 
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Unpack
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -14,10 +14,13 @@ from routing.core.events import TimeReached
 from routing.core.interaction import (
     AgentPreferences,
     Deadline,
+    Fields,
     Interaction,
     Leg,
     LegState,
     Origin,
+    Place,
+    Request,
     Role,
     Stage,
     Status,
@@ -38,24 +41,27 @@ CALENDAR = {Deadline.DUE, Deadline.EXPIRY}
 SPANS = [each for each in Deadline if each not in CALENDAR]
 
 
-def callback(status: Status = Status.OPEN, **fields: Any) -> Interaction:
-    asked = NOON - HOUR
-    made: dict[str, Any] = {
-        "entered_at": asked,
-        "queued_at": asked,
-        "requested_at": asked,
-        "promised_at": asked,
-        "subtype": Subtype.CALLBACK,
-        "kind": Origin.QUEUED,
-        "number": NUMBER,
-        "status": status,
-    }
-    return Interaction(UUID(int=1), "a", 1, **{**made, **fields})
+ASKED = NOON - HOUR
+CALLBACK = Interaction(
+    UUID(int=1),
+    "a",
+    1,
+    ASKED,
+    Place(ASKED),
+    subtype=Subtype.CALLBACK,
+    number=NUMBER,
+    request=Request(Origin.QUEUED, ASKED, ASKED),
+)
+
+
+def callback(status: Status = Status.OPEN, **fields: Unpack[Fields]) -> Interaction:
+    return CALLBACK.changed(**{"status": status, **fields})
 
 
 def appointment(at: datetime, ttl: timedelta = 24 * HOUR) -> Interaction:
     named = {Deadline.DUE: at, Deadline.EXPIRY: at + ttl}
-    return callback(Status.SCHEDULED, kind=Origin.SCHEDULED, queued_at=at, promised_at=at, deadlines=named)
+    asked = Request(Origin.SCHEDULED, ASKED, at)
+    return callback(Status.SCHEDULED, place=Place(at), request=asked, deadlines=named)
 
 
 def after(it: Interaction, by: timedelta, queue: Queue = ALWAYS, now: datetime = NOON) -> Interaction:
@@ -84,14 +90,14 @@ def test_the_agent_who_was_just_offered_it_does_not_miss_it_by_the_jump(by: time
 def test_an_appointment_stays_at_its_time(by: timedelta) -> None:
     at = NOON + 4 * DAY
     it = after(appointment(at), by)
-    assert (it.deadlines[Deadline.DUE], it.promised_at, it.queued_at) == (at, at, at)
+    assert (it.deadlines[Deadline.DUE], it.request.promised_at, it.place.queued_at) == (at, at, at)
     assert it.deadlines[Deadline.EXPIRY] == at + 24 * HOUR
 
 
 def test_an_appointment_the_clock_jumped_past_is_due_and_has_as_long_to_be_made_as_any_other() -> None:
     it = after(appointment(NOON + HOUR, ttl=HOUR), 3 * HOUR)
     due = decide(it, Context(ALWAYS, NOON + 3 * HOUR), TimeReached()).interaction
-    assert (due.status, due.promised_at) == (Status.OPEN, NOON + HOUR)
+    assert (due.status, due.request.promised_at) == (Status.OPEN, NOON + HOUR)
     assert due.deadlines[Deadline.EXPIRY] == NOON + 3 * HOUR + HOUR
 
 
@@ -111,19 +117,19 @@ def test_who_waits_in_line_does_not_expire_by_the_jump_nor_live_for_ever(by: tim
 @JUMPS
 def test_the_initial_delay_is_a_span_and_the_opening_of_the_window_is_not(by: timedelta) -> None:
     opens = datetime(2026, 11, 27, 7, tzinfo=UTC)  # 08:00 in Berlin
-    assert after(callback(not_before=opens), by, BY_DAY).not_before == opens
-    soon = after(callback(not_before=NOON + timedelta(seconds=5)), by, BY_DAY)
-    assert soon.not_before == NOON + by + timedelta(seconds=5)
+    assert after(callback(place=Place(ASKED, not_before=opens)), by, BY_DAY).place.not_before == opens
+    soon = after(callback(place=Place(ASKED, not_before=NOON + timedelta(seconds=5))), by, BY_DAY)
+    assert soon.place.not_before == NOON + by + timedelta(seconds=5)
 
 
 @JUMPS
 def test_places_in_line_and_exclusions_are_as_they_were(by: timedelta) -> None:
-    earlier = callback(queued_at=NOON - HOUR, excluded={"1001": NOON + HOUR / 120})
-    later = callback(queued_at=NOON - HOUR / 2)
+    earlier = callback(place=Place(NOON - HOUR, excluded={"1001": NOON + HOUR / 120}))
+    later = callback(place=Place(NOON - HOUR / 2))
     newcomer = NOON + by
     moved = after(earlier, by)
-    assert moved.queued_at < after(later, by).queued_at < newcomer
-    assert moved.excluded["1001"] - newcomer == HOUR / 120
+    assert moved.place.queued_at < after(later, by).place.queued_at < newcomer
+    assert moved.place.excluded["1001"] - newcomer == HOUR / 120
 
 
 MOMENTS = st.integers(-200_000, 200_000).map(lambda seconds: NOON + timedelta(seconds=seconds))
@@ -138,13 +144,13 @@ def anything(draw: st.DrawFn) -> Interaction:
     promised = draw(MOMENTS.filter(lambda at: at >= requested))
     due = st.sampled_from([promised]) | MOMENTS
     return callback(
-        entered_at=requested,
-        requested_at=requested,
-        promised_at=promised,
-        queued_at=draw(past | st.just(promised)),
-        not_before=draw(st.none() | MOMENTS),
+        request=Request(Origin.QUEUED, requested, promised),
+        place=Place(
+            draw(past | st.just(promised)),
+            not_before=draw(st.none() | MOMENTS),
+            excluded=draw(st.dictionaries(st.sampled_from(["1001", "1002"]), MOMENTS)),
+        ),
         deadlines=draw(st.dictionaries(st.sampled_from(SPANS), MOMENTS) | st.fixed_dictionaries({Deadline.DUE: due})),
-        excluded=draw(st.dictionaries(st.sampled_from(["1001", "1002"]), MOMENTS)),
     )
 
 
@@ -152,8 +158,12 @@ def anything(draw: st.DrawFn) -> Interaction:
 def test_nothing_is_promised_before_it_was_asked_for_and_no_span_changes(it: Interaction, by: timedelta) -> None:
     assume(by)
     moved = after(it, by, BY_DAY)
-    assert moved.promised_at and moved.requested_at and moved.promised_at >= moved.requested_at
-    assert moved.requested_at <= NOON + by or moved.requested_at <= NOON
+    assert (
+        moved.request.promised_at
+        and moved.request.requested_at
+        and moved.request.promised_at >= moved.request.requested_at
+    )
+    assert moved.request.requested_at <= NOON + by or moved.request.requested_at <= NOON
     for kind in moved.deadlines.keys() & set(SPANS):
         assert moved.deadlines[kind] - (NOON + by) == it.deadlines[kind] - NOON
 

@@ -83,15 +83,17 @@ def test_an_open_callback_has_no_channel_and_an_open_call_has_its_caller(made: l
 def test_inbound_becomes_callback_only_by_request_and_never_goes_back(made: list[Move]) -> None:
     for before, after, move in changed(made):
         if before.subtype is not after.subtype:
-            assert before.subtype is Subtype.INBOUND and after.requested_at
+            assert before.subtype is Subtype.INBOUND and after.request.requested_at
             by_hand = before.status is Status.WRAP_UP and isinstance(move.event, Rescheduled | Settled)
-            assert by_hand or (before.requested_at and isinstance(move.event, CallStopped | LegGone | LineDied))
+            assert by_hand or (
+                before.request.requested_at and isinstance(move.event, CallStopped | LegGone | LineDied)
+            )
 
 
 def test_the_place_in_line_is_kept(made: list[Move]) -> None:
     for before, after, move in changed(made):
         due = after.deadlines.get(Deadline.DUE) if isinstance(move.event, Rescheduled) else None
-        assert after.queued_at == due or after.queued_at == before.queued_at
+        assert after.place.queued_at == due or after.place.queued_at == before.place.queued_at
 
 
 def test_every_customer_leg_belongs_to_the_one_attempt_under_way(made: list[Move]) -> None:
@@ -157,7 +159,7 @@ def test_a_callback_that_may_be_called_later_waits_for_that_at_its_place(made: l
     for before, after, move in changed(made):
         waits = after.subtype is Subtype.CALLBACK and after.status is Status.OPEN and after != before
         if waits and isinstance(move.event, NumberRefused) and move.event.rule == "window":
-            assert (after.not_before, after.queued_at) == (move.event.until, before.queued_at)
+            assert (after.place.not_before, after.place.queued_at) == (move.event.until, before.place.queued_at)
             assert after.assigned_to is None
             if Deadline.EXPIRY in before.deadlines and Deadline.EXPIRY in after.deadlines:
                 assert after.deadlines[Deadline.EXPIRY] > before.deadlines[Deadline.EXPIRY], "nights use up no time"
@@ -220,7 +222,7 @@ def test_what_is_required_goes_with_what_is_done(made: list[Move]) -> None:
         assert move.decision
         moments = {each.moment for each in move.decision.requires if isinstance(each, MayCall)}
         dials = any(isinstance(each, DialCustomer) for each in move.decision.effects)
-        if after.requested_at and not before.requested_at and after.status is not Status.CLOSED:
+        if after.request.requested_at and not before.request.requested_at and after.status is not Status.CLOSED:
             assert moments == {Moment.PROMISE}, move
         elif dials and after.subtype is Subtype.CALLBACK:
             assert Moment.DIAL in moments, move

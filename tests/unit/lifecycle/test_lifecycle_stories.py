@@ -90,7 +90,7 @@ def test_who_presses_1_waits_on_at_the_same_place() -> None:
     story = in_menu()
     story.press("1")
     story.is_now(Status.OPEN)
-    assert story.it.queued_at == START and story.done(StartMusic)
+    assert story.it.place.queued_at == START and story.done(StartMusic)
     story.does(
         """
         > DigitPressed caller 1
@@ -106,7 +106,7 @@ def test_wrong_keys_are_asked_again_and_then_wait_on() -> None:
     story.press("7")
     story.press("7")
     story.is_now(Status.OPEN)
-    assert story.it.queued_at == START
+    assert story.it.place.queued_at == START
     story.does(
         """
         > DigitPressed caller 7
@@ -123,10 +123,10 @@ def test_wrong_keys_are_asked_again_and_then_wait_on() -> None:
 def test_the_key_that_chooses_callback_commits_it_whenever_the_caller_hangs_up() -> None:
     story = in_menu()
     story.press("2")
-    assert story.it.requested_at
+    assert story.it.request.requested_at
     story.then(LegGone(CALLER), 0.05)
     story.is_now(Status.OPEN)
-    assert story.it.subtype is Subtype.CALLBACK and story.it.queued_at == START
+    assert story.it.subtype is Subtype.CALLBACK and story.it.place.queued_at == START
     story.does(
         """
         > DigitPressed caller 2
@@ -188,7 +188,7 @@ def test_the_promise_is_followed_by_the_system_hanging_up_and_an_open_callback()
     story.press("2")
     story.said()
     story.press("1")
-    assert story.it.promised_at
+    assert story.it.request.promised_at
     story.said()
     assert story.done(HangUp)
     story.is_now(Status.BOT, Stage.BOOKED)
@@ -220,7 +220,7 @@ def test_star_withdraws_and_waits_on() -> None:
     story.said()
     story.press("*")
     story.is_now(Status.OPEN)
-    assert story.it.requested_at is None
+    assert story.it.request.requested_at is None
     story.then(LegGone(CALLER), 60)
     assert story.it.outcome == "abandoned"
     story.does(
@@ -349,13 +349,13 @@ def test_who_withholds_the_number_is_asked_for_one_or_told_it_cannot_be(alternat
     story = in_menu(number="anonymous", callback=callback)
     story.press("2")
     story.does(f"> DigitPressed caller 2\n  StopPrompt caller\n  {hears}")
-    assert story.it.requested_at is None
+    assert story.it.request.requested_at is None
 
 
 def test_a_second_callback_for_the_same_number_is_refused_and_the_caller_waits_on() -> None:
     story = in_menu()
     story.then(DuplicateFound(""))
-    assert story.it.requested_at is None
+    assert story.it.request.requested_at is None
     story.does(
         """
         > DuplicateFound
@@ -665,7 +665,7 @@ def test_a_customer_whose_agent_never_lifts_hears_an_apology_and_goes_to_the_fro
     assert HangUp(customer) in story.last.effects
     story.then(LegGone(customer))
     story.is_now(Status.OPEN)
-    assert story.it.front and story.it.attempts[0].outcome == "agent_lost"
+    assert story.it.place.front and story.it.attempts[0].outcome == "agent_lost"
     story.does(
         """
         > OfferAccepted 1001
@@ -695,7 +695,7 @@ def test_who_ignores_an_offer_is_made_not_ready_and_passed_over_for_a_while() ->
     story.is_now(Status.OPEN)
     assert not_ready(story.last) == NotReady("1001", "rona")
     assert HangUp(agent) in story.last.effects
-    assert story.it.excluded["1001"] == story.now + timedelta(seconds=30)
+    assert story.it.place.excluded["1001"] == story.now + timedelta(seconds=30)
     story.does(
         """
         > TimeReached after 20 s
@@ -710,7 +710,7 @@ def test_declining_on_the_phone_is_a_rejection_and_keeps_the_place() -> None:
     story = offered(converted())
     story.then(LegGone(story.leg(Role.AGENT).id, 486))
     story.is_now(Status.OPEN)
-    assert not_ready(story.last) is None and "1001" in story.it.excluded and not story.it.front
+    assert not_ready(story.last) is None and "1001" in story.it.place.excluded and not story.it.place.front
     story.does(
         """
         > LegGone agent sip_cause=486
@@ -743,7 +743,7 @@ def test_an_agent_who_hangs_up_while_the_customers_phone_rings_cancels_that_call
     story.then(LegRinging(customer))
     story.then(LegGone(story.leg(Role.AGENT).id))
     story.is_now(Status.OPEN)
-    assert HangUp(customer) in story.last.effects and story.it.front
+    assert HangUp(customer) in story.last.effects and story.it.place.front
     assert story.it.attempts[0].outcome == "agent_lost"
     story.does(
         """
@@ -1040,9 +1040,9 @@ def test_an_auto_accepted_offer_rings_the_agent_first() -> None:
 
 def test_place_at_the_end_or_by_priority_where_the_queue_says_so() -> None:
     story = converted(callback=QUEUE.callback.model_copy(update={"place": "end"}))
-    assert story.it.queued_at > START
+    assert story.it.place.queued_at > START
     story = converted(callback=QUEUE.callback.model_copy(update={"place": 5}))
-    assert story.it.queued_at == START and story.it.priority == 5
+    assert story.it.place.queued_at == START and story.it.place.priority == 5
 
 
 def test_the_bridge_is_named_after_the_interaction() -> None:

@@ -1,5 +1,6 @@
 """Asterisk fails with everybody in it: nobody hung up, so nobody abandoned, and nobody is to blame."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -59,9 +60,14 @@ def confirming(queue: Queue = QUEUE) -> Interaction:
     return after(in_menu, DigitPressed("caller-1", "2"), queue=queue).interaction
 
 
+def may_be_offered() -> Interaction:
+    it = callback()
+    return it.changed(place=replace(it.place, not_before=None))
+
+
 def ringing() -> Interaction:
     """The agent's phone was answered, the customer's rings."""
-    it = after(callback().changed(not_before=None), PickedUp(AGENT)).interaction
+    it = after(may_be_offered(), PickedUp(AGENT)).interaction
     agent = it.leg(Role.AGENT)
     assert agent
     it = after(it, LegAnswered(agent.id)).interaction
@@ -87,10 +93,10 @@ def test_a_request_survives_even_where_a_hang_up_would_withdraw_it() -> None:
 
 
 def test_an_offered_agent_stays_ready_and_may_be_offered_it_again() -> None:
-    it = after(callback().changed(not_before=None), Offered(AGENT)).interaction
+    it = after(may_be_offered(), Offered(AGENT)).interaction
     decision = after(it, lost(it, Role.AGENT))
     assert decision.interaction.status is Status.OPEN
-    assert not_ready(decision) is None and decision.interaction.excluded == {}
+    assert not_ready(decision) is None and decision.interaction.place.excluded == {}
     assert decision.effects == hung_up(it, Role.AGENT)
 
 
@@ -106,7 +112,7 @@ def test_a_call_that_was_being_made_is_an_error_and_made_again_before_all_others
     it = ringing()
     decision = after(it, lost(it, first))
     again = decision.interaction
-    assert (again.status, again.front, again.legs, again.excluded) == (Status.OPEN, True, (), {})
+    assert (again.status, again.place.front, again.legs, again.place.excluded) == (Status.OPEN, True, (), {})
     assert [each.outcome for each in again.attempts] == [Outcome.ERROR]
     assert not_ready(decision) is None
     second = Role.CUSTOMER if first is Role.AGENT else Role.AGENT
@@ -135,8 +141,8 @@ def test_after_a_new_start_of_asterisk_what_is_gone_was_lost() -> None:
 
 
 def test_who_ends_a_call_before_it_was_dialled_is_not_offered_it_next() -> None:
-    it = after(callback().changed(not_before=None), PickedUp(AGENT), CallEnded(AGENT)).interaction
+    it = after(may_be_offered(), PickedUp(AGENT), CallEnded(AGENT)).interaction
     assert it.stage is Stage.READY_TO_CALL
     over = it.deadlines[Deadline.READY_TO_CALL] + timedelta(seconds=1)
     later = decide(it, Context(QUEUE, over), TimeReached()).interaction
-    assert later.status is Status.OPEN and AGENT in later.excluded
+    assert later.status is Status.OPEN and AGENT in later.place.excluded

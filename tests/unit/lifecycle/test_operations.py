@@ -29,7 +29,7 @@ from routing.core.events import (
     TimeReached,
     WorkDone,
 )
-from routing.core.interaction import Deadline, Origin, Outcome, Role, Stage, Status, Subtype
+from routing.core.interaction import Deadline, Origin, Outcome, Request, Role, Stage, Status, Subtype
 from routing.core.lifecycle import decide, request
 from routing.core.queues import Queue
 from tests.lifecycle.explore import QUEUE, START, arrival
@@ -97,7 +97,12 @@ def test_a_callback_that_is_asked_for_is_in_line_at_once() -> None:
 
     story.is_now(Status.OPEN)
     it = story.it
-    assert (it.subtype, it.kind, it.number, it.queued_at) == (Subtype.CALLBACK, Origin.REQUESTED, NUMBER, START)
+    assert (it.subtype, it.request.origin, it.number, it.place.queued_at) == (
+        Subtype.CALLBACK,
+        Origin.REQUESTED,
+        NUMBER,
+        START,
+    )
     assert (it.case.name, it.case.data, it.case.instructions, it.dialled_number) == (
         "Ada",
         {"order": 7},
@@ -113,7 +118,11 @@ def test_one_asked_for_a_time_waits_for_it_and_then_has_the_place_of_that_time(a
     story = Requested(at=START + ahead)
 
     story.is_now(Status.SCHEDULED)
-    assert (story.it.kind, story.it.promised_at, story.it.wake_at) == (Origin.SCHEDULED, START + ahead, START + ahead)
+    assert (story.it.request.origin, story.it.request.promised_at, story.it.wake_at) == (
+        Origin.SCHEDULED,
+        START + ahead,
+        START + ahead,
+    )
     with pytest.raises(NotOpen):
         story.then(PickedUp("1001"))
     assert story.then(Offered("1001")).ignored
@@ -127,7 +136,7 @@ def test_one_asked_for_a_time_waits_for_it_and_then_has_the_place_of_that_time(a
         = open
         """
     )
-    assert story.now == story.it.queued_at == START + ahead
+    assert story.now == story.it.place.queued_at == START + ahead
     assert story.it.wake_at == START + ahead + timedelta(days=1), "its life begins when it is due"
 
 
@@ -296,7 +305,7 @@ def test_an_offer_is_taken_back_to_the_line_at_its_old_place() -> None:
 
     story.is_now(Status.OPEN)
     assert story.done(HangUp) == [HangUp(phone.id)]
-    assert (story.it.queued_at, story.it.priority, story.it.assigned_to) == (START, 3, None)
+    assert (story.it.place.queued_at, story.it.place.priority, story.it.assigned_to) == (START, 3, None)
     story.does(
         """
         > Requeued operator:admin priority=3
@@ -327,7 +336,7 @@ def test_a_live_caller_is_put_before_others_but_stays_in_the_queue() -> None:
     story = Story()
 
     story.then(Requeued(ADMIN, priority=9))
-    assert (story.it.status, story.it.priority) == (Status.OPEN, 9)
+    assert (story.it.status, story.it.place.priority) == (Status.OPEN, 9)
     assert Deadline.NEXT_STEP in story.it.deadlines
     with pytest.raises(WrongStage):
         story.then(Requeued(ADMIN, queue="sales", queue_version=1))
@@ -438,7 +447,11 @@ def test_a_callback_is_put_off_and_what_was_tried_before_is_history(stage: Stage
     story.then(Rescheduled(ADMIN, at_noon, "Europe/Paris"))
 
     story.is_now(Status.SCHEDULED)
-    assert (story.it.promised_at, story.it.time_zone, story.it.assigned_to) == (at_noon, "Europe/Paris", None)
+    assert (story.it.request.promised_at, story.it.request.time_zone, story.it.assigned_to) == (
+        at_noon,
+        "Europe/Paris",
+        None,
+    )
     assert story.it.tries == () and not story.it.legs
     story.wait()
     assert (story.now, story.it.status) == (at_noon, Status.OPEN)
@@ -504,13 +517,13 @@ def test_resolved_means_that_nobody_is_called_any_more() -> None:
 
 def test_unresolved_means_that_somebody_else_goes_on_with_it() -> None:
     story = at(Stage.READY_TO_CALL)
-    queued = story.it.queued_at
+    queued = story.it.place.queued_at
 
     story.then(Settled("agent:1001", resolved=False, note="Wants to talk to a manager."))
 
     story.is_now(Status.OPEN)
-    assert (story.it.queued_at, story.it.case.note) == (queued, "Wants to talk to a manager.")
-    assert "1001" in story.it.excluded
+    assert (story.it.place.queued_at, story.it.case.note) == (queued, "Wants to talk to a manager.")
+    assert "1001" in story.it.place.excluded
     story.does(
         """
         > Settled agent:1001 not-resolved Wants to talk to a manager.
@@ -535,8 +548,8 @@ def test_a_call_that_came_in_lives_on_as_a_callback(operation: Operation, told: 
     story.then(operation)
 
     story.does(told)
-    assert (story.it.subtype, story.it.kind) == (Subtype.CALLBACK, Origin.QUEUED)
-    assert story.it.requested_at and Deadline.EXPIRY in story.it.deadlines
+    assert (story.it.subtype, story.it.request.origin) == (Subtype.CALLBACK, Origin.QUEUED)
+    assert story.it.request.requested_at and Deadline.EXPIRY in story.it.deadlines
 
 
 def test_a_caller_without_a_number_cannot_be_called_back_later() -> None:
@@ -589,7 +602,7 @@ def test_every_edit_is_told_with_the_old_value() -> None:
     story.then(Edited(ADMIN, OTHER, 5, {"colour": None, "size": "L", "order": 7}, "be quick"))
 
     it = story.it
-    assert (it.number, it.priority, it.case.data, it.case.instructions) == (
+    assert (it.number, it.place.priority, it.case.data, it.case.instructions) == (
         OTHER,
         5,
         {"order": 7, "size": "L"},
@@ -659,7 +672,7 @@ def test_the_number_of_a_caller_is_not_edited() -> None:
 def test_what_was_asked_for_by_a_clock_that_was_ahead_is_promised_no_earlier() -> None:
     asked_at = START + timedelta(seconds=0.2)
     called = arrival().interaction.changed(
-        status=Status.WRAP_UP, assigned_to="1001", legs=(), number=NUMBER, requested_at=asked_at
+        status=Status.WRAP_UP, assigned_to="1001", legs=(), number=NUMBER, request=Request(requested_at=asked_at)
     )
     it = decide(called, Context(QUEUE, START), Rescheduled(ADMIN, START + timedelta(seconds=0.1))).interaction
-    assert it.requested_at == asked_at and it.promised_at == asked_at
+    assert it.request.requested_at == asked_at and it.request.promised_at == asked_at

@@ -89,7 +89,7 @@ def test_who_was_let_down_is_told_the_place_they_have_then() -> None:
     story.then(Offered("1001"), 5)
     story.then(OfferAccepted("1001"), 15)
     story.then(TimeReached(), 10)
-    assert (story.it.status, story.it.front) == (Status.OPEN, True)
+    assert (story.it.status, story.it.place.front) == (Status.OPEN, True)
     assert story.it.wake_at == story.now - timedelta(seconds=5)
     story.situation = Situation(position=1)
     story.wait()

@@ -11,10 +11,10 @@ from routing.core.audio import audio
 from routing.core.effects import AddToBridge, DestroyBridge, Effect, PlayPrompt, PlayRingback, StartMusic, StopPrompt
 from routing.core.events import ServiceRestarted
 from routing.core.hearing import MAIN, Hears, Prompt, Room, Sound
-from routing.core.interaction import Deadline, Interaction, Leg, LegState, Role, Stage, Status
+from routing.core.interaction import Deadline, Interaction, Leg, LegState, Place, Role, Stage, Status
 from tests.lifecycle.explore import START, Move, moves
 
-IT = Interaction(UUID(int=7), "support", 1, START, START)
+IT = Interaction(UUID(int=7), "support", 1, START, Place(START))
 HELLO, BYE = Prompt("say-1", ("hello",)), Prompt("say-2", ("bye",))
 GOOD_BYE = (Stage.BOOKED, Stage.LEAVING, Stage.APOLOGY)
 

@@ -11,7 +11,10 @@ from routing.core.lifecycle.change import Change
 def chosen(c: Change, _: Plain) -> None:
     """The key that commits the request, when the caller's number can be dialled."""
     if c.it.number:
-        c.set(requested_at=c.now, waiting=replace(c.it.waiting, tries=0))
+        c.set(
+            request=replace(c.it.request, requested_at=c.now),
+            waiting=replace(c.it.waiting, tries=0),
+        )
         c.tell(FeedEvent.CALLBACK_REQUESTED, CALLER)
         asking.read_back(c, c.it.number)
     elif c.queue.callback.alternate_number:

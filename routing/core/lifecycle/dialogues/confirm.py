@@ -29,7 +29,7 @@ def once_more(c: Change, *first: str) -> None:
     c.set(waiting=replace(c.it.waiting, tries=c.it.waiting.tries + 1))
     if c.it.waiting.tries < workflow.step(c).tries:
         asking.read_back(c, number)
-    elif c.it.requested_at:
+    elif c.it.request.requested_at:
         c.set(waiting=replace(c.it.waiting, digits=""))
         asking.book(c)
     else:

@@ -38,7 +38,7 @@ def _number_entered(c: Change) -> None:
 def once_more(c: Change, *first: str) -> None:
     if asking.one_more_try(c, workflow.step(c).tries):
         asking.ask(c, (*first, "enter-number"))
-    elif c.it.requested_at:
+    elif c.it.request.requested_at:
         asking.book(c)
     else:
         asking.leave_dialogue(c)
