@@ -7,8 +7,7 @@ everything else that is to be done.
 from collections.abc import Iterable, Iterator, Mapping
 
 from routing.core.effects import AddToBridge, DestroyBridge, Effect, PlayPrompt, PlayRingback, StartMusic, StopPrompt
-from routing.core.hearing import Hears, Prompt, Room, Sound
-from routing.core.interaction import Interaction, Leg
+from routing.core.interaction import Hears, Interaction, Leg, Prompt, Room, Sound
 
 
 def audio(it: Interaction, heard: Mapping[str, Hears], language: str) -> Iterator[Effect]:

@@ -10,8 +10,20 @@ from routing.core.audio import audio
 from routing.core.context import Context
 from routing.core.effects import Effect, HangUp, StopPrompt
 from routing.core.feed import SYSTEM, FeedEvent, FeedLine
-from routing.core.hearing import Hears, Prompt, Sound
-from routing.core.interaction import Attempt, Deadline, Fields, Interaction, Leg, LegState, Outcome, Role, Status
+from routing.core.interaction import (
+    Attempt,
+    Deadline,
+    Fields,
+    Hears,
+    Interaction,
+    Leg,
+    LegState,
+    Outcome,
+    Prompt,
+    Role,
+    Sound,
+    Status,
+)
 from routing.core.requirements import Requirement, required
 
 LONGEST_PROMPT = 60.0

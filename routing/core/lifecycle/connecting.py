@@ -6,8 +6,7 @@ The customer is dialled only when the agent's phone is known to ring (`on_alert`
 from dataclasses import replace
 
 from routing.core.feed import SYSTEM, FeedEvent, agent_actor
-from routing.core.hearing import MAIN
-from routing.core.interaction import AgentPreferences, Attempt, Deadline, LegState, Role, Stage, Status, Subtype
+from routing.core.interaction import MAIN, AgentPreferences, Attempt, Deadline, LegState, Role, Stage, Status, Subtype
 from routing.core.lifecycle import ringing
 from routing.core.lifecycle.change import Change
 

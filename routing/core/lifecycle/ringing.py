@@ -5,8 +5,7 @@ from datetime import timedelta
 
 from routing.core.effects import DialCustomer, RingAgent
 from routing.core.feed import SYSTEM, FeedEvent
-from routing.core.hearing import Sound
-from routing.core.interaction import AgentPreferences, Deadline, Leg, LegState, Role, Status
+from routing.core.interaction import AgentPreferences, Deadline, Leg, LegState, Role, Sound, Status
 from routing.core.lifecycle.change import Change
 from routing.core.numbers import shown_to_customers
 

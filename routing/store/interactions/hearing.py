@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from routing.core.hearing import MAIN, Hears, Prompt, Room, Sound
-from routing.core.interaction import Interaction, Leg, LegState, Role, Stage
+from routing.core.interaction import MAIN, Hears, Interaction, Leg, LegState, Prompt, Role, Room, Sound, Stage
 
 
 def stored(it: Interaction, version: int) -> dict[str, Any]:

@@ -10,8 +10,21 @@ import pytest
 from routing.core.audio import audio
 from routing.core.effects import AddToBridge, DestroyBridge, Effect, PlayPrompt, PlayRingback, StartMusic, StopPrompt
 from routing.core.events import ServiceRestarted
-from routing.core.hearing import MAIN, Hears, Prompt, Room, Sound
-from routing.core.interaction import Deadline, Interaction, Leg, LegState, Place, Role, Stage, Status
+from routing.core.interaction import (
+    MAIN,
+    Deadline,
+    Hears,
+    Interaction,
+    Leg,
+    LegState,
+    Place,
+    Prompt,
+    Role,
+    Room,
+    Sound,
+    Stage,
+    Status,
+)
 from tests.lifecycle.explore import START, Move, moves
 
 IT = Interaction(UUID(int=7), "support", 1, START, Place(START))

@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from routing.core.hearing import MAIN, Prompt, Sound
-from routing.core.interaction import Interaction, Stage
+from routing.core.interaction import MAIN, Interaction, Prompt, Sound, Stage
 from routing.store.interactions.hearing import stored, with_what_legs_hear
 from tests.lifecycle.explore import moves
 

@@ -1,0 +1,15 @@
+"""Where a caller is in the workflow."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Where a caller is in the workflow and in its dialogues. `words` is what was said last, so that it can be said
+    again."""
+
+    step: int = 0
+    tries: int = 0
+    digits: str = ""
+    words: tuple[str, ...] = ()
+    said: int = 0
