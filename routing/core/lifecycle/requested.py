@@ -27,10 +27,10 @@ def request(interaction_id: UUID, context: Context, version: int, event: Callbac
         subtype=Subtype.CALLBACK,
         number=event.number,
         dialled_number=first_number(queue),
-        request=Request(_origin(context, event), now, now, event.time_zone),
         case=Case(event.name, event.callback_type, event.case_data, event.instructions),
     )
-    c = Change(it, context, event.by)
+    c = Change(it, context, event.by)  # before this nothing was promised
+    c.set(request=Request(_origin(context, event), now, now, event.time_zone))
     if event.at is not None and event.at > now:
         scheduled.schedule(c, event.at)
     elif event.at is not None and (refused := why_not_at(event.number, queue, now)):
