@@ -27,7 +27,8 @@ def _talk(hears: Iterable[Hears]) -> bool:
 
 
 def _asked(leg: Leg, before: Hears, language: str) -> Iterator[Effect]:
-    """A prompt has to be stopped; music and tones give way to what comes by themselves, or to the bridge."""
+    """A prompt has to be stopped. Music and tones give way to what comes after them by themselves, or to the bridge;
+    they are never followed by nothing."""
     if isinstance(before, Prompt):
         yield StopPrompt(leg.id, before.id)
     match leg.hears:

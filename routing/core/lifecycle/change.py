@@ -99,10 +99,11 @@ class Change:
 
     def decision(self) -> Decision:
         self.stamp()
+        self.ask_for_audio()
         self.set(lines=self.it.lines + len(self._feed))
         return Decision(
             self.it,
-            (*self._effects, *audio(self.it, self._heard, self.queue.language)),
+            tuple(self._effects),
             tuple(self._feed),
             requires=required(self._before, self.it, self._effects),
             agents=(*self._agents(), *self._not_ready),
@@ -165,9 +166,9 @@ class Change:
         return leg
 
     def mark(self, leg: Leg, state: LegState) -> None:
-        self._legs(leg.id, lambda each: replace(each, state=state))
+        self._replace_leg(leg.id, lambda each: replace(each, state=state))
 
-    def _legs(self, leg_id: str, changed: Callable[[Leg], Leg]) -> None:
+    def _replace_leg(self, leg_id: str, changed: Callable[[Leg], Leg]) -> None:
         self.set(legs=tuple(changed(each) if each.id == leg_id else each for each in self.it.legs))
 
     def forget(self, leg: Leg) -> None:
@@ -194,13 +195,20 @@ class Change:
         known = self.it.leg_with(leg.id)
         if known and isinstance(known.hears, Prompt):
             self.clear(Deadline.PLAYBACK)
-        self._legs(leg.id, lambda each: replace(each, hears=hears))
+        self._replace_leg(leg.id, lambda each: replace(each, hears=hears))
 
     def music(self, leg: Leg) -> None:
         self.hear(leg, Sound.MUSIC)
 
+    def music_again(self, leg: Leg) -> None:
+        """Asked for also where it should play: while Postgres was away something may have been said instead
+        (`routing.engine.degraded`), and what Asterisk did not obey is not known."""
+        if self._heard.get(leg.id) is Sound.MUSIC:
+            del self._heard[leg.id]
+        self.music(leg)
+
     def say(self, leg: Leg, *words: str) -> None:
-        """Play prompts."""
+        """Play prompts; nobody else may be hearing one."""
         said = self.it.waiting.said + 1
         self.set(waiting=replace(self.it.waiting, said=said, words=words))
         self.hear(leg, Prompt(self.it.new_id("say", said), words))
@@ -213,13 +221,18 @@ class Change:
                 self._heard[leg.id] = Sound.NOTHING
                 self.hear(leg, Sound.NOTHING)
 
-    def ask_for_audio_again(self) -> None:
-        """What the legs hear by now is not known. Prompts are stopped first: until then Asterisk does no more with
-        a channel (measured)."""
+    def audio_unknown(self) -> None:
+        """Nobody knows what the legs hear by now: all is asked for again. Prompts are stopped first, as Asterisk does
+        no more with a channel until its prompt has ended (measured)."""
         for leg in self.it.legs:
             if isinstance(leg.hears, Prompt):
                 self.do(StopPrompt(leg.id, leg.hears.id))
         self._heard = {}
+
+    def ask_for_audio(self) -> None:
+        """For what the legs are to hear by now: at the end of a decision, or before calls, which take longer."""
+        self.do(*audio(self.it, self._heard, self.queue.language))
+        self._heard = {leg.id: leg.hears for leg in self.it.legs}
 
     # The attempt under way
 

@@ -17,10 +17,11 @@ def restarted(c: Change, *, bridged: bool) -> None:
         c.do(DestroyBridge(c.it.bridge))
     if c.it.subtype is Subtype.INBOUND and line.caller_lost(c):
         return
-    c.ask_for_audio_again()
+    c.audio_unknown()
     if caller := c.leg(Role.CALLER):
         c.do(Answer(caller.id, c.it.id.hex))
     _prompt_again(c)
+    c.ask_for_audio()
     _ring_again(c)
     _dial_again(c)
 

@@ -72,7 +72,7 @@ def end_step(c: Change) -> None:
         c.set(status=Status.OPEN)
     c.set(stage=None, waiting=replace(c.it.waiting, tries=0, digits=""))
     if caller := c.leg(Role.CALLER):
-        c.music(caller)
+        c.music_again(caller)
     if was_bot:
         c.tell(FeedEvent.KEPT_WAITING)
     await_next(c)

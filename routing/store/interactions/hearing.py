@@ -26,7 +26,7 @@ def _words(hears: Hears) -> dict[str, Any]:
 
 def with_what_legs_hear(it: Interaction, hears: Mapping[str, Any], playing: str | None) -> Interaction:
     """`hears` is what `stored` made, or nothing; `playing` is what earlier versions keep: the prompt that plays."""
-    known = hears["legs"] if hears.get("version") == it.version else {}
+    known = hears.get("legs", {}) if hears.get("version") == it.version else {}
     return it.changed(
         legs=tuple(replace(leg, hears=_hears(it, leg, known.get(leg.id, {}), playing)) for leg in it.legs)
     )

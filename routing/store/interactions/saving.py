@@ -93,7 +93,7 @@ def _values(
         "epoch": owner.epoch,
         "now": now,
         "check": check,
-        "legs": _legs(before, after, now),
+        "legs": changed_legs(before, after, now),
         "attempts": _attempts(before, after),
         "feed": _feed(decision),
         **_agent(decision),
@@ -162,12 +162,12 @@ def _parts(before: Interaction | None, decision: Decision, values: Mapping[str, 
     )
 
 
-def _legs(before: Interaction | None, after: Interaction, now: datetime) -> list[dict[str, Any]]:
-    known = {leg.id: leg for leg in (before.legs if before else ())}
-    kept = {leg.id for leg in after.legs}
-    changed = [_leg_row(leg, None) for leg in after.legs if known.get(leg.id) != leg]
-    ended = [_leg_row(leg, now) for leg in known.values() if leg.id not in kept]
-    return ended + changed
+def changed_legs(before: Interaction | None, after: Interaction, now: datetime) -> list[dict[str, Any]]:
+    """What they hear is in the interaction's own row (`hearing`)."""
+    known = {leg.id: _leg_row(leg, None) for leg in (before.legs if before else ())}
+    there = {leg.id: _leg_row(leg, None) for leg in after.legs}
+    ended = [{**row, "ended_at": now} for leg, row in known.items() if leg not in there]
+    return ended + [row for leg, row in there.items() if known.get(leg) != row]
 
 
 def _leg_row(leg: Leg, ended_at: datetime | None) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def test_to_dial_again_is_asked_about() -> None:
     again = after(it, ServiceRestarted())
     agent, customer = (leg.id for leg in it.legs)
     dial = DialCustomer(customer, it.id.hex, "+4915112345678", "600", 35.0, made=True)
-    assert again.effects == (dial, PlayRingback(agent))
+    assert again.effects == (PlayRingback(agent), dial)
     assert again.requires == (MayCall(Moment.DIAL, "+4915112345678", it.queue),)
     assert again.interaction.attempts == it.attempts, "it is the same attempt"
 

@@ -1,11 +1,15 @@
 """Holds for every state the core can reach and every event that can happen there."""
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
+from uuid import UUID
 
 import pytest
 
+from routing.core.context import Context
 from routing.core.effects import DialCustomer, HangUp, RingAgent
 from routing.core.events import (
+    CallbackRequested,
     CallStopped,
     Cancelled,
     LegGone,
@@ -17,9 +21,9 @@ from routing.core.events import (
 )
 from routing.core.feed import FeedEvent
 from routing.core.interaction import Deadline, Interaction, LegState, Outcome, Role, Status, Subtype
-from routing.core.lifecycle import Released
+from routing.core.lifecycle import Released, request
 from routing.core.requirements import MayCall, Moment
-from tests.lifecycle.explore import Move, moves
+from tests.lifecycle.explore import QUEUE, START, Move, moves
 
 BEGINNINGS = {FeedEvent.ENTERED}
 """Told by what has no place before it."""
@@ -226,3 +230,11 @@ def test_what_is_required_goes_with_what_is_done(made: list[Move]) -> None:
             assert moments == {Moment.PROMISE}, move
         elif dials and after.subtype is Subtype.CALLBACK:
             assert Moment.DIAL in moments, move
+
+
+@pytest.mark.parametrize("at", [None, START + timedelta(days=1)], ids=["as soon as possible", "for a time"])
+def test_what_is_asked_for_over_the_api_is_a_promise(at: datetime | None) -> None:
+    event = CallbackRequested("operator:admin", QUEUE.name, "+4915112345678", at=at)
+    required = request(UUID(int=8), Context(QUEUE, START), 1, event).requires
+    assert MayCall(Moment.PROMISE, "+4915112345678", QUEUE.name) in required
+    assert len(required) == (1 if at is None else 2)

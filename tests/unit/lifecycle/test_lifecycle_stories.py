@@ -232,6 +232,7 @@ def test_star_withdraws_and_waits_on() -> None:
         > PromptFinished caller
           StartMusic caller
         > DigitPressed caller *
+          StartMusic caller
         = open
         > LegGone caller after 60 s
         = closed
@@ -960,8 +961,8 @@ def test_after_a_restart_the_question_is_asked_again_and_nothing_is_dialled_anew
           PlayRingback agent
         = connected dialing
         > ServiceRestarted
-          DialCustomer customer +4915112345678 600 timeout=35 made
           PlayRingback agent
+          DialCustomer customer +4915112345678 600 timeout=35 made
         """
     )
     assert story.it.attempts == before

@@ -138,6 +138,7 @@ def test_where_no_call_back_is_taken_no_menu_offers_one() -> None:
         > PromptFinished caller
           StartMusic caller
         > TimeReached after 5 s
+          StartMusic caller
         = open
         """
     )

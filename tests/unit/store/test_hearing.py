@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from routing.core.interaction import MAIN, Interaction, Prompt, Sound, Stage
 from routing.store.interactions.hearing import stored, with_what_legs_hear
-from tests.lifecycle.explore import moves
+from routing.store.interactions.saving import changed_legs
+from tests.lifecycle.explore import START, moves
 
 GOOD_BYE = (Stage.BOOKED, Stage.LEAVING, Stage.APOLOGY)
 
@@ -44,3 +45,10 @@ def test_a_sound_of_a_newer_version_is_taken_for_what_it_would_be() -> None:
     newer["legs"][it.legs[1].id] = {"prompt": "p", "words": ["one", "two"], "volume": 3}
     first, second = with_what_legs_hear(_without_audio(it), newer, None).legs
     assert (first.hears, second.hears) == (MAIN, Prompt("p", ("one", "two")))
+
+
+def test_what_is_heard_is_written_once_in_the_row_of_the_interaction() -> None:
+    it = next(it for it in _with_legs() if it.playing)
+    assert changed_legs(it, _without_audio(it), START) == []
+    assert [row["id"] for row in changed_legs(None, it, START)] == [leg.id for leg in it.legs]
+    assert [row["ended_at"] for row in changed_legs(it, it.changed(legs=()), START)] == [START] * len(it.legs)
