@@ -8,6 +8,7 @@ from aiohttp import web
 from routing.api.agents import routes as agents
 from routing.api.bans import routes as bans
 from routing.api.context import SERVICES, Services
+from routing.api.engine import Engine
 from routing.api.http import docs, openapi
 from routing.api.http.auth import Tokens
 from routing.api.http.client_address import ClientAddresses, Network
@@ -27,7 +28,6 @@ from routing.api.numbers import routes as numbers
 from routing.api.operations import routes as operations
 from routing.api.queues import routes as queues
 from routing.api.sessions import routes as sessions
-from routing.engine.engine import Engine
 from routing.runtime.passwords import Passwords
 from routing.store.database import Pool
 
@@ -63,7 +63,7 @@ def create_app(
         guard=LoginThrottle(),
         client_addresses=ClientAddresses(trusted_proxies),
         rates=Rates(a_second),
-        idempotency=Idempotency(pool, lambda: engine.lease.ownership.epoch, engine.clock.now),
+        idempotency=Idempotency(pool, lambda: engine.epoch, engine.clock.now),
         counts=Counts(pool),
         realm=realm,
     )

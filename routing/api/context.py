@@ -7,6 +7,7 @@ from uuid import UUID
 from aiohttp import web
 from pydantic import BaseModel
 
+from routing.api.engine import Engine
 from routing.api.http.auth import Tokens
 from routing.api.http.client_address import ClientAddresses
 from routing.api.http.idempotency import Idempotency, whose
@@ -17,7 +18,6 @@ from routing.api.live.hub import Hub
 from routing.api.machines.counts import Counts
 from routing.core.errors import Forbidden, NotFound, Unauthenticated
 from routing.core.feed import agent_actor, operator_actor
-from routing.engine.engine import Engine
 from routing.runtime.passwords import Passwords
 from routing.store import agents, interactions
 from routing.store.database import Pool

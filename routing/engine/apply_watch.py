@@ -39,7 +39,7 @@ async def _take_over(engine: Engine, line: Applied) -> None:
     """What can be without Asterisk; the same line may come more than once."""
     for queue in line.queues:
         engine.queues_changed(queue)
-    await call_no_more(engine, engine.pool, line.numbers)
+    await call_no_more(engine.tell, engine.pool, line.numbers)
 
 
 async def _settle_accounts(engine: Engine, line: Applied) -> None:

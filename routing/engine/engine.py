@@ -170,6 +170,11 @@ class Engine:
         """Another part whose health `health` reports."""
         self._parts[name] = healthy
 
+    @property
+    def epoch(self) -> int:
+        """Of this process' turn at the shard."""
+        return self.lease.ownership.epoch
+
     def health(self) -> dict[str, bool]:
         return {name: healthy() for name, healthy in self._parts.items()}
 

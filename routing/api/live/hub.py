@@ -10,6 +10,7 @@ from uuid import UUID
 
 import structlog
 
+from routing.api.engine import Engine
 from routing.api.http.viewer import Viewer
 from routing.api.live import messages
 from routing.api.live.messages import StreamMessage
@@ -17,7 +18,6 @@ from routing.core.agents import Work
 from routing.core.errors import NotFound, RingbackError
 from routing.core.interaction import Interaction
 from routing.core.lifecycle import Assigned, Decision, Released
-from routing.engine.engine import Engine
 from routing.engine.notices import AgentChanged, InteractionChanged, Notice, QueueChanged
 from routing.runtime import metrics
 from routing.store import agents, queues

@@ -47,7 +47,7 @@ async def put_do_not_call(call: Call) -> answers.DoNotCall:
     """This number is not called any more, from now on; callbacks of it that wait are closed as `blocked`."""
     sent, number = call.body(bodies.DoNotCall), _number(call)
     entry = await number_rules.do_not_call(call.pool, number, call.actor, sent.reason)
-    await call_no_more(call.engine, call.pool, [number])
+    await call_no_more(call.engine.tell, call.pool, [number])
     return _shown(entry)
 
 
