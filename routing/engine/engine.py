@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
-from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -31,6 +30,7 @@ from routing.engine.arrivals import Arrivals
 from routing.engine.clock import Clock
 from routing.engine.deciding import Decider
 from routing.engine.degraded import DegradedMode
+from routing.engine.due import DueRows
 from routing.engine.lease import Lease
 from routing.engine.legs import Legs
 from routing.engine.mailbox import Envelope, Mailbox, Unsure
@@ -40,9 +40,8 @@ from routing.engine.phones import Phones
 from routing.engine.queues import Queues
 from routing.engine.router import Router
 from routing.engine.timekeeping import Timekeeper
-from routing.engine.timers import HORIZON, Timers
+from routing.engine.timers import Timers
 from routing.runtime import metrics
-from routing.store import interactions
 from routing.store.database import Pool
 from routing.store.interactions import Unread
 
@@ -50,15 +49,6 @@ log = structlog.get_logger()
 
 NEWS_WITHIN = 0.05
 """Seconds that those who wait for news may have to wait while Asterisk is told what to do."""
-
-OVERDUE = timedelta(seconds=2)
-"""How long a deadline may have passed before the row is read again."""
-
-LOOK_EVERY = HORIZON / 6
-"""Seconds between two looks at the table."""
-
-AT_A_TIME, PUT_RIGHT_EVERY = 500, 0.2
-"""So many rows are put right together after the clock jumped, and the seconds until the next: calls go first."""
 
 WITHOUT_CONTACT = timedelta(seconds=0.2)
 """How long until it is looked again whether Asterisk is heard, for those whom time would have something to tell."""
@@ -91,13 +81,12 @@ class Engine:
         self._unread = Unread()
         self._listeners: list[Callable[[Notice], None]] = []
         self._tasks: set[asyncio.Future[None]] = set()
-        self._look = asyncio.Event()
-        self._some_before_jump = True
         self._parts: dict[str, Callable[[], bool]] = {
             "postgres": lambda: self.lease.answered,
             "shard": lambda: self.lease.valid,
         }
         self._timers = Timers(clock, self._wake, lease.woke_within)
+        self._due = DueRows(pool, clock, lease, self._timers, self._wake, self._read_again, self._handled)
         self.timekeeper = Timekeeper(pool, clock, lease, self._clock_jumped)
         self.queues = Queues(pool)
         self.number_rules = NumberRules(pool, clock, self.queues)
@@ -147,7 +136,7 @@ class Engine:
             group.create_task(self.lease.watch_pulse(), name="pulse")
             group.create_task(self.timekeeper.keep(), name="clock")
             group.create_task(self.router.run(), name="router")
-            group.create_task(self._watch_table(), name="due rows")
+            group.create_task(self._due.watch(), name="due rows")
 
     def halt(self) -> None:
         """Start nothing any more."""
@@ -515,51 +504,17 @@ class Engine:
         if (box := self._boxes.get(interaction_id)) and box.idle:
             box.interaction = None
 
-    async def _watch_table(self) -> None:
-        """The slow look at the table that makes the timers a guarantee; after a jump of the clock it is at once."""
-        while True:
-            self._look.clear()
-            try:
-                await self._set_timers()
-                pause = await self._put_right() if self._some_before_jump else LOOK_EVERY
-            except Unavailable:
-                log.warning("due rows not read: Postgres does not answer")
-                pause = LOOK_EVERY
-            with suppress(TimeoutError):
-                async with asyncio.timeout(pause):
-                    await self._look.wait()
-
-    async def _set_timers(self) -> None:
-        now = self.clock.now()
-        until = now + timedelta(seconds=HORIZON)
-        for interaction_id, at in await interactions.due_until(self.pool, self.lease.ownership.shard, until):
-            overdue = at < now - OVERDUE
-            if overdue:
-                self._read_again(interaction_id)
-            if overdue or not self._timers.has(interaction_id):
-                self._timers.set(interaction_id, at)
-
-    # Jumps of the clock
-
     def _clock_jumped(self) -> None:
         """Whoever is in memory is put right at once, the others as the table is looked at."""
-        self._some_before_jump = True
         for interaction_id in tuple(self._boxes):
             self._wake(interaction_id)
-        self._look.set()
+        self._due.clock_jumped()
         self.router.stir()
 
-    async def _put_right(self) -> float:
-        """Rows that were stored before a jump are woken, some at a time, which stores them by the clock as it goes
-        now (`lifecycle.jumped`). Returns the seconds until the next look."""
-        shard, shift = self.lease.ownership.shard, self.clock.shift
-        ids = await interactions.stored_before_jump(self.pool, shard, shift, AT_A_TIME)
-        self._some_before_jump = bool(ids) or shift != self.clock.shift
-        for interaction_id in ids:
-            self._wake(interaction_id)
+    async def _handled(self) -> None:
+        """What is being handled, but not for long."""
         if self._tasks:
             await asyncio.wait(tuple(self._tasks), timeout=ANSWER_WITHIN)
-        return PUT_RIGHT_EVERY if self._some_before_jump else LOOK_EVERY
 
 
 def _where(it: Interaction | None) -> str | None:

@@ -296,7 +296,7 @@ async def test_a_successor_puts_right_what_was_stored_before_the_jump(service: S
     assert await stored.jumped(pool, owner, 0.0, by, 0.0, service.engine.clock.now()) == by
 
     successor = Engine(pool, await Clock.of(pool, "test"), service.engine.lease, service.phones)
-    watching = asyncio.create_task(successor._watch_table())
+    watching = asyncio.create_task(successor._due.watch())
     async with asyncio.timeout(5):
         while (row := await service.stored(it.id)).shift != by:  # noqa: ASYNC110
             await asyncio.sleep(0.02)

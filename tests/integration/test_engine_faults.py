@@ -12,7 +12,7 @@ from routing.core.effects import Answer, DialCustomer, Effect, HangUp, RingAgent
 from routing.core.errors import Unavailable
 from routing.core.events import CallEnded, CallerArrived, LegAnswered, LegGone, LegRinging, OfferAccepted, TimeReached
 from routing.core.interaction import Interaction, Outcome, Role, Stage, Status
-from routing.engine import deciding, pacing
+from routing.engine import arrivals, deciding, pacing
 from routing.engine import engine as engine_module
 from routing.engine.mailbox import Envelope
 from routing.engine.pacing import Pacer
@@ -183,7 +183,7 @@ async def test_a_call_whose_row_was_not_confirmed_leaves_no_ghost_behind(
         failed.set()
         raise Unavailable("Postgres does not answer.")
 
-    monkeypatch.setattr(engine_module.interactions, "create", create)
+    monkeypatch.setattr(arrivals.interactions, "create", create)
     service.engine.arrive(CallerArrived("caller-1", "600", CUSTOMER))
     await asyncio.wait_for(failed.wait(), 5)
     closed = await changed.until(lambda it: it.status is Status.CLOSED)

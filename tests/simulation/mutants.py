@@ -20,6 +20,7 @@ from routing.core.lifecycle.decide import _AT, _WHEN
 from routing.core.requirements import Requirement, required
 from routing.engine.acting import Actor
 from routing.engine.deciding import Decider
+from routing.engine.due import DueRows
 from routing.engine.engine import Engine
 from routing.engine.lease import Lease
 from routing.engine.mailbox import Mailbox
@@ -136,10 +137,10 @@ def _adopt_without_timers(self: Engine, it: Interaction) -> None:
 def _timers_never_again() -> Iterator[None]:
     """After a recovery nothing is woken any more, neither by adopting rows nor by looking at the table."""
 
-    async def nothing_due(self: Engine) -> None:
+    async def nothing_due(self: DueRows) -> None:
         await asyncio.Event().wait()
 
-    with patch.object(Engine, "adopt", _adopt_without_timers), patch.object(Engine, "_watch_table", nothing_due):
+    with patch.object(Engine, "adopt", _adopt_without_timers), patch.object(DueRows, "watch", nothing_due):
         yield
 
 
