@@ -29,8 +29,8 @@ AT_A_TIME, PUT_RIGHT_EVERY = 500, 0.2
 
 
 class DueRows:
-    """`wake` lets a row find out what time has to tell it, `read_again` forgets what memory has of it, `handled` waits
-    a while for those who were woken."""
+    """`wake` lets a row find out what time has to tell it, `read_again` forgets what is in memory of it, `handled`
+    waits a while for those who were woken."""
 
     def __init__(
         self,

@@ -5,7 +5,7 @@ Every rule about status is in this package. `decide` has the tables; it is the t
   `actions`), `offered`, `calling` (connected), `after_call` (wrap-up), `scheduled`. A life begins with `arriving` or
   `requested`.
 - What happens whatever the status: `restart` (contact with Asterisk is back), `blocked` (a number rule said no),
-  `operated` (what supervisors and owners do), `forced` (what supervisors do to any call and any agent).
+  `operations` (what supervisors and owners do), `forced` (what supervisors do to any call and any agent).
 - What is done then, which knows no events: `asking`, `line`, `workflow`, `ringing`, `connecting`, `call_over`,
   `closing`.
 - `change` collects the decision; `denied` is what nobody can do just now.

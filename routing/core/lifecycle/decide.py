@@ -34,7 +34,7 @@ from routing.core.lifecycle import (
     forced,
     offered,
     open,
-    operated,
+    operations,
     restart,
     scheduled,
     workflow,
@@ -99,7 +99,7 @@ def decide(it: Interaction, context: Context, event: Event) -> Decision:
         case CallStopped() | AgentReleased():
             forced.forced(change, event)
         case _ if isinstance(event, Operation):
-            operated.operated(change, event)
+            operations.operate(change, event)
         case _:
             _WHEN[it.status](change, event)
     return change.decision()
