@@ -5,12 +5,14 @@ keep the version they came in under.
 """
 
 from routing.core.queues.dial import Dial, Retried
+from routing.core.queues.limits import Admission
 from routing.core.queues.offer import Offer
 from routing.core.queues.queue import Queue, available_timezones
 from routing.core.queues.switches import Switches
 from routing.core.queues.wrap_up import Slug
 
 __all__ = [
+    "Admission",
     "Dial",
     "Offer",
     "Queue",
