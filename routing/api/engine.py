@@ -1,5 +1,6 @@
 """What the API wants of the engine, and no more. Implemented by `routing.engine.engine`, to which only `routing.main`
-introduces it: an engine on another machine would be asked the same.
+introduces it: an engine on another machine would be asked the same. Two functions stand beside it: `e164` and
+`call_no_more`.
 
 Counterpart: `routing.engine.phones`, what the engine wants of Asterisk.
 """

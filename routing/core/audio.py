@@ -1,7 +1,7 @@
 """What has to be asked of Asterisk so that the legs hear what they should.
 
-Pure. A decision says what each leg hears from now on; the difference to what it heard before is asked, after
-everything else that is to be done.
+Pure. A decision says what each leg hears from now on; the difference to what it heard before is asked at its end, and
+after a restart before anybody is called (`routing.core.lifecycle.restart`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,5 +1,4 @@
-"""Which rows are due: a slow look at the table that makes the timers a guarantee, and at once after a jump of the
-clock."""
+"""Which rows are due: a slow look at the table makes the timers a guarantee, at once after a jump of the clock."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -29,7 +28,7 @@ AT_A_TIME, PUT_RIGHT_EVERY = 500, 0.2
 
 
 class DueRows:
-    """`wake` lets a row find out what time has to tell it, `read_again` forgets what is in memory of it, `handled`
+    """`wake` lets a row find out what time has to tell it, `read_again` forgets what is in memory of it, `wait`
     waits a while for those who were woken."""
 
     def __init__(
@@ -40,7 +39,7 @@ class DueRows:
         timers: Timers,
         wake: Callable[[UUID], None],
         read_again: Callable[[UUID], None],
-        handled: Callable[[], Awaitable[None]],
+        wait: Callable[[], Awaitable[None]],
     ) -> None:
         self._pool = pool
         self._clock = clock
@@ -48,7 +47,7 @@ class DueRows:
         self._timers = timers
         self._wake = wake
         self._read_again = read_again
-        self._handled = handled
+        self._wait = wait
         self._look = asyncio.Event()
         self._some_before_jump = True
 
@@ -89,5 +88,5 @@ class DueRows:
         self._some_before_jump = bool(ids) or shift != self._clock.shift
         for interaction_id in ids:
             self._wake(interaction_id)
-        await self._handled()
+        await self._wait()
         return PUT_RIGHT_EVERY if self._some_before_jump else LOOK_EVERY

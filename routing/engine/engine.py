@@ -86,7 +86,7 @@ class Engine:
             "shard": lambda: self.lease.valid,
         }
         self._timers = Timers(clock, self._wake, lease.woke_within)
-        self._due = DueRows(pool, clock, lease, self._timers, self._wake, self._read_again, self._handled)
+        self._due = DueRows(pool, clock, lease, self._timers, self._wake, self._read_again, self._wait_for_tasks)
         self.timekeeper = Timekeeper(pool, clock, lease, self._clock_jumped)
         self.queues = Queues(pool)
         self.number_rules = NumberRules(pool, clock, self.queues)
@@ -504,6 +504,8 @@ class Engine:
         if (box := self._boxes.get(interaction_id)) and box.idle:
             box.interaction = None
 
+    # Time
+
     def _clock_jumped(self) -> None:
         """Whoever is in memory is put right at once, the others as the table is looked at."""
         for interaction_id in tuple(self._boxes):
@@ -511,8 +513,8 @@ class Engine:
         self._due.clock_jumped()
         self.router.stir()
 
-    async def _handled(self) -> None:
-        """What is being handled, but not for long."""
+    async def _wait_for_tasks(self) -> None:
+        """Until what is being handled is, but not for long."""
         if self._tasks:
             await asyncio.wait(tuple(self._tasks), timeout=ANSWER_WITHIN)
 

@@ -26,8 +26,8 @@ _HEADERS: dict[int, dict[str, dict[str, Any]]] = {
 }
 """What comes along with an error."""
 _REF = "#/components/schemas/{model}"
-_NAMES = {
-    "routing.core.queues.Switches": "routing.queues.Switches",
+NAMES = {
+    "routing.core.queues.switches.Switches": "routing.queues.Switches",
     "routing.api.queues.bodies.Switches": "routing.api.bodies.Switches",
 }
 """Of two models of one name pydantic says the modules. What clients made of those names has to go on fitting when a
@@ -70,7 +70,7 @@ Schemas = dict[tuple[Any, str], Any]
 
 class _Named(GenerateJsonSchema):
     def normalize_name(self, name: str) -> str:
-        return super().normalize_name(_NAMES.get(name, name))
+        return super().normalize_name(NAMES.get(name, name))
 
 
 def _schemas(routes: list[tuple[str, Route]]) -> tuple[Schemas, dict[str, Any]]:

@@ -48,7 +48,7 @@ NetworkEvent = (
     | ServiceRestarted
 )
 Heard = NetworkEvent | LegDialled
-"""What Asterisk tells the engine."""
+"""What Asterisk tells the engine, and what the service finds out about it."""
 Force = CallStopped | AgentReleased
 Operation = Cancelled | Requeued | Reassigned | Rescheduled | Settled | Edited | NoteAdded
 PersonEvent = (

@@ -29,7 +29,7 @@ def _music_for_caller(c: Change) -> None:
 
 
 def ask_again(c: Change) -> None:
-    """Say the last words once more, from the beginning."""
+    """Say the last words once more, from the beginning. One person is on the line."""
     for leg in c.it.legs:
         c.say(leg, *c.it.waiting.words)
     c.clear(Deadline.INPUT)

@@ -202,7 +202,7 @@ class Change:
 
     def music_again(self, leg: Leg) -> None:
         """Asked for also where it should play: while Postgres was away something may have been said instead
-        (`routing.engine.degraded`), and what Asterisk did not obey is not known."""
+        (`routing.engine.degraded`), nor is it known whether Asterisk did what it was asked."""
         if self._heard.get(leg.id) is Sound.MUSIC:
             del self._heard[leg.id]
         self.music(leg)

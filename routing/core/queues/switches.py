@@ -1,4 +1,4 @@
-"""What goes on, at once and without a new version."""
+"""A queue's switches: effective at once, without a new version."""
 
 from dataclasses import dataclass
 

@@ -100,3 +100,11 @@ def test_after_a_restart_everything_is_asked_again() -> None:
         it, effects = move.decision.interaction, move.decision.effects
         assert all(effect in effects for effect in audio(it, {}, "en")), move
         assert it.status is not Status.CONNECTED or not it.playing
+
+
+def test_a_sound_is_never_followed_by_nothing() -> None:
+    """Nothing would end it."""
+    for move in _moves():
+        after = {leg.id: leg.hears for leg in move.decision.interaction.legs} if move.decision else {}
+        went_on = [leg for leg in move.before.legs if leg.hears in (Sound.MUSIC, Sound.RINGBACK)]
+        assert not any(after.get(leg.id) is Sound.NOTHING for leg in went_on), move

@@ -1,4 +1,4 @@
-"""What is done to an interaction from outside a call, one file for each (T25, T26, T28, T34, T40).
+"""What is done to an interaction from outside a call, one file for each, notes with edits (T25, T26, T28, T34, T40).
 
 Supervisors do it to any, agents to what is theirs; what only supervisors may do at all, the API knows. A call that
 is being made or talked is never touched: it is ended first.
