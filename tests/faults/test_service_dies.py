@@ -182,7 +182,7 @@ async def test_f5_phones_that_have_said_nothing_yet_are_not_called_again_and_may
     await other.ready()
     silent = await other.phone.incoming()
     await stands_by(line.stage)
-    before = line.stage.log.read_text().count("dialled already")
+    before = line.stage.log.read_text().count("noted as dialled")
     await kill(line.stage)
     await line.stage.until(lambda: _seen_to(line.stage, before + 2), "both legs are seen to again", 10)
     silent.answer()
@@ -194,7 +194,7 @@ async def test_f5_phones_that_have_said_nothing_yet_are_not_called_again_and_may
 
 
 async def _seen_to(stage: Stage, times: int) -> bool:
-    return stage.log.read_text().count("dialled already") >= times
+    return stage.log.read_text().count("noted as dialled") >= times
 
 
 # Just after an accept
