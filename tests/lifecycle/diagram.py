@@ -13,7 +13,7 @@ from pathlib import Path
 from routing.core.events import DigitPressed, LegAnswered, LegGone, LegRinging, LineDied, TimeReached
 from routing.core.interaction import Interaction, Stage, Status
 from routing.core.lifecycle.change import Decision
-from tests.lifecycle.explore import QUEUE, Move, arrival, moves
+from tests.lifecycle.explore import QUEUE, Move, arrival, every_move, moves
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "lifecycle.md"
 
@@ -26,9 +26,9 @@ def _walked() -> tuple[Move, ...]:
     return tuple(move for variant in _variants() for move in variant)
 
 
-def _variants() -> Iterator[Iterator[Move]]:
+def _variants() -> Iterator[Iterable[Move]]:
     """The settings, and the withheld number, that lead to moves of their own."""
-    yield moves()
+    yield every_move()
     yield moves(number="anonymous")
     yield moves(QUEUE.model_copy(update={"dial": QUEUE.dial.model_copy(update={"order": "agent_first"})}))
     yield moves(QUEUE.model_copy(update={"offer": QUEUE.offer.model_copy(update={"accept_mode": "auto"})}))

@@ -7,6 +7,7 @@ deadline are taken as the same.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from uuid import UUID
 
 from routing.core.context import Context, Situation
@@ -88,6 +89,12 @@ def moves(queue: Queue = QUEUE, number: str = "+4915112345678") -> Iterator[Move
             if move.decision and (likeness := _likeness(move.decision.interaction)) not in seen:
                 seen.add(likeness)
                 todo.append((move.decision.interaction, at))
+
+
+@cache
+def every_move() -> tuple[Move, ...]:
+    """Those of the queue above, made once for all tests."""
+    return tuple(moves())
 
 
 def _move(it: Interaction, queue: Queue, event: Event, at: datetime) -> Move:

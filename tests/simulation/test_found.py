@@ -13,7 +13,7 @@ from routing.core.events import Heard, LegGone, ServiceRestarted
 from routing.core.interaction import Interaction, Role, Stage
 from routing.core.lifecycle import decide
 from routing.engine.engine import Engine
-from tests.lifecycle.explore import QUEUE, moves
+from tests.lifecycle.explore import QUEUE, every_move
 from tests.simulation.ari import SimulatedAri
 from tests.simulation.asterisk import Asterisk, Channel
 from tests.simulation.auditor import Auditor
@@ -99,7 +99,7 @@ def test_a_call_that_was_seen_and_is_over_is_not_made_again() -> None:
 
 def test_after_a_restart_a_customers_leg_is_only_dialled_if_it_is_there() -> None:
     dialling = [
-        move.before for move in moves() if move.before.stage is Stage.DIALING and move.before.leg(Role.CUSTOMER)
+        move.before for move in every_move() if move.before.stage is Stage.DIALING and move.before.leg(Role.CUSTOMER)
     ]
     assert dialling
     for it in dialling:

@@ -12,7 +12,7 @@ from routing.core.interaction import Interaction, Outcome, Role, Stage, Status
 from routing.core.lifecycle import Decision, decide
 from routing.core.numbers import Rule
 from routing.core.requirements import MayCall, Moment
-from tests.lifecycle.explore import AGENT, QUEUE, START, moves
+from tests.lifecycle.explore import AGENT, QUEUE, START, every_move
 
 NOW = START + timedelta(seconds=60)
 LATER = NOW + timedelta(hours=1)
@@ -29,7 +29,7 @@ def dialling() -> Interaction:
     """The agent is on the line, the dial is stored; nobody has heard of the customer's phone yet."""
     it = next(
         move.before
-        for move in moves()
+        for move in every_move()
         if move.before.status is Status.OPEN and move.before.request.requested_at and not move.before.legs
     )
     it = after(it.changed(place=replace(it.place, not_before=None)), PickedUp(AGENT)).interaction

@@ -23,7 +23,7 @@ from routing.core.feed import FeedEvent
 from routing.core.interaction import Deadline, Interaction, LegState, Outcome, Role, Status, Subtype
 from routing.core.lifecycle import Released, request
 from routing.core.requirements import MayCall, Moment
-from tests.lifecycle.explore import QUEUE, START, Move, moves
+from tests.lifecycle.explore import QUEUE, START, Move, every_move
 
 BEGINNINGS = {FeedEvent.ENTERED}
 """Told by what has no place before it."""
@@ -39,7 +39,7 @@ HELD = {Status.OFFERED, Status.CONNECTED, Status.WRAP_UP}
 
 @pytest.fixture(scope="module")
 def all_moves() -> list[Move]:
-    return list(moves())
+    return list(every_move())
 
 
 @pytest.fixture(scope="module")

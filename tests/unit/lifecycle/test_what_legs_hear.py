@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import cache
 from uuid import UUID
 
 import pytest
@@ -25,7 +24,7 @@ from routing.core.interaction import (
     Stage,
     Status,
 )
-from tests.lifecycle.explore import START, Move, moves
+from tests.lifecycle.explore import START, every_move
 
 IT = Interaction(UUID(int=7), "support", 1, START, Place(START))
 HELLO, BYE = Prompt("say-1", ("hello",)), Prompt("say-2", ("bye",))
@@ -63,13 +62,8 @@ def test_who_joins_is_added_and_who_is_in_it_stays() -> None:
 # In every state that can be reached
 
 
-@cache
-def _moves() -> tuple[Move, ...]:
-    return tuple(moves())
-
-
 def _reached() -> Iterator[Interaction]:
-    return (move.decision.interaction for move in _moves() if move.decision)
+    return (move.decision.interaction for move in every_move() if move.decision)
 
 
 def test_they_talk_when_both_are_in_the_room() -> None:
@@ -93,7 +87,7 @@ def test_a_prompt_is_heard_by_one_and_its_end_waited_for() -> None:
 
 
 def test_after_a_restart_everything_is_asked_again() -> None:
-    restarts = [move for move in _moves() if isinstance(move.event, ServiceRestarted) and move.before.legs]
+    restarts = [move for move in every_move() if isinstance(move.event, ServiceRestarted) and move.before.legs]
     assert restarts
     for move in restarts:
         assert move.decision
@@ -104,7 +98,7 @@ def test_after_a_restart_everything_is_asked_again() -> None:
 
 def test_a_sound_is_never_followed_by_nothing() -> None:
     """Nothing would end it."""
-    for move in _moves():
+    for move in every_move():
         after = {leg.id: leg.hears for leg in move.decision.interaction.legs} if move.decision else {}
         went_on = [leg for leg in move.before.legs if leg.hears in (Sound.MUSIC, Sound.RINGBACK)]
         assert not any(after.get(leg.id) is Sound.NOTHING for leg in went_on), move

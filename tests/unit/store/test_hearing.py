@@ -6,13 +6,13 @@ from dataclasses import replace
 from routing.core.interaction import MAIN, Interaction, Prompt, Sound, Stage
 from routing.store.interactions.hearing import stored, with_what_legs_hear
 from routing.store.interactions.saving import changed_legs
-from tests.lifecycle.explore import START, moves
+from tests.lifecycle.explore import START, every_move
 
 GOOD_BYE = (Stage.BOOKED, Stage.LEAVING, Stage.APOLOGY)
 
 
 def _with_legs() -> Iterator[Interaction]:
-    for move in moves():
+    for move in every_move():
         if move.decision and move.decision.interaction.legs:
             yield move.decision.interaction
 
