@@ -1,5 +1,6 @@
 """Saving decisions: compare-and-set, the shard's epoch, invariants in the schema, the feed beside every change."""
 
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -9,8 +10,8 @@ from store_book import QUEUE, Book
 from routing.core.context import Context
 from routing.core.errors import AgentBusy, Conflict, DuplicateCallback
 from routing.core.events import LegAnswered, LegGone, Offered, PromptFinished, TimeReached
-from routing.core.interaction import Role, Status, Subtype
-from routing.core.lifecycle import decide
+from routing.core.interaction import Hears, Prompt, Role, Room, Sound, Status, Subtype
+from routing.core.lifecycle import Decision, decide
 from routing.store import agents, interactions, shards
 from routing.store.database import connection
 from routing.store.read import feed, line
@@ -133,3 +134,18 @@ async def test_a_prompt_that_plays_is_remembered_with_its_words(book: Book) -> N
     assert it.playing and it.waiting.words == ("menu-offer",)
     it = await book.happen(it, PromptFinished(it.legs[0].id, it.playing))
     assert it.playing is None
+
+
+@pytest.mark.parametrize("hears", [Room("consult"), Prompt("say-9", ("one", "two")), Sound.RINGBACK, Sound.NOTHING])
+async def test_what_a_leg_hears_is_stored_also_where_nothing_else_tells_it(book: Book, hears: Hears) -> None:
+    it = await book.call()
+    other = it.changed(legs=(replace(it.legs[0], hears=hears),))
+    await interactions.save(book.pool, book.owner, it, Decision(other), book.now)
+    assert (await interactions.load(book.pool, it.id)).legs == other.legs
+
+
+async def test_an_earlier_version_finds_the_prompt_that_plays_where_it_looks_for_it(book: Book) -> None:
+    it = await book.happen(await book.call(), TimeReached(), 2)
+    async with connection(book.pool) as c:
+        waiting = await c.fetchval("SELECT waiting FROM interactions WHERE id = $1", it.id)
+    assert it.playing and waiting["playing"] == it.playing

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: stored by `vars`
 class Case:
     """What the matter is, for people: what was known before the call, and what came of it."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: stored by `vars`
 class Place:
     """Its place in line. `front` puts it before everyone else; `priority` before those with less; it is not offered
     before `not_before`, nor to the agents in `excluded` until the time that stands there."""

@@ -13,7 +13,7 @@ class Origin(StrEnum):
     SCHEDULED = "scheduled"  # asked for over the API, for a time
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: stored by `vars`
 class Request:
     """The callback that was asked for: how, when, for which time, and in which zone the customer's clock goes."""
 

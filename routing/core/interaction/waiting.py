@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: stored by `vars`
 class Waiting:
     """Where a caller is in the workflow and in its dialogues. `words` is what was said last, so that it can be said
     again."""

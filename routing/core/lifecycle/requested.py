@@ -30,19 +30,16 @@ def request(interaction_id: UUID, context: Context, version: int, event: Callbac
         case=Case(event.name, event.callback_type, event.case_data, event.instructions),
     )
     c = Change(it, context, event.by)  # before this nothing was promised
-    c.set(request=Request(_origin(context, event), now, now, event.time_zone))
+    c.set(request=Request(Origin.REQUESTED, now, now, event.time_zone))
     if event.at is not None and event.at > now:
         scheduled.schedule(c, event.at)
+        c.set(request=replace(c.it.request, origin=Origin.SCHEDULED))
     elif event.at is not None and (refused := why_not_at(event.number, queue, now)):
         raise Invalid(refused, "/at")
     else:
         _await_window(c)
     c.tell(FeedEvent.CALLBACK_REQUESTED, kind=c.it.request.origin, due_at=c.it.deadlines.get(Deadline.DUE))
     return c.decision()
-
-
-def _origin(context: Context, event: CallbackRequested) -> Origin:
-    return Origin.SCHEDULED if event.at is not None and event.at > context.now else Origin.REQUESTED
 
 
 def _await_window(c: Change) -> None:

@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import msgspec
-
 from routing.core.errors import Conflict, DuplicateCallback, Invalid
-from routing.core.interaction import Attempt, Case, Interaction, Leg, Place, Request
+from routing.core.interaction import Attempt, Interaction, Leg
 from routing.core.lifecycle import Assigned, Continued, Decision, NotReady, Released
 from routing.store import number_rules, requests_made
 from routing.store.database import Pool, connection
@@ -81,10 +79,12 @@ def _values(
     after = decision.interaction
     return {
         **vars(after),
-        **_place(after.place),
-        **_request(after.request),
-        **_case(after.case),
-        "waiting": {**msgspec.to_builtins(after.waiting), "playing": after.playing},  # as versions before 0.9 read it
+        **vars(after.place),
+        **vars(after.request),
+        **vars(after.case),
+        "kind": after.request.origin,
+        "case_data": after.case.data,
+        "waiting": {**vars(after.waiting), "playing": after.playing},  # as versions before 0.9 read it
         "hears": hearing.stored(after, after.version + 1),
         "wake_at": after.wake_at,
         "version": after.version + 1,
@@ -97,36 +97,6 @@ def _values(
         "attempts": _attempts(before, after),
         "feed": _feed(decision),
         **_agent(decision),
-    }
-
-
-def _place(place: Place) -> Mapping[str, Any]:
-    return {
-        "queued_at": place.queued_at,
-        "priority": place.priority,
-        "front": place.front,
-        "not_before": place.not_before,
-        "excluded": place.excluded,
-    }
-
-
-def _request(request: Request) -> Mapping[str, Any]:
-    return {
-        "kind": request.origin,
-        "requested_at": request.requested_at,
-        "promised_at": request.promised_at,
-        "time_zone": request.time_zone,
-    }
-
-
-def _case(case: Case) -> Mapping[str, Any]:
-    return {
-        "name": case.name,
-        "callback_type": case.callback_type,
-        "case_data": case.data,
-        "instructions": case.instructions,
-        "disposition": case.disposition,
-        "note": case.note,
     }
 
 
@@ -164,14 +134,14 @@ def _parts(before: Interaction | None, decision: Decision, values: Mapping[str, 
 
 def changed_legs(before: Interaction | None, after: Interaction, now: datetime) -> list[dict[str, Any]]:
     """What they hear is in the interaction's own row (`hearing`)."""
-    known = {leg.id: _leg_row(leg, None) for leg in (before.legs if before else ())}
-    there = {leg.id: _leg_row(leg, None) for leg in after.legs}
+    known = {leg.id: _leg_row(leg) for leg in (before.legs if before else ())}
+    there = {leg.id: _leg_row(leg) for leg in after.legs}
     ended = [{**row, "ended_at": now} for leg, row in known.items() if leg not in there]
     return ended + [row for leg, row in there.items() if known.get(leg) != row]
 
 
-def _leg_row(leg: Leg, ended_at: datetime | None) -> dict[str, Any]:
-    return {"id": leg.id, "role": leg.role, "party": leg.party, "state": leg.state, "ended_at": ended_at}
+def _leg_row(leg: Leg) -> dict[str, Any]:
+    return {"id": leg.id, "role": leg.role, "party": leg.party, "state": leg.state, "ended_at": None}
 
 
 def _attempts(before: Interaction | None, after: Interaction) -> list[Attempt]:

@@ -80,6 +80,7 @@ def test_nobody_who_is_there_hears_nothing_unless_the_call_ends() -> None:
 
 
 def test_a_prompt_is_heard_by_one_and_its_end_waited_for() -> None:
+    assert any(it.playing for it in _reached())
     for it in _reached():
         prompts = [leg for leg in it.legs if isinstance(leg.hears, Prompt)]
         assert len(prompts) <= 1 and (not prompts or Deadline.PLAYBACK in it.deadlines), it
@@ -98,6 +99,7 @@ def test_after_a_restart_everything_is_asked_again() -> None:
 
 def test_a_sound_is_never_followed_by_nothing() -> None:
     """Nothing would end it."""
+    assert {Sound.MUSIC, Sound.RINGBACK} <= {leg.hears for move in every_move() for leg in move.before.legs}
     for move in every_move():
         after = {leg.id: leg.hears for leg in move.decision.interaction.legs} if move.decision else {}
         went_on = [leg for leg in move.before.legs if leg.hears in (Sound.MUSIC, Sound.RINGBACK)]
